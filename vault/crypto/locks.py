@@ -52,7 +52,7 @@ class Lock:
     context: bytes
 
     def close(self, *parts: bytes, plaintext: bytes) -> bytes:
-        """The blob, 81 bytes longer than the plaintext. ValueError unless all halves are there, 32 bytes each."""
+        """The blob, 81 bytes longer than the plaintext. ValueError unless all halves are there."""
         if len(parts) != self.parts_count:
             raise ValueError(f"a {self.label} lock takes {self.parts_count} halves")
         return lock(self.label, parts, self.context, plaintext)
@@ -95,7 +95,7 @@ def rescue_lock(bundle_id: UUID, generation: int) -> Lock:
 
 
 def file_lock(holder_id: UUID, version_id: UUID, key_number: int) -> Lock:
-    """A file key; the holder is a bundle (its key number), a link (0) or, in a drop, the version itself (0)."""
+    """A file key; the holder is a bundle (its key number), a link (0) or, in a drop, the version (0)."""
     return Lock("file", 2, fields(holder_id.bytes, version_id.bytes, u32(key_number)))
 
 
