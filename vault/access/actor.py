@@ -1,0 +1,67 @@
+"""Who acts in a transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from vault.crypto.secret import Secret
+
+
+class Role(StrEnum):
+    """What a person is in an office. The names are part of the interface."""
+
+    CASEWORKER = "caseworker"
+    INTERPRETER = "interpreter"
+    REVIEWER = "reviewer"
+    SUPERVISOR = "supervisor"
+    CUSTODIAN = "custodian"
+    ARCHIVIST = "archivist"
+    CONTROLLER = "controller"
+    RECORDS_AUTHORITY = "records_authority"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+PRIVILEGED = frozenset(
+    {Role.CONTROLLER, Role.RECORDS_AUTHORITY, Role.AUDITOR, Role.ADMINISTRATOR, Role.ARCHIVIST, Role.SUPERVISOR}
+)
+
+
+@dataclass(frozen=True)
+class SessionKeys:
+    """What an authenticated request holds: session id, session secret SSK, and the person's seed USEED."""
+
+    id: UUID
+    secret: Secret
+    seed: Secret
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One who acts: a person, a visitor by link, a stranger, or the vault itself."""
+
+    kind: str
+    id: UUID | None = None
+    office_id: UUID | None = None
+    roles: frozenset[Role] = field(default_factory=frozenset)
+    session: SessionKeys | None = None
+
+    def has(self, *roles: Role) -> bool:
+        """Whether the actor has at least one of these roles."""
+        return not self.roles.isdisjoint(roles)
+
+    @property
+    def is_privileged(self) -> bool:
+        """Whether the shorter idle time applies."""
+        return not self.roles.isdisjoint(PRIVILEGED)
+
+
+STRANGER = Actor("stranger")
+SYSTEM = Actor("system")
+
+
+def visitor(opening_id: UUID) -> Actor:
+    """A recipient who proved the link's secret; known by the opening."""
+    return Actor("visitor", opening_id)

@@ -1,0 +1,112 @@
+"""Grants: a secret sealed to one principal. For a bundle it is the access key AK."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vault.access.principals import Principal, vouched_key
+from vault.crypto.grant import open_grant, seal_grant
+from vault.db import Row
+from vault.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+_LIVE = text("ended_at IS NULL")
+
+
+class Grant(Row):
+    """What one principal can open, under which generation, given by whom; one live grant per subject."""
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        Index(
+            "uq_grants_live",
+            "principal_id",
+            "subject_id",
+            unique=True,
+            sqlite_where=_LIVE,
+            postgresql_where=_LIVE,
+        ),
+    )
+
+    principal_id: Mapped[UUID] = mapped_column(ForeignKey("principals.id"), index=True)
+    subject_id: Mapped[UUID] = mapped_column(index=True)
+    generation: Mapped[int]
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    granted_by_id: Mapped[UUID | None]
+    granted_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by_id: Mapped[UUID | None]
+
+
+def live_grant(tx: Transaction, principal_id: UUID, subject_id: UUID) -> Grant | None:
+    """The principal's live grant on the subject."""
+    return tx.session.scalar(
+        select(Grant).where(
+            Grant.principal_id == principal_id, Grant.subject_id == subject_id, Grant.ended_at.is_(None)
+        )
+    )
+
+
+def live_grants(tx: Transaction, subject_id: UUID) -> Sequence[Grant]:
+    """All live grants on the subject, oldest first."""
+    return tx.session.scalars(
+        select(Grant).where(Grant.subject_id == subject_id, Grant.ended_at.is_(None)).order_by(Grant.granted_at)
+    ).all()
+
+
+def give_grant(
+    tx: Transaction, principal: Principal, subject_id: UUID, generation: int, secret: bytes
+) -> Grant:
+    """Seal `secret` (32 bytes) to the principal. Errors: `Conflict` without keys or when granted already."""
+    if live_grant(tx, principal.id, subject_id) is not None:
+        raise Conflict("This person is a member already.")
+    return tx.add(
+        Grant(
+            principal_id=principal.id,
+            subject_id=subject_id,
+            generation=generation,
+            sealed=_sealed(tx, principal, subject_id, generation, secret),
+            granted_by_id=tx.actor.id,
+            granted_at=tx.now,
+        )
+    )
+
+
+def renew_grant(tx: Transaction, grant: Grant, generation: int, secret: bytes) -> None:
+    """Seal a new secret of a new generation into a live grant."""
+    principal = tx.session.get_one(Principal, grant.principal_id)
+    grant.sealed = _sealed(tx, principal, grant.subject_id, generation, secret)
+    grant.generation = generation
+
+
+def open_own_grant(tx: Transaction, subject_id: UUID, generation: int) -> bytes:
+    """The secret granted to the actor, opened with the session's seed.
+
+    Errors: `NotFound` without a grant or session, `Tampered` for a grant of another principal or generation.
+    """
+    if tx.actor.id is None or tx.actor.session is None:
+        raise NotFound
+    grant = live_grant(tx, tx.actor.id, subject_id)
+    if grant is None:
+        raise NotFound
+    kind = tx.session.get_one(Principal, tx.actor.id).kind
+    seed = tx.actor.session.seed.reveal()
+    return open_grant(seed, kind, tx.actor.id, subject_id, generation, grant.sealed)
+
+
+def end_grant(tx: Transaction, grant: Grant) -> None:
+    """Take the grant away; the key it held is replaced by whoever owns the subject."""
+    grant.ended_at, grant.ended_by_id = tx.now, tx.actor.id
+
+
+def _sealed(tx: Transaction, principal: Principal, subject_id: UUID, generation: int, secret: bytes) -> bytes:
+    public = vouched_key(tx.keystore, principal)
+    return seal_grant(public, principal.kind, principal.id, subject_id, generation, secret)

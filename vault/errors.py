@@ -1,0 +1,165 @@
+"""What can go wrong, as one tree. `web/problems.py` alone knows what each means in HTTP.
+
+    VaultError
+    ├── Invalid           the request cannot be understood or breaks a rule; `errors` points at the fields
+    ├── Unauthenticated   nobody is signed in, or the password is wrong
+    ├── Refused           known, but not allowed
+    ├── NotFound          absent, or not yours to know about
+    ├── Gone              a link that opens no more (strangers are not told why)
+    ├── Conflict          the world changed under the request
+    ├── BundleLocked      the bundle's password is due
+    ├── TooLarge          over a size limit
+    ├── WrongType         content that is not accepted, or does not match its name
+    ├── BadRange          a range that cannot be served
+    ├── TooMany           throttled; `retry_after` seconds
+    ├── Busy              momentarily out of capacity; `retry_after` seconds
+    ├── StorageFull       the object store has no room
+    ├── VaultSealed       something was put back from a backup and not yet replayed
+    ├── Misconfigured     the settings do not allow a start
+    └── Tampered          bytes that do not verify: a lock, a seal, a MAC, a signature
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with one field: a JSON pointer (RFC 6901) and a sentence."""
+
+    pointer: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the audit log keeps of a refusal, written after the refused transaction is rolled back."""
+
+    event: str
+    subject_type: str = ""
+    subject_id: UUID | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class VaultError(Exception):
+    """Base of all. `code` is stable and documented in docs/errors.md; the message is for people."""
+
+    code = "error"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        errors: Sequence[Fault] = (),
+        retry_after: int | None = None,
+        refusal: Refusal | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+        self.refusal = refusal
+
+
+class Invalid(VaultError):
+    """The request cannot be understood or breaks a rule."""
+
+    code = "invalid"
+
+
+class Unauthenticated(VaultError):
+    """Nobody is signed in, or the credentials do not fit."""
+
+    code = "unauthenticated"
+
+
+class Refused(VaultError):
+    """The actor is known and may not do this."""
+
+    code = "forbidden"
+
+
+class NotFound(VaultError):
+    """Absent, or not the actor's to know about: the two look alike."""
+
+    code = "not-found"
+
+
+class Gone(VaultError):
+    """A link that cannot be opened: unknown, expired, revoked, spent or wrong all look alike."""
+
+    code = "link-closed"
+
+
+class Conflict(VaultError):
+    """Somebody or something was faster."""
+
+    code = "conflict"
+
+
+class BundleLocked(VaultError):
+    """The bundle has a password and it has not been given in this session."""
+
+    code = "bundle-locked"
+
+
+class TooLarge(VaultError):
+    """Over a size limit. Nothing was stored."""
+
+    code = "too-large"
+
+
+class WrongType(VaultError):
+    """Content that is not accepted, or that is not what its name says. Nothing was stored."""
+
+    code = "wrong-type"
+
+
+class BadRange(VaultError):
+    """A byte range that cannot be served; `length` is the size of the whole in bytes."""
+
+    code = "bad-range"
+
+    def __init__(self, length: int) -> None:
+        super().__init__("That part of the file does not exist.")
+        self.length = length
+
+
+class TooMany(VaultError):
+    """Throttled until `retry_after` seconds have passed."""
+
+    code = "too-many"
+
+
+class Busy(VaultError):
+    """Out of capacity for a moment; worth trying again after `retry_after` seconds."""
+
+    code = "busy"
+
+
+class StorageFull(VaultError):
+    """The object store has no room. What was stored before is safe."""
+
+    code = "storage-full"
+
+
+class VaultSealed(VaultError):
+    """A restored database or keystore has not been replayed: nothing opens until `casevault restore` ran."""
+
+    code = "vault-sealed"
+
+
+class Misconfigured(VaultError):
+    """The settings do not allow a start; `errors` names every fault at once."""
+
+    code = "misconfigured"
+
+
+class Tampered(VaultError):
+    """Bytes that do not verify. Never says which check failed."""
+
+    code = "tampered"

@@ -1,0 +1,18 @@
+"""Every table of the database, imported in one place: for migrations and for the relationships to resolve."""
+
+from vault.access import grants, principals, remarks, throttle
+from vault.audit import models as audit
+from vault.bundles import models as bundles
+from vault.cases import models as cases
+from vault.clock import ClockMark
+from vault.db import Base
+from vault.deployment import Deployment
+from vault.jobs import Job
+from vault.people import models as people
+from vault.shares import models as shares
+from vault.slots import Destruction
+from vault.transfers import models as transfers
+
+METADATA = Base.metadata
+TABLES = (grants, principals, remarks, throttle, audit, bundles, cases, people, shares, transfers)
+SINGLE_TABLES = (ClockMark, Deployment, Destruction, Job)

@@ -1,0 +1,253 @@
+"""Runtime: what a process owns. Transaction: one actor, one instant, one commit.
+
+The change, its audit events, its jobs and its destructions stand or fall together. Bells ring and slots die right after
+the commit; a sweep finishes what a crash left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from vault.access.actor import SYSTEM, Actor
+from vault.access.policy import Permission, may_ever, permits
+from vault.access.remarks import Holder, digest_of, make_remark
+from vault.audit.log import NewEntry, append
+from vault.clock import Clock, Reading, advance_mark, read_clock
+from vault.db import Row
+from vault.errors import NotFound, Refusal, Refused, VaultError, VaultSealed
+from vault.jobs import enqueue
+from vault.keystore.service import Keystore
+from vault.settings import Settings
+from vault.slots import Destruction, finish_destruction
+from vault.store.base import Store
+
+R = TypeVar("R", bound=Any)
+
+
+class Rings(Protocol):
+    """What wakes a worker after a commit; a lost ring costs the sweep's 30 seconds, never the job."""
+
+    def ring(self, job_id: UUID) -> None: ...
+
+
+@dataclass
+class Runtime:
+    """The engine, keystore, object store, bell and clock of one process."""
+
+    settings: Settings
+    engine: Engine
+    keystore: Keystore
+    store: Store
+    bell: Rings
+    clock: Clock = field(default_factory=Clock)
+    is_sealed: bool = False
+
+    def __post_init__(self) -> None:
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(
+            self.engine.execution_options(read_only=True), expire_on_commit=False, autoflush=False
+        )
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A plain session in one transaction, for machinery that acts for nobody: job rows, sweeps, throttles."""
+        with self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def transaction(self, actor: Actor) -> Iterator[Transaction]:
+        """One act of one actor. A refusal that leaves the block is recorded in a transaction of its own."""
+        if self.is_sealed and actor is not SYSTEM:
+            raise VaultSealed("The vault was put back from a backup and must be replayed before it opens.")
+        try:
+            with self._sessions.begin() as session:
+                tx = Transaction(self, session, actor, read_clock(session, self.clock))
+                yield tx
+                tx.settle()
+        except VaultError as error:
+            if error.refusal is not None:
+                self._record_refusal(actor, error.refusal)
+            raise
+        tx.after_commit()
+
+    @contextmanager
+    def reading(self, actor: Actor) -> Iterator[Transaction]:
+        """A short look that changes nothing; what it adds is refused."""
+        if self.is_sealed:
+            raise VaultSealed("The vault was put back from a backup and must be replayed before it opens.")
+        with self._readers() as session:
+            tx = Transaction(self, session, actor, read_clock(session, self.clock))
+            yield tx
+            if tx.has_changes:
+                raise RuntimeError("a reading transaction was asked to change something")
+
+    def _record_refusal(self, actor: Actor, refusal: Refusal) -> None:
+        with self._sessions.begin() as session:
+            tx = Transaction(self, session, actor, read_clock(session, self.clock))
+            tx.record_refusal(refusal)
+            tx.settle()
+
+
+class Transaction:
+    """What a request is. Public face: session actor now keystore store · load require allows add record remark later
+    destroy; the rest is for the runtime."""
+
+    def __init__(self, runtime: Runtime, session: Session, actor: Actor, reading: Reading) -> None:
+        self.session = session
+        self.actor = actor
+        self.now: datetime = reading.now
+        self.keystore = runtime.keystore
+        self.store = runtime.store
+        self._runtime = runtime
+        self._reading = reading
+        self._entries: list[NewEntry] = []
+        self._jobs: list[UUID] = []
+        self._destructions: list[tuple[UUID, UUID | None]] = []
+
+    def load(self, model: type[R], row_id: UUID, permission: Permission, lock: bool = False) -> R:
+        """Row and verdict in one query. A stranger to the row gets `NotFound`, an insider without the right `Refused`.
+
+        `lock=True` takes the row's lock where the database has such.
+        """
+        sees = getattr(model, "__sees__", permission)
+        query = select(
+            model,
+            permits(sees, model, self.actor, self.now).label("seen"),
+            permits(permission, model, self.actor, self.now).label("allowed"),
+        ).where(model.id == row_id)
+        found = self.session.execute(query.with_for_update() if lock else query).one_or_none()
+        if found is None:
+            raise NotFound
+        row, seen, allowed = found
+        if allowed:
+            return row  # type: ignore[no-any-return]
+        refusal = self._refusal(permission, row)
+        raise Refused("You are not allowed to do this.", refusal=refusal) if seen else NotFound(refusal=refusal)
+
+    def require(self, permission: Permission, row: Row | None = None) -> None:
+        """`Refused` unless the actor may do this to the row (or, without a row, to any)."""
+        if not self.allows(permission, row):
+            raise Refused("You are not allowed to do this.", refusal=self._refusal(permission, row))
+
+    def allows(self, permission: Permission, row: Row | None = None) -> bool:
+        """Whether the actor may; the question that buttons ask."""
+        if row is None:
+            return may_ever(permission, self.actor)
+        model = type(row)
+        query = select(permits(permission, model, self.actor, self.now)).where(model.id == row.id)
+        return bool(self.session.scalar(query))
+
+    def add(self, row: R) -> R:
+        """Add and flush, so that constraints speak now."""
+        self.session.add(row)
+        self.session.flush()
+        return row
+
+    def record(self, event: str, subject: Row | None = None, **details: Any) -> None:
+        """Collect an audit event; it is appended last, in this commit. Details are ids, numbers and codes only."""
+        self._entries.append(
+            NewEntry(
+                event=event,
+                actor_kind=self.actor.kind,
+                actor_id=self.actor.id,
+                office_id=getattr(subject, "office_id", None) or self.actor.office_id,
+                case_id=_named(subject, "cases", "case_id"),
+                bundle_id=_named(subject, "bundles", "bundle_id"),
+                subject_type=subject.__tablename__ if subject is not None else "",
+                subject_id=subject.id if subject is not None else None,
+                details=_plain(details),
+            )
+        )
+
+    def record_refusal(self, refusal: Refusal) -> None:
+        """Append what a rolled-back transaction was refused."""
+        self._entries.append(
+            NewEntry(
+                event=refusal.event,
+                actor_kind=self.actor.kind,
+                actor_id=self.actor.id,
+                office_id=self.actor.office_id,
+                case_id=None,
+                bundle_id=None,
+                subject_type=refusal.subject_type,
+                subject_id=refusal.subject_id,
+                details=_plain(refusal.details),
+            )
+        )
+
+    def remark(self, text: str, holder: Holder | None = None) -> dict[str, str]:
+        """Keep free text in an erasable row; returns what the event may carry: the row's id and a salted HMAC."""
+        row = make_remark(self, text, holder)
+        return {"remark": str(row.id), "digest": digest_of(row, text)}
+
+    def later(
+        self, name: str, subject_id: UUID | None = None, at: datetime | None = None, dedupe_key: str | None = None
+    ) -> None:
+        """Queue a job in this commit; its bell rings after it, unless it is for later."""
+        job = enqueue(self.session, name, subject_id, self.now, run_at=at, dedupe_key=dedupe_key)
+        if job is not None and at is None:
+            self._jobs.append(job.id)
+
+    def destroy(self, slot_id: UUID, successor_id: UUID | None = None) -> None:
+        """Order the end of a slot in this commit; it dies right after it."""
+        if self.session.scalar(select(Destruction.id).where(Destruction.slot_id == slot_id)) is not None:
+            return
+        self.session.add(Destruction(slot_id=slot_id, successor_id=successor_id, ordered_at=self.now))
+        self._destructions.append((slot_id, successor_id))
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything is waiting to be written."""
+        session = self.session
+        return bool(self._entries or self._jobs or session.new or session.dirty or session.deleted)
+
+    def settle(self) -> None:
+        """Append the events and move the clock's mark, last in the commit."""
+        if not self.has_changes:
+            return
+        self.session.flush()
+        append(self.session, self._entries, self.now)
+        advance_mark(self.session, self._reading)
+
+    def after_commit(self) -> None:
+        """Kill the slots and ring the bells of what was committed."""
+        for slot_id, successor_id in self._destructions:
+            finish_destruction(self._runtime, slot_id, successor_id)
+        for job_id in self._jobs:
+            self._runtime.bell.ring(job_id)
+
+    def _refusal(self, permission: Permission, row: Row | None) -> Refusal:
+        return Refusal(
+            "access.refused",
+            row.__tablename__ if row is not None else "",
+            row.id if row is not None else None,
+            {"permission": permission.value},
+        )
+
+
+def _named(subject: Row | None, table: str, column: str) -> UUID | None:
+    if subject is None:
+        return None
+    return subject.id if subject.__tablename__ == table else getattr(subject, column, None)
+
+
+def _plain(details: dict[str, Any]) -> dict[str, Any]:
+    """Ids and times as strings, remarks spread out; the log checks the rest."""
+    turn: dict[type, Callable[[Any], Any]] = {UUID: str, datetime: lambda at: at.isoformat()}
+    plain: dict[str, Any] = {}
+    for name, value in details.items():
+        if isinstance(value, dict):
+            plain.update(value)
+        elif isinstance(value, list | tuple):
+            plain[name] = [turn.get(type(item), lambda same: same)(item) for item in value]
+        elif value is not None:
+            plain[name] = turn.get(type(value), lambda same: same)(value)
+    return plain

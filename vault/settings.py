@@ -1,0 +1,242 @@
+"""Settings: every `CASEVAULT_*` value, typed, with all faults reported at once.
+
+A secret may also be given as `CASEVAULT_X_FILE`, a path whose content is the value. `docs/settings.md` lists them all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from vault.errors import Fault, Misconfigured
+
+PREFIX = "CASEVAULT_"
+PROFILES = ("embedded", "demo", "production")
+MEBIBYTE = 1024 * 1024
+
+
+def _minutes(text: str) -> timedelta:
+    return timedelta(minutes=_positive(text))
+
+
+def _hours(text: str) -> timedelta:
+    return timedelta(hours=_positive(text))
+
+
+def _days(text: str) -> timedelta:
+    return timedelta(days=_positive(text))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("a number of at least 1 is needed")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("a number of at least 0 is needed")
+    return number
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+def _profile(text: str) -> str:
+    if text not in PROFILES:
+        raise ValueError(f"one of {', '.join(PROFILES)} is needed")
+    return text
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an address such as https://vault.example.org is needed")
+    return text.rstrip("/")
+
+
+def _bind(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("an address and port such as 127.0.0.1:8000 is needed")
+    return text
+
+
+def _setting(name: str, read: Callable[[str], Any], default: Any, secret: bool = False, help: str = "") -> Any:
+    return field(default=default, metadata={"name": name, "read": read, "secret": secret, "help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One value per setting; defaults are the embedded ones. Times are timedeltas, sizes bytes."""
+
+    data: Path = _setting("DATA", _folder, Path("data"), help="folder of the embedded parts")
+    profile: str = _setting("PROFILE", _profile, "embedded", help="embedded, demo or production")
+    bind: str = _setting("BIND", _bind, "127.0.0.1:8000", help="address and port the web server listens on")
+    base_url: str = _setting("BASE_URL", _base_url, "", help="the only source of links")
+    tls_cert: Path | None = _setting("TLS_CERT", _folder, None, help="certificate file (PEM)")
+    tls_key: Path | None = _setting("TLS_KEY", _folder, None, help="its private key (PEM)")
+    trusted_proxies: int = _setting("TRUSTED_PROXIES", _count, 0, help="proxies in front of the vault")
+    database_url: str = _setting("DATABASE_URL", str, "", secret=True, help="the database")
+    keystore_url: str = _setting("KEYSTORE_URL", str, "", secret=True, help="the keystore, apart from the database")
+    keystore_copy: Path | None = _setting("KEYSTORE_COPY", _folder, None, help="second copy, on another disk")
+    store: str = _setting("STORE", str, "", help="disk:PATH")
+    kms: str = _setting("KMS", str, "", help="keyring:PATH")
+    broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
+    web_threads: int = _setting("WEB_THREADS", _positive, 16, help="requests at once, per web process")
+    web_processes: int = _setting("WEB_PROCESSES", _positive, 2, help="web processes")
+    session_idle: timedelta = _setting("SESSION_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes")
+    privileged_idle: timedelta = _setting(
+        "PRIVILEGED_IDLE_MINUTES", _minutes, timedelta(minutes=15), help="minutes, for privileged roles"
+    )
+    session_absolute: timedelta = _setting("SESSION_HOURS", _hours, timedelta(hours=12), help="hours")
+    unlock_idle: timedelta = _setting("UNLOCK_IDLE_MINUTES", _minutes, timedelta(minutes=15), help="minutes")
+    visitor_idle: timedelta = _setting("RECIPIENT_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes")
+    rejoin: timedelta = _setting("REJOIN_HOURS", _hours, timedelta(hours=72), help="hours an opening can be rejoined")
+    share_default: timedelta = _setting("SHARE_DAYS", _days, timedelta(days=7), help="days a link lives")
+    share_longest: timedelta = _setting("SHARE_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    enrolment: timedelta = _setting("ENROLMENT_HOURS", _hours, timedelta(hours=72), help="hours")
+    upload_kept: timedelta = _setting("UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept")
+    form_limit: int = _setting("FORM_LIMIT", _positive, 25 * MEBIBYTE, help="bytes, one file sent by form")
+    argon2_memory: int = _setting("ARGON2_MEMORY_KIB", _positive, 64 * 1024, help="KiB, for new passwords")
+    argon2_time: int = _setting("ARGON2_TIME", _positive, 3, help="passes, for new passwords")
+    argon2_lanes: int = _setting("ARGON2_LANES", _positive, 4, help="lanes, for new passwords")
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read all settings; raises `Misconfigured` naming every fault at once."""
+        values: dict[str, Any] = {}
+        sources: dict[str, str] = {}
+        faults: list[Fault] = []
+        for setting in _described():
+            name, read = PREFIX + setting.metadata["name"], setting.metadata["read"]
+            try:
+                text, source = _given(environ, name)
+                if text is not None:
+                    values[setting.name] = read(text)
+                sources[setting.name] = source
+            except (ValueError, OSError) as fault:
+                faults.append(Fault(name, str(fault)))
+        faults += _unknown(environ)
+        if faults:
+            raise _refusal(faults)
+        return cls(**values, sources=sources).completed()
+
+    def completed(self) -> Settings:
+        """The same settings with embedded defaults filled in; raises `Misconfigured` for unsafe combinations."""
+        from dataclasses import replace
+
+        data = self.data.expanduser().resolve()
+        scheme = "https" if self.tls_cert else "http"
+        whole = replace(
+            self,
+            data=data,
+            base_url=self.base_url or f"{scheme}://{self.bind}",
+            database_url=self.database_url or f"sqlite:///{data / 'database' / 'vault.sqlite'}",
+            keystore_url=self.keystore_url or f"sqlite:///{data / 'keystore' / 'keystore.sqlite'}",
+            store=self.store or f"disk:{data / 'objects'}",
+            kms=self.kms or f"keyring:{data / 'keyring' / 'keyring.json'}",
+            broker_url=self.broker_url or "filesystem://",
+        )
+        faults = [*whole._unsafe_bind(), *whole._embedded_in_production()]
+        if faults:
+            raise _refusal(faults)
+        return whole
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach the vault over TLS, here or at a proxy."""
+        return self.base_url.startswith("https://")
+
+    def described(self) -> list[dict[str, str]]:
+        """Name, value (secrets masked), source and meaning of every setting."""
+        return [
+            {
+                "name": PREFIX + item.metadata["name"],
+                "value": "***" if item.metadata["secret"] else _shown(getattr(self, item.name)),
+                "source": self.sources.get(item.name, "default"),
+                "help": item.metadata["help"],
+            }
+            for item in _described()
+        ]
+
+    def _unsafe_bind(self) -> list[Fault]:
+        host = self.bind.rpartition(":")[0].strip("[]")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            return [Fault("CASEVAULT_TLS_CERT", "a certificate and its key come together")]
+        if _is_loopback(host) or self.tls_cert or self.trusted_proxies:
+            return []
+        return [
+            Fault(
+                "CASEVAULT_BIND",
+                f"{host} can be reached from outside without TLS. Set CASEVAULT_TLS_CERT and CASEVAULT_TLS_KEY,"
+                " or put a TLS proxy in front and set CASEVAULT_TRUSTED_PROXIES",
+            )
+        ]
+
+    def _embedded_in_production(self) -> list[Fault]:
+        if self.profile != "production":
+            return []
+        embedded = {
+            "CASEVAULT_DATABASE_URL": self.database_url.startswith("sqlite"),
+            "CASEVAULT_KEYSTORE_URL": self.keystore_url.startswith("sqlite"),
+            "CASEVAULT_STORE": self.store.startswith(("disk:", "memory:")),
+            "CASEVAULT_KMS": self.kms.startswith("keyring:"),
+            "CASEVAULT_BROKER_URL": self.broker_url.startswith(("filesystem:", "memory:")),
+            "CASEVAULT_BASE_URL": not self.is_https,
+        }
+        return [
+            Fault(name, "the embedded part is refused in production; name a real one")
+            for name, is_embedded in embedded.items()
+            if is_embedded
+        ]
+
+
+def _described() -> list[Any]:
+    return [item for item in fields(Settings) if item.metadata]
+
+
+def _given(environ: Mapping[str, str], name: str) -> tuple[str | None, str]:
+    if environ.get(name, "").strip():
+        return environ[name].strip(), name
+    if environ.get(f"{name}_FILE", "").strip():
+        return Path(environ[f"{name}_FILE"]).read_text(encoding="utf-8").strip(), f"{name}_FILE"
+    return None, "default"
+
+
+def _unknown(environ: Mapping[str, str]) -> list[Fault]:
+    """A misspelt setting is a fault, not a silent default. Names for tests and tools are let pass."""
+    known = {PREFIX + item.metadata["name"] for item in _described()}
+    known |= {f"{name}_FILE" for name in known} | {"CASEVAULT_SUITES", "CASEVAULT_LIBMAGIC"}
+    return [
+        Fault(name, "no such setting")
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known and not name.startswith("CASEVAULT_TEST_")
+    ]
+
+
+def _refusal(faults: list[Fault]) -> Misconfigured:
+    lines = "\n".join(f"  {fault.pointer}: {fault.message}" for fault in faults)
+    return Misconfigured(f"These settings do not allow a start:\n{lines}", errors=faults)
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

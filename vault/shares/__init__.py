@@ -1,0 +1,6 @@
+"""Share links: some files of one bundle, lent to one recipient, for a while.
+
+A share is *live* until it expires or is revoked; while it is live and has openings left, a new visitor may open it, and
+whoever opened it may come back to that opening for a while. Then its slot is destroyed and it never returns. Opening
+needs no account: the link's secret, and the link's password if it has one.
+"""

@@ -1,0 +1,128 @@
+"""Tables of shares: organisations and agreements, recipients, shares, their documents, openings."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from vault.access.policy import Permission
+from vault.crypto.passwords import Argon2Profile
+from vault.db import Row
+
+
+class Organisation(Row):
+    """A resettlement country's mission or a partner."""
+
+    __tablename__ = "organisations"
+
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    created_at: Mapped[datetime]
+
+
+class Agreement(Row):
+    """The data-sharing agreement with an organisation, by its reference and dates."""
+
+    __tablename__ = "agreements"
+
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"), index=True)
+    reference: Mapped[str] = mapped_column(String(80))
+    begins_on: Mapped[date]
+    ends_on: Mapped[date | None]
+
+
+class Recipient(Row):
+    """The one person whom a link is for."""
+
+    __tablename__ = "recipients"
+
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    email: Mapped[str] = mapped_column(String(254))
+    created_at: Mapped[datetime]
+
+    organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True)
+
+
+class Share(Row):
+    """What one recipient may open, until when, and how often. The id is the link's public id."""
+
+    __tablename__ = "shares"
+    __sees__ = Permission.SHARE_SEE
+    __table_args__ = (
+        CheckConstraint("openings <= max_openings", name="openings_left"),
+        CheckConstraint("expires_at <= absolute_end_at", name="expiry"),
+    )
+
+    bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
+    recipient_id: Mapped[UUID] = mapped_column(ForeignKey("recipients.id"), index=True)
+    slot_id: Mapped[UUID] = mapped_column(unique=True)
+    link_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    auth_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    argon2_salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    argon2_memory_kib: Mapped[int | None]
+    argon2_time: Mapped[int | None]
+    argon2_lanes: Mapped[int | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    absolute_end_at: Mapped[datetime]
+    max_openings: Mapped[int]
+    openings: Mapped[int] = mapped_column(default=0)
+    revoked_at: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    revision: Mapped[int] = mapped_column(default=1)
+
+    recipient: Mapped[Recipient] = relationship(lazy="joined", innerjoin=True)
+    documents: Mapped[list[SharedDocument]] = relationship(lazy="selectin", order_by="SharedDocument.position")
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it has not expired, been revoked, suspended or ended; the owner's right is asked elsewhere."""
+        ends = (self.revoked_at, self.suspended_at, self.ended_at)
+        return all(end is None for end in ends) and now < self.expires_at
+
+    @property
+    def profile(self) -> Argon2Profile | None:
+        """The link password's Argon2id parameters; None when there is no password."""
+        if self.argon2_salt is None:
+            return None
+        return Argon2Profile(
+            self.argon2_salt, self.argon2_memory_kib or 0, self.argon2_time or 0, self.argon2_lanes or 0
+        )
+
+
+class SharedDocument(Row):
+    """One version lent by a link: the file key and the names, locked under the link's key SHK."""
+
+    __tablename__ = "shared_documents"
+    __table_args__ = (UniqueConstraint("share_id", "position"),)
+
+    share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
+    position: Mapped[int]
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), index=True)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("versions.id"), index=True)
+    file_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    title_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    file_name_lock: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Opening(Row):
+    """One visit of the recipient. The cookie of the visit opens the session lock, which holds the link key LK.
+
+    After the idle time the secret is asked again; with the cookie's proof that rejoins the visit until `ends_at`.
+    """
+
+    __tablename__ = "openings"
+
+    share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
+    auth_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    session_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    opened_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

@@ -1,0 +1,86 @@
+"""Slots seen from the database: replacing one in the safe order, and ending one for good.
+
+Order of every replacement (docs/format.md): new slot → write-once lock object → database transaction → old slot destroyed.
+A slot dies only because a committed *destroying* row names it; a sweep finishes what a crash left.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from vault.crypto.kinds import SlotKind
+from vault.db import Row
+
+if TYPE_CHECKING:
+    from vault.runtime import Runtime, Transaction
+
+DESTROYING, DONE = "destroying", "done"
+
+
+class Destruction(Row):
+    """The committed word that one slot dies, and whether it has."""
+
+    __tablename__ = "destructions"
+    __table_args__ = (CheckConstraint("state in ('destroying', 'done')", name="state"),)
+
+    slot_id: Mapped[UUID] = mapped_column(unique=True)
+    successor_id: Mapped[UUID | None]
+    state: Mapped[str] = mapped_column(default=DESTROYING, index=True)
+    ordered_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+
+def replace_slot(
+    tx: Transaction, row: Any, kind: SlotKind, remake: Callable[[bytes], Mapping[str, bytes | int | None]]
+) -> None:
+    """Give `row` (with `id` and `slot_id`) a new slot and everything that hangs on it.
+
+    `remake` gets the new 32-byte slot and returns the columns made anew. They are kept as a lock object before the
+    database changes, so that a restored database can be brought forward. The old slot dies after the commit.
+    """
+    slot = tx.keystore.create_slot(kind, row.id)
+    columns = remake(slot.key)
+    tx.keystore.keep_locks(row.id, slot.id, as_kept(columns))
+    old = row.slot_id
+    row.slot_id = slot.id
+    for name, value in columns.items():
+        setattr(row, name, value)
+    if old is not None:
+        tx.destroy(old, successor_id=slot.id)
+
+
+def as_kept(columns: Mapping[str, bytes | int | None]) -> dict[str, str | int | None]:
+    """Columns as JSON values: bytes become base64, numbers stay."""
+    return {
+        name: b64encode(value).decode() if isinstance(value, bytes) else value for name, value in columns.items()
+    }
+
+
+def destruction_state(session: Session, slot_id: UUID) -> str | None:
+    """What the database knows of a slot's end: 'destroying', 'done' or None."""
+    return session.scalar(select(Destruction.state).where(Destruction.slot_id == slot_id))
+
+
+def finish_destructions(runtime: Runtime) -> int:
+    """Destroy every slot that a committed row names; each step can be repeated. Returns how many were finished."""
+    with runtime.session() as session:
+        waiting = session.scalars(select(Destruction).where(Destruction.state == DESTROYING)).all()
+    for ordered in waiting:
+        finish_destruction(runtime, ordered.slot_id, ordered.successor_id)
+    return len(waiting)
+
+
+def finish_destruction(runtime: Runtime, slot_id: UUID, successor_id: UUID | None) -> None:
+    """Ledger, keystore, then the row: the slot is dead and the database knows it."""
+    runtime.keystore.destroy_slot(slot_id, successor_id)
+    with runtime.session() as session:
+        row = session.scalar(select(Destruction).where(Destruction.slot_id == slot_id))
+        if row is not None:
+            row.state, row.done_at = DONE, runtime.clock.now()

@@ -1,0 +1,70 @@
+"""Tables of transfers: unfinished uploads, what was read, and the inventory of copies that left."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vault.db import Row
+
+
+class Upload(Row):
+    """A file on its way in. The id is that of the version it becomes; `document_id` that of its document.
+
+    `is_new_document` tells whether the document is made on completion or gets a further version.
+    """
+
+    __tablename__ = "uploads"
+
+    document_id: Mapped[UUID] = mapped_column(index=True)
+    is_new_document: Mapped[bool]
+    bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"))
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
+    document_type: Mapped[str] = mapped_column(String(40))
+    language: Mapped[str | None] = mapped_column(String(20))
+    individual_ids: Mapped[list[str]] = mapped_column(JSON, default=list)
+    title_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    file_name_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    slot_id: Mapped[UUID | None] = mapped_column(unique=True)
+    file_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    key_number: Mapped[int]
+    head: Mapped[bytes] = mapped_column(LargeBinary)
+    object_name: Mapped[str] = mapped_column(String(80), unique=True)
+    begun_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    completed_at: Mapped[datetime | None]
+    dropped_at: Mapped[datetime | None]
+
+
+class Reading(Row):
+    """Which parts of a version were served, to whom: [[start, end], …] in bytes of plaintext, both inclusive."""
+
+    __tablename__ = "readings"
+
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("versions.id"), index=True)
+    reader_kind: Mapped[str] = mapped_column(String(20))
+    reader_id: Mapped[UUID] = mapped_column(index=True)
+    session_id: Mapped[UUID | None] = mapped_column(index=True)
+    ranges: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
+    bytes_served: Mapped[int] = mapped_column(default=0)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+
+
+class CopyMade(Row):
+    """The inventory of copies: a header that lets a file key leave the system, for whom, by whom."""
+
+    __tablename__ = "copies_made"
+
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("versions.id"), index=True)
+    bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"))
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    recipients: Mapped[list[str]] = mapped_column(JSON)
+    owner_id: Mapped[UUID]
+    made_at: Mapped[datetime]
