@@ -97,7 +97,7 @@ class Runtime:
 
 
 class Transaction:
-    """What a request is. Public face: session actor now keystore store · load require allows add record remark later
+    """What a request is. Public face: session actor now keystore store settings · load require allows add record remark later
     destroy; the rest is for the runtime."""
 
     def __init__(self, runtime: Runtime, session: Session, actor: Actor, reading: Reading) -> None:
@@ -106,6 +106,7 @@ class Transaction:
         self.now: datetime = reading.now
         self.keystore = runtime.keystore
         self.store = runtime.store
+        self.settings = runtime.settings
         self._runtime = runtime
         self._reading = reading
         self._entries: list[NewEntry] = []

@@ -1,0 +1,176 @@
+"""Opening a bundle's key: grant, slot and, where one is set, the password.
+
+`open_bundle` is the only way to BK. It also does what waits for the next member who opens: after somebody has left, the
+access key, the slot and the generation are made anew (docs/format.md, "a member leaves one bundle").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import delete
+
+from vault.access.grants import live_grants, open_own_grant, renew_grant
+from vault.access.remarks import Holder
+from vault.bundles.models import Bundle, Document, Unlocking, Version
+from vault.crypto.kinds import SlotKind
+from vault.crypto.locks import NO_PASSWORD, bundle_lock, file_lock, lock_text, session_lock, unlock_text
+from vault.crypto.secret import Secret, random_key
+from vault.errors import BundleLocked, NotFound, Tampered
+from vault.slots import replace_slot
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+ARGON2_COLUMNS = ("argon2_salt", "argon2_memory_kib", "argon2_time", "argon2_lanes")
+
+
+@dataclass(frozen=True)
+class OpenBundle:
+    """A bundle whose key is at hand for the length of one transaction."""
+
+    bundle: Bundle
+    key: Secret
+
+    @property
+    def holder(self) -> Holder:
+        """The bundle as holder of field and file locks."""
+        return Holder(self.bundle.id, self.key.reveal())
+
+    @property
+    def title(self) -> str:
+        """The bundle's title."""
+        return self.read_text("bundle.title", self.bundle.id, self.bundle.title_lock)
+
+    def title_of(self, document: Document) -> str:
+        """A document's title."""
+        return self.read_text("document.title", document.id, document.title_lock)
+
+    def file_name_of(self, version: Version) -> str:
+        """The name that the file had when it was deposited."""
+        return self.read_text("version.file_name", version.id, version.file_name_lock)
+
+    def digest_of(self, version: Version) -> str:
+        """SHA-256 of the plaintext, hexadecimal."""
+        return self.read_text("version.plaintext_digest", version.id, version.plaintext_digest_lock)
+
+    def lock_text(self, label: str, row_id: UUID, text: str) -> bytes:
+        """A field lock under this bundle's key."""
+        return lock_text(self.key.reveal(), self.bundle.id, label, row_id, text)
+
+    def read_text(self, label: str, row_id: UUID, blob: bytes) -> str:
+        """The text of a field lock under this bundle's key; `Tampered` if it is another's."""
+        return unlock_text(self.key.reveal(), self.bundle.id, label, row_id, blob)
+
+    def file_key(self, tx: Transaction, version: Version) -> bytes:
+        """FK of a version of this bundle; `Tampered` if slot, lock or bundle do not belong together."""
+        slot = version_slot(tx, version)
+        lock = file_lock(self.bundle.id, version.id, version.key_number)
+        return lock.open(self.key.reveal(), slot, blob=version.file_lock)
+
+
+def version_slot(tx: Transaction, version: Version) -> bytes:
+    """SLK(version); `Tampered` once it is destroyed."""
+    if version.slot_id is None:
+        raise Tampered
+    return tx.keystore.open_slot(version.slot_id, SlotKind.VERSION, version.id)
+
+
+def open_bundle(tx: Transaction, bundle: Bundle) -> OpenBundle:
+    """The open bundle, for a member. Call `tx.load` with the right permission first.
+
+    Errors: `NotFound` without a grant, `BundleLocked` while a password is due, `Tampered` for locks that do not fit.
+    """
+    access_key = open_own_grant(tx, bundle.id, bundle.generation)
+    password_key = _password_key(tx, bundle)
+    lock = bundle_lock(bundle.id, bundle.generation)
+    key = lock.open(access_key, bundle_slot(tx, bundle), password_key, blob=bundle.bundle_lock)
+    opened = OpenBundle(bundle, Secret(key))
+    if bundle.rekey_pending_at is not None:
+        renew_access_key(tx, opened, password_key)
+    return opened
+
+
+def bundle_slot(tx: Transaction, bundle: Bundle) -> bytes:
+    """SLK(bundle); `Tampered` once it is destroyed."""
+    if bundle.slot_id is None:
+        raise Tampered
+    return tx.keystore.open_slot(bundle.slot_id, SlotKind.BUNDLE, bundle.id)
+
+
+def renew_access_key(tx: Transaction, opened: OpenBundle, password_key: bytes) -> None:
+    """New access key, slot and generation for the members who remain; the files are untouched."""
+    bundle, access_key = opened.bundle, random_key()
+    for grant in live_grants(tx, bundle.id):
+        renew_grant(tx, grant, bundle.generation + 1, access_key)
+    bundle.generation += 1
+    relock_bundle(tx, opened, access_key, password_key)
+    bundle.rekey_pending_at = None
+    tx.record("bundle.rekeyed", bundle, generation=bundle.generation)
+
+
+def relock_bundle(tx: Transaction, opened: OpenBundle, access_key: bytes, password_key: bytes) -> None:
+    """Give the bundle a new slot and lock for these halves; session locks of other sessions die with the old slot."""
+    bundle = opened.bundle
+    lock = bundle_lock(bundle.id, bundle.generation)
+    columns = {name: getattr(bundle, name) for name in ARGON2_COLUMNS}
+
+    def remake(slot: bytes) -> dict[str, bytes | int | None]:
+        return {
+            "bundle_lock": lock.close(access_key, slot, password_key, plaintext=opened.key.reveal()),
+            "generation": bundle.generation,
+            **columns,
+        }
+
+    replace_slot(tx, bundle, SlotKind.BUNDLE, remake)
+    tx.session.execute(delete(Unlocking).where(Unlocking.bundle_id == bundle.id))
+    if bundle.profile is not None:
+        keep_unlocked(tx, bundle, password_key)
+
+
+def keep_unlocked(tx: Transaction, bundle: Bundle, password_key: bytes) -> None:
+    """Keep the password's key for this session, until it idles or is locked."""
+    session = tx.actor.session
+    if session is None:
+        raise NotFound
+    lock = session_lock(session.id, bundle.id)
+    blob = lock.close(session.secret.reveal(), bundle_slot(tx, bundle), plaintext=password_key)
+    row = tx.session.get(Unlocking, (session.id, bundle.id))
+    if row is None:
+        row = Unlocking(session_id=session.id, bundle_id=bundle.id, unlocked_at=tx.now)
+        tx.session.add(row)
+    row.session_lock, row.used_at = blob, tx.now
+    tx.session.flush()
+
+
+def open_until(tx: Transaction, bundle: Bundle) -> datetime | None:
+    """When the bundle closes by itself in this session; None while it is sealed or has no password."""
+    row = _unlocking(tx, bundle)
+    if row is None or tx.now >= row.used_at + tx.settings.unlock_idle:
+        return None
+    return row.used_at + tx.settings.unlock_idle
+
+
+def _unlocking(tx: Transaction, bundle: Bundle) -> Unlocking | None:
+    session = tx.actor.session
+    return tx.session.get(Unlocking, (session.id, bundle.id)) if session else None
+
+
+def _password_key(tx: Transaction, bundle: Bundle) -> bytes:
+    """PPK from this session's lock, or the fixed value of a bundle without a password."""
+    if bundle.profile is None:
+        return NO_PASSWORD
+    row, session = _unlocking(tx, bundle), tx.actor.session
+    if row is None or session is None or tx.now >= row.used_at + tx.settings.unlock_idle:
+        raise BundleLocked("This bundle is locked. Give its password to open it.")
+    lock = session_lock(session.id, bundle.id)
+    try:
+        key = lock.open(session.secret.reveal(), bundle_slot(tx, bundle), blob=row.session_lock)
+    except Tampered:
+        raise BundleLocked("This bundle was locked again. Give its password to open it.") from None
+    if tx.now - row.used_at > timedelta(seconds=30):
+        row.used_at = tx.now
+    return key
