@@ -24,7 +24,7 @@ def seal_grant(
     generation: int,
     secret: bytes,
 ) -> bytes:
-    """1168 bytes for a 32-byte secret. Check the directory MAC first; Tampered for bytes that are no public key.
+    """1168 bytes for a 32-byte secret. Check the directory MAC first; Tampered for what is no public key.
 
     The generation is that of the subject when it is a bundle or team (from 1), else 0.
     """

@@ -35,7 +35,7 @@ class NoMatch(Tampered):
 
 @dataclass(frozen=True)
 class Header:
-    """A parsed header: its stanzas, what its MAC covers, the MAC, and its size in bytes, all lines counted."""
+    """A parsed header: its stanzas, what its MAC covers, the MAC, and the size of it all in bytes."""
 
     stanzas: tuple[Stanza, ...]
     covered: bytes

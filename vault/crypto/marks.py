@@ -69,7 +69,7 @@ def link_auth_stored(link_authenticator: bytes) -> bytes:
 
 
 def link_key(secret: bytes, password_key: bytes | None, link_id: UUID) -> bytes:
-    """LK: from the link's secret and, if it has a password, the key of that; Tampered unless 32 bytes each."""
+    """LK: from the link's secret and, if it has a password, that key; Tampered unless 32 bytes each."""
     half = NO_PASSWORD if password_key is None else password_key
     if len(secret) != len(NO_PASSWORD) or len(half) != len(NO_PASSWORD):
         raise Tampered

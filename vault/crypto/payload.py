@@ -40,9 +40,9 @@ def check_size(length: int, size: int) -> None:
 class PayloadWriter:
     """Plaintext in, chunks out. A file key and nonce pair may encrypt one payload only (K6).
 
-    With the plaintext's `length` in bytes given, a full chunk leaves at once unless it is the last; without, a
-    full chunk waits for more. To resume, start at the number of the first chunk that is not written yet and write
-    what was `pending`.
+    With the plaintext's `length` in bytes given, a full chunk leaves at once unless it is the last; without,
+    a full chunk waits for more. To resume, start at the number of the first chunk that is not written yet and
+    write what was `pending`.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ def read_range(
 ) -> Iterator[bytes]:
     """The plaintext bytes `start`…`end` (inclusive) of an object with `length` of them, chunk by chunk.
 
-    `read(start, end_exclusive)` gives bytes of the object in pieces of any size and is called once. The caller
-    has checked the object's size (`check_size`), the seal, and whose head it is (`check_object_head`). BadRange
-    and a bad head are raised at once, Tampered for a bad chunk in place of its bytes. Memory: one piece and one
-    chunk. An empty object is read with start 0 and end -1.
+    `read(start, end_exclusive)` gives bytes of the object in pieces of any size and is called once. The
+    caller has checked the object's size (`check_size`), the seal, and whose head it is (`check_object_head`).
+    BadRange and a bad head are raised at once, Tampered for a bad chunk in place of its bytes. Memory: one
+    piece and one chunk. An empty object is read with start 0 and end -1.
     """
     nonce = check_object_head(head, head_version(head), file_key)
     if not 0 <= start <= end < length and (length, start, end) != (0, 0, -1):
