@@ -16,11 +16,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from vault.durable import CREATE, make_folder, opened, sync_folder, write_at
 from vault.errors import BadRange, Conflict, NotFound, StorageFull, Tampered
 from vault.store.base import PIECE, checked_name
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 class DiskStore:
@@ -30,9 +30,9 @@ class DiskStore:
         self._objects = path / "objects"
         self._partials = path / "partials"
         with _room():
-            _make_folder(self._objects)
-            _make_folder(self._partials)
-            _sync_folder(path)
+            make_folder(self._objects)
+            make_folder(self._partials)
+            sync_folder(path)
 
     def begin(self, name: str) -> None:
         if self._object(name).exists():
@@ -47,7 +47,7 @@ class DiskStore:
                 raise Conflict("The partial does not end there.")
             try:
                 with _room():
-                    _write(descriptor, offset, content)
+                    write_at(descriptor, offset, content)
                     os.fsync(descriptor)
             except BaseException:
                 os.ftruncate(descriptor, offset)
@@ -64,15 +64,15 @@ class DiskStore:
 
     def drop(self, name: str) -> None:
         self._partial(name).unlink(missing_ok=True)
-        _sync_folder(self._partials)
+        sync_folder(self._partials)
 
     def put(self, name: str, content: bytes) -> None:
         target, aside = self._object(name), self._partial(f"put/{uuid4()}")
         with _room():
             self._create(aside)
             try:
-                with _opened(aside, os.O_WRONLY) as descriptor:
-                    _write(descriptor, 0, content)
+                with opened(aside, os.O_WRONLY) as descriptor:
+                    write_at(descriptor, 0, content)
                     os.fsync(descriptor)
                 self._publish(aside, target)
             except BaseException:
@@ -120,7 +120,7 @@ class DiskStore:
             path.unlink()
         # Also when nothing was there: an earlier call may have died before this line.
         with suppress(FileNotFoundError):
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def _object(self, name: str) -> Path:
         *folders, last = checked_name(name).split("/")
@@ -131,17 +131,17 @@ class DiskStore:
 
     def _create(self, path: Path) -> None:
         try:
-            os.close(os.open(path, CREATE, 0o600))
+            with opened(path, CREATE):
+                sync_folder(path.parent)
         except FileExistsError:
             raise Conflict("That upload has begun already.") from None
-        _sync_folder(path.parent)
 
     @contextmanager
     def _held(self, name: str) -> Iterator[int]:
         """The open partial, which no other process appends to or finishes meanwhile."""
         path = self._partial(name)
         try:
-            with _opened(path, os.O_WRONLY) as descriptor:
+            with opened(path, os.O_WRONLY) as descriptor:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 # While we waited it may have become an object: then this descriptor must not write.
                 if os.stat(path).st_ino != os.fstat(descriptor).st_ino:
@@ -153,7 +153,7 @@ class DiskStore:
     def _publish(self, source: Path, target: Path) -> None:
         """Give a synced file its name, once. After a crash halfway, doing it again completes it."""
         with _room():
-            _make_folder(target.parent)
+            make_folder(target.parent)
             try:
                 os.link(source, target, follow_symlinks=False)
             except FileExistsError:
@@ -162,11 +162,11 @@ class DiskStore:
             # Up to the top each time: another process may have made a folder and not yet synced it.
             folder = target.parent
             while folder != self._objects:
-                _sync_folder(folder)
+                sync_folder(folder)
                 folder = folder.parent
-            _sync_folder(self._objects)
+            sync_folder(self._objects)
             source.unlink()
-            _sync_folder(self._partials)
+            sync_folder(self._partials)
 
 
 @contextmanager
@@ -180,33 +180,6 @@ def _room() -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    descriptor = os.open(path, flags | os.O_NOFOLLOW)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _write(descriptor: int, offset: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        written = os.pwrite(descriptor, rest, offset)
-        rest, offset = rest[written:], offset + written
-
-
-def _make_folder(path: Path) -> None:
-    if not path.is_dir():
-        _make_folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
-def _sync_folder(path: Path) -> None:
-    with _opened(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-        os.fsync(descriptor)
-
-
 def _size(path: Path) -> int | None:
     try:
         return path.stat().st_size
@@ -216,7 +189,7 @@ def _size(path: Path) -> int | None:
 
 def _pieces(path: Path, start: int, end: int) -> Iterator[bytes]:
     try:
-        with _opened(path, os.O_RDONLY) as descriptor:
+        with opened(path, os.O_RDONLY) as descriptor:
             while start < end:
                 piece = os.pread(descriptor, min(PIECE, end - start), start)
                 if not piece:
