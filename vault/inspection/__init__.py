@@ -2,8 +2,8 @@
 
 A file is accepted when three opinions agree: its name's ending, our own reading of its first 64 KiB, and
 libmagic's. The reading happens in a child process without secrets that can open nothing and has no room to
-grow; the bytes reach it through a socket pair, never through a file. Only what stands in the table of `formats`
-is accepted; every refusal is a sentence that says what to do.
+grow; the bytes reach it through a socket pair, never through a file. Only what stands in the table of
+`formats` is accepted; every refusal is a sentence that says what to do.
 
     formats     what is accepted, and the sentences of refusal
     content     what some bytes are, by their signatures

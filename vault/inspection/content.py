@@ -75,7 +75,7 @@ def _matroska(head: bytes) -> str:
 
 
 def _iso_media(head: bytes) -> str:
-    """ISO 14496-12 by its brands. Recorders give sound a video brand too: a track's handler decides if seen."""
+    """ISO 14496-12 by its brands. Recorders give sound a video brand too: a track's handler decides."""
     size, major = int.from_bytes(head[:4], "big"), head[8:12]
     if not 16 <= size <= 1024:
         return UNKNOWN
@@ -149,7 +149,7 @@ def _archive(head: bytes) -> str:
 def _entries(head: bytes) -> Iterator[tuple[str, bytes]]:
     """Name and (still packed) content from each local file header within `head` (APPNOTE 4.3.7).
 
-    A header says how long its content is, or (flag 3, a streaming writer) nothing: then the next is looked for.
+    A header says how long its content is, or (flag 3, a streaming writer) nothing: then the next is searched.
     """
     at = 0
     while head.startswith(_ENTRY, at) and at + 30 <= len(head):

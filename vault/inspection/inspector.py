@@ -84,7 +84,7 @@ class Inspector:
         return self._child.pid if self._child else None
 
     def forget_child(self) -> None:
-        """In a forked process: let go of the parent's child without ending it, and of a lock that was held."""
+        """In a forked process: let go of the parent's child without ending it, and of a lock it holds."""
         if self._socket:
             self._socket.close()
         if self._child:
