@@ -59,7 +59,9 @@ def _install(lock: str) -> None:
     command = [sys.executable, "-m", "pip", f"--python={PYTHON}", "install", "--quiet", "--require-hashes"]
     options = ["--disable-pip-version-check", "--no-input", "--only-binary=:all:", "-r", str(ROOT / lock)]
     if subprocess.run([*command, *options], check=False).returncode:  # noqa: S603
-        sys.exit("casevault: the installation failed (see above). Nothing was started; run the command again.")
+        sys.exit(
+            "casevault: the installation failed (see above). Nothing was started; run the command again."
+        )
     _stamp(lock).write_text(_digest(lock))
 
 

@@ -131,7 +131,9 @@ class Transaction:
         if allowed:
             return row  # type: ignore[no-any-return]
         refusal = self._refusal(permission, row)
-        raise Refused("You are not allowed to do this.", refusal=refusal) if seen else NotFound(refusal=refusal)
+        raise (
+            Refused("You are not allowed to do this.", refusal=refusal) if seen else NotFound(refusal=refusal)
+        )
 
     def require(self, permission: Permission, row: Row | None = None) -> None:
         """`Refused` unless the actor may do this to the row (or, without a row, to any)."""
@@ -190,7 +192,11 @@ class Transaction:
         return {"remark": str(row.id), "digest": digest_of(row, text)}
 
     def later(
-        self, name: str, subject_id: UUID | None = None, at: datetime | None = None, dedupe_key: str | None = None
+        self,
+        name: str,
+        subject_id: UUID | None = None,
+        at: datetime | None = None,
+        dedupe_key: str | None = None,
     ) -> None:
         """Queue a job in this commit; its bell rings after it, unless it is for later."""
         job = enqueue(self.session, name, subject_id, self.now, run_at=at, dedupe_key=dedupe_key)

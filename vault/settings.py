@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from vault.crypto.passwords import Argon2Profile, new_profile
 from vault.errors import Fault, Misconfigured
 
 PREFIX = "CASEVAULT_"
@@ -70,7 +71,9 @@ def _bind(text: str) -> str:
     return text
 
 
-def _setting(name: str, read: Callable[[str], Any], default: Any, secret: bool = False, help: str = "") -> Any:
+def _setting(
+    name: str, read: Callable[[str], Any], default: Any, secret: bool = False, help: str = ""
+) -> Any:
     return field(default=default, metadata={"name": name, "read": read, "secret": secret, "help": help})
 
 
@@ -86,25 +89,35 @@ class Settings:
     tls_key: Path | None = _setting("TLS_KEY", _folder, None, help="its private key (PEM)")
     trusted_proxies: int = _setting("TRUSTED_PROXIES", _count, 0, help="proxies in front of the vault")
     database_url: str = _setting("DATABASE_URL", str, "", secret=True, help="the database")
-    keystore_url: str = _setting("KEYSTORE_URL", str, "", secret=True, help="the keystore, apart from the database")
+    keystore_url: str = _setting(
+        "KEYSTORE_URL", str, "", secret=True, help="the keystore, apart from the database"
+    )
     keystore_copy: Path | None = _setting("KEYSTORE_COPY", _folder, None, help="second copy, on another disk")
     store: str = _setting("STORE", str, "", help="disk:PATH")
     kms: str = _setting("KMS", str, "", help="keyring:PATH")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     web_threads: int = _setting("WEB_THREADS", _positive, 16, help="requests at once, per web process")
     web_processes: int = _setting("WEB_PROCESSES", _positive, 2, help="web processes")
-    session_idle: timedelta = _setting("SESSION_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes")
+    session_idle: timedelta = _setting(
+        "SESSION_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes"
+    )
     privileged_idle: timedelta = _setting(
         "PRIVILEGED_IDLE_MINUTES", _minutes, timedelta(minutes=15), help="minutes, for privileged roles"
     )
     session_absolute: timedelta = _setting("SESSION_HOURS", _hours, timedelta(hours=12), help="hours")
     unlock_idle: timedelta = _setting("UNLOCK_IDLE_MINUTES", _minutes, timedelta(minutes=15), help="minutes")
-    visitor_idle: timedelta = _setting("RECIPIENT_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes")
-    rejoin: timedelta = _setting("REJOIN_HOURS", _hours, timedelta(hours=72), help="hours an opening can be rejoined")
+    visitor_idle: timedelta = _setting(
+        "RECIPIENT_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes"
+    )
+    rejoin: timedelta = _setting(
+        "REJOIN_HOURS", _hours, timedelta(hours=72), help="hours an opening can be rejoined"
+    )
     share_default: timedelta = _setting("SHARE_DAYS", _days, timedelta(days=7), help="days a link lives")
     share_longest: timedelta = _setting("SHARE_MAX_DAYS", _days, timedelta(days=30), help="days at most")
     enrolment: timedelta = _setting("ENROLMENT_HOURS", _hours, timedelta(hours=72), help="hours")
-    upload_kept: timedelta = _setting("UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept")
+    upload_kept: timedelta = _setting(
+        "UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept"
+    )
     form_limit: int = _setting("FORM_LIMIT", _positive, 25 * MEBIBYTE, help="bytes, one file sent by form")
     argon2_memory: int = _setting("ARGON2_MEMORY_KIB", _positive, 64 * 1024, help="KiB, for new passwords")
     argon2_time: int = _setting("ARGON2_TIME", _positive, 3, help="passes, for new passwords")
@@ -133,8 +146,6 @@ class Settings:
 
     def completed(self) -> Settings:
         """The same settings with embedded defaults filled in; raises `Misconfigured` for unsafe combinations."""
-        from dataclasses import replace
-
         data = self.data.expanduser().resolve()
         scheme = "https" if self.tls_cert else "http"
         whole = replace(
@@ -151,6 +162,12 @@ class Settings:
         if faults:
             raise _refusal(faults)
         return whole
+
+    def new_profile(self) -> Argon2Profile:
+        """Argon2id parameters for a new password, with a fresh salt."""
+        return replace(
+            new_profile(), memory_kib=self.argon2_memory, time=self.argon2_time, lanes=self.argon2_lanes
+        )
 
     @property
     def is_https(self) -> bool:

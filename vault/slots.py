@@ -59,7 +59,8 @@ def replace_slot(
 def as_kept(columns: Mapping[str, bytes | int | None]) -> dict[str, str | int | None]:
     """Columns as JSON values: bytes become base64, numbers stay."""
     return {
-        name: b64encode(value).decode() if isinstance(value, bytes) else value for name, value in columns.items()
+        name: b64encode(value).decode() if isinstance(value, bytes) else value
+        for name, value in columns.items()
     }
 
 

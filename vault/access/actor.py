@@ -25,7 +25,14 @@ class Role(StrEnum):
 
 
 PRIVILEGED = frozenset(
-    {Role.CONTROLLER, Role.RECORDS_AUTHORITY, Role.AUDITOR, Role.ADMINISTRATOR, Role.ARCHIVIST, Role.SUPERVISOR}
+    {
+        Role.CONTROLLER,
+        Role.RECORDS_AUTHORITY,
+        Role.AUDITOR,
+        Role.ADMINISTRATOR,
+        Role.ARCHIVIST,
+        Role.SUPERVISOR,
+    }
 )
 
 

@@ -58,7 +58,9 @@ def live_grant(tx: Transaction, principal_id: UUID, subject_id: UUID) -> Grant |
 def live_grants(tx: Transaction, subject_id: UUID) -> Sequence[Grant]:
     """All live grants on the subject, oldest first."""
     return tx.session.scalars(
-        select(Grant).where(Grant.subject_id == subject_id, Grant.ended_at.is_(None)).order_by(Grant.granted_at)
+        select(Grant)
+        .where(Grant.subject_id == subject_id, Grant.ended_at.is_(None))
+        .order_by(Grant.granted_at)
     ).all()
 
 

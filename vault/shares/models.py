@@ -79,7 +79,9 @@ class Share(Row):
     revision: Mapped[int] = mapped_column(default=1)
 
     recipient: Mapped[Recipient] = relationship(lazy="joined", innerjoin=True)
-    documents: Mapped[list[SharedDocument]] = relationship(lazy="selectin", order_by="SharedDocument.position")
+    documents: Mapped[list[SharedDocument]] = relationship(
+        lazy="selectin", order_by="SharedDocument.position"
+    )
 
     def is_live(self, now: datetime) -> bool:
         """Whether it has not expired, been revoked, suspended or ended; the owner's right is asked elsewhere."""

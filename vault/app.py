@@ -1,0 +1,67 @@
+"""The web application: one Flask app around one runtime."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from vault.runtime import Runtime
+from vault.web import (
+    csrf,
+    headers,
+    health,
+    locale,
+    navigation,
+    notices,
+    openapi,
+    problems,
+    respond,
+    signin,
+    statics,
+)
+from vault.web.places import places
+
+ROOMS = (
+    "vault.people.views",
+    "vault.cases.views",
+    "vault.bundles.views",
+    "vault.transfers.views",
+    "vault.shares.views",
+    "vault.audit.views",
+)
+API = "/api/v1"
+
+
+def create_app(runtime: Runtime) -> Flask:
+    """The application for this runtime. Every room is mounted twice: as pages and as the API."""
+    app = Flask("vault", static_folder=None, template_folder="web/templates")
+    app.extensions["runtime"] = runtime
+    app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    settings = runtime.settings
+    headers.install(app)
+    locale.install(app, pseudo_languages=settings.profile != "production")
+    statics.install(app)
+    csrf.install(app, session_cookies=signin.COOKIES)
+    respond.install(app)
+    problems.install(app, sign_in_endpoint="people_pages.sign_in")
+    navigation.install(app, places)
+    notices.install(app)
+    signin.install(app)
+    health.install(app)
+    openapi.install(app)
+    for name in ROOMS:
+        if find_spec(name) is None:
+            continue
+        room = import_module(name)
+        app.register_blueprint(room.bp)
+        app.register_blueprint(room.bp, url_prefix=API, name=f"api_{room.bp.name}")
+        if hasattr(room, "pages"):
+            app.register_blueprint(room.pages)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app

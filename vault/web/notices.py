@@ -1,0 +1,42 @@
+"""Short confirmations after something was done, carried by `?notice=<code>` so that no session is needed."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+
+from vault.web.locale import gettext
+from vault.web.locale import message as _
+
+NOTICES = {
+    "signed-out": _("You are signed out."),
+    "session-ended": _("You were signed out after a time without activity. Your work so far is saved."),
+    "saved": _("Saved."),
+    "stored": _("Stored safely."),
+    "locked": _("The bundle is locked again."),
+    "unlocked": _("The bundle is open."),
+    "member-added": _("The colleague is a member now."),
+    "member-removed": _("The colleague is no longer a member."),
+    "password-changed": _("The password is changed. All other sessions were ended."),
+    "bundle-password-changed": _("The bundle's password is changed."),
+    "withdrawn": _("The document is withdrawn, and its links have ended."),
+    "moved": _("The document is moved, and its links have ended."),
+    "revoked": _("The link is revoked. Nobody can open it any more."),
+    "extended": _("The link lives longer now."),
+    "resumed": _("The link works again."),
+    "sign-in-locked": _("Sign-in is locked, and all sessions have ended."),
+    "sign-in-unlocked": _("Sign-in is possible again."),
+    "left": _("Recorded. This person can no longer sign in."),
+    "roles-changed": _("The roles are changed."),
+    "ended": _("The session has ended."),
+    "clock-confirmed": _("The clock is confirmed."),
+}
+
+
+def notice() -> str:
+    """The sentence of this request's notice, or nothing; unknown codes say nothing."""
+    return gettext(NOTICES.get(request.args.get("notice", ""), ""))
+
+
+def install(app: Flask) -> None:
+    """Give templates `notice()`."""
+    app.add_template_global(notice)

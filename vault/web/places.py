@@ -1,0 +1,24 @@
+"""What stands in the rail for the person who asks: only what that person can use."""
+
+from __future__ import annotations
+
+from vault.access.policy import Permission, may_ever
+from vault.web.acting import actor
+from vault.web.locale import gettext
+from vault.web.navigation import Place
+
+
+def places() -> list[Place]:
+    """The rail of this request's actor, in a fixed order."""
+    who = actor()
+    if who.kind != "person":
+        return []
+    offered = (
+        (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work")),
+        (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links")),
+        (Permission.PERSON_MANAGE, Place(gettext("People"), "/people", "people")),
+        (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
+        (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system")),
+    )
+    rail = [place for permission, place in offered if may_ever(permission, who)]
+    return [*rail, Place(gettext("Account"), "/account", "account")]
