@@ -1,8 +1,8 @@
 """The process that looks at untrusted bytes: `content`'s opinion, and libmagic's as a veto.
 
-Started by `inspector` as `python -m vault.inspection.child`. Standard input and output are one socket. A frame
-is a length (u32, big-endian) and as many bytes: a head comes in, a code of `content.recognise` goes out. The
-process ends when its input does.
+Started by `inspector` as `python -m vault.inspection.child`. Standard input and output are one socket. A frame is a
+length (u32, big-endian) and as many bytes: a head comes in, a code of `content.recognise` goes out. The process ends
+when its input does.
 """
 
 from __future__ import annotations
