@@ -15,7 +15,7 @@ from vault.audit.log import NewEntry
 from vault.audit.queries import AuditFilter, audit_page, sentence
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
-SIZE = 60
+SIZE = len(EVENTS) + 7  # every event, some twice
 
 
 @pytest.fixture

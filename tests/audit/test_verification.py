@@ -68,7 +68,7 @@ def test_an_honest_log_verifies_against_every_root_it_ever_had(
         ("at", "2026-03-01T08:00:05.000000"),
         ("at", "yesterday"),
         ("at", None),
-        ("event", "case.created"),
+        ("event", "another.event"),
         ("actor_kind", "system"),
         ("actor_id", UUID(int=9).hex),
         ("actor_id", str(UUID(int=(1 << 64) + 5))),
@@ -180,14 +180,14 @@ def test_swapped_entries_name_the_first(opened: Session, reseat_head: Callable[[
 
 
 def test_a_rewritten_entry_is_narrowed_to_its_subtree(opened: Session) -> None:
-    rewrite(opened, 3, event="case.created")
+    rewrite(opened, 3, subject_type="shares")
     verdict = verify_log(opened)
     assert (verdict.status, verdict.first_bad) == ("tampered", None)
     assert "entries 0 to 7" in verdict.reason
 
 
 def test_a_rewritten_last_entry_is_named(opened: Session) -> None:
-    rewrite(opened, SIZE - 1, event="case.created")
+    rewrite(opened, SIZE - 1, subject_type="shares")
     assert verify_log(opened).first_bad == SIZE - 1
 
 
@@ -231,7 +231,7 @@ def test_a_log_rewritten_with_its_head_is_found_by_a_kept_root(
     opened: Session, reseat_head: Callable[[Session], None]
 ) -> None:
     kept, before = keep(opened), keep(opened, 2)
-    rewrite(opened, 2, event="case.created")
+    rewrite(opened, 2, subject_type="shares")
     reseat_head(opened)
     verdict = verify_log(opened, kept)
     assert (verdict.status, verdict.first_bad) == ("tampered", None)
