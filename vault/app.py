@@ -14,9 +14,9 @@ from vault.web import (
     headers,
     health,
     locale,
-    navigation,
     notices,
     openapi,
+    pages,
     problems,
     respond,
     signin,
@@ -48,11 +48,11 @@ def create_app(runtime: Runtime) -> Flask:
     csrf.install(app, session_cookies=signin.COOKIES)
     respond.install(app)
     problems.install(app, sign_in_endpoint="people_pages.sign_in")
-    navigation.install(app, places)
     notices.install(app)
     signin.install(app)
     health.install(app)
     openapi.install(app)
+    pages.install(app, places)
     for name in ROOMS:
         if find_spec(name) is None:
             continue

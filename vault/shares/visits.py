@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from vault.access.actor import Actor
 from vault.access.policy import Permission, permits
-from vault.access.throttle import Limit, forget_tries, take_try, tries_of
+from vault.access.throttle import Limit, forget_tries, give_back_try, take_try, tries_of
 from vault.bundles.models import Bundle
 from vault.crypto.encoding import b64url, unb64url
 from vault.crypto.kinds import SlotKind
@@ -128,6 +128,11 @@ def finish_visit(tx: Transaction, visit: Visit) -> None:
     visit.opening.ended_at = tx.now
     tx.record("share.visit_finished", visit.share, opening=visit.opening.id)
     tx.later("shares.end_expired", dedupe_key="shares.end_expired")
+
+
+def give_back_guess(tx: Transaction, share_id: UUID) -> None:
+    """The password was never tried, because the vault was busy."""
+    give_back_try(tx.session, f"link:{share_id}")
 
 
 def is_still_open(tx: Transaction, share_id: UUID, opening_id: UUID) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vault.access.policy import Permission, may_ever
 from vault.web.acting import actor
 from vault.web.locale import gettext
-from vault.web.navigation import Place
+from vault.web.pages import Place
 
 
 def places() -> list[Place]:

@@ -1,0 +1,248 @@
+"""What is shown of shares, to pages and to the API alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from vault.access.policy import Permission
+from vault.bundles.models import Bundle, Document, Version
+from vault.bundles.opening import OpenBundle
+from vault.cases.models import Case
+from vault.crypto.locks import unlock_text
+from vault.people.models import Office
+from vault.shares.models import Opening, Share, SharedDocument
+from vault.shares.visits import Visit
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+
+class RecipientPage(BaseModel):
+    """The one person a link is for."""
+
+    name: str
+    organisation: str
+    email: str
+
+
+class SharePage(BaseModel):
+    """A link as its owner sees it; the secret is not in it."""
+
+    id: UUID
+    bundle_id: UUID
+    case_id: UUID
+    case_number: str
+    recipient: RecipientPage
+    document_types: list[str]
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    absolute_end_at: datetime
+    ended_at: datetime | None
+    openings: int
+    max_openings: int
+    has_password: bool
+    last_opened_at: datetime | None
+    opened_at: list[datetime]
+    now: datetime
+    may_revoke: bool
+    may_extend: bool
+
+
+class NewSharePage(BaseModel):
+    """The answer to making a link: its address, once."""
+
+    id: UUID
+    url: str
+    expires_at: datetime
+    max_openings: int
+    has_password: bool
+    recipient: RecipientPage
+    documents: int
+
+
+class OpeningPage(BaseModel):
+    """One visit of the recipient."""
+
+    id: UUID
+    opened_at: datetime
+    seen_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None
+
+
+class OpeningsPage(BaseModel):
+    """All visits of a link."""
+
+    items: list[OpeningPage]
+
+
+class Offered(BaseModel):
+    """A document that the form offers."""
+
+    id: UUID
+    title: str
+    document_type: str
+    length: int
+
+
+class ShareFormPage(BaseModel):
+    """What the page for a new link needs."""
+
+    bundle_id: UUID
+    bundle_title: str
+    case_id: UUID
+    case_number: str
+    documents: list[Offered]
+    organisations: list[str]
+    expires_at: str
+    longest_days: int
+
+
+class LentPage(BaseModel):
+    """A document as the recipient sees it; `n` counts from 1."""
+
+    n: int
+    title: str
+    file_name: str
+    document_type: str
+    media_type: str
+    length: int
+    is_recording: bool
+
+
+class VisitPage(BaseModel):
+    """What a recipient sees after opening a link."""
+
+    id: UUID
+    office: str
+    case_number: str
+    expires_at: datetime
+    openings_left: int
+    items: list[LentPage]
+
+
+def state_of(share: Share, now: datetime) -> str:
+    """One word: revoked, suspended, expired, ended, used up or live."""
+    if share.revoked_at is not None:
+        return "revoked"
+    if share.expires_at <= now:
+        return "expired"
+    if share.ended_at is not None:
+        return "ended"
+    if share.suspended_at is not None:
+        return "suspended"
+    return "used_up" if share.openings >= share.max_openings else "live"
+
+
+def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) -> SharePage:
+    """A share for its page or a list; `openings` draw the ticks of its life bar."""
+    versions = [tx.session.get_one(Document, lent.document_id).document_type for lent in share.documents]
+    return SharePage(
+        id=share.id,
+        bundle_id=share.bundle_id,
+        case_id=share.case_id,
+        case_number=tx.session.get_one(Case, share.case_id).number,
+        recipient=recipient_page(share),
+        document_types=versions,
+        state=state_of(share, tx.now),
+        created_at=share.created_at,
+        expires_at=share.expires_at,
+        absolute_end_at=share.absolute_end_at,
+        ended_at=share.ended_at,
+        openings=share.openings,
+        max_openings=share.max_openings,
+        has_password=share.profile is not None,
+        last_opened_at=max((opening.opened_at for opening in openings), default=None),
+        opened_at=[opening.opened_at for opening in openings],
+        now=tx.now,
+        may_revoke=share.ended_at is None and tx.allows(Permission.SHARE_REVOKE, share),
+        may_extend=share.ended_at is None and tx.allows(Permission.SHARE_EXTEND, share),
+    )
+
+
+def recipient_page(share: Share) -> RecipientPage:
+    """Name, organisation and address of the recipient."""
+    recipient = share.recipient
+    return RecipientPage(
+        name=recipient.name, organisation=recipient.organisation.name, email=recipient.email
+    )
+
+
+def new_share_page(share: Share, url: str) -> NewSharePage:
+    """The link, to be shown once."""
+    return NewSharePage(
+        id=share.id,
+        url=url,
+        expires_at=share.expires_at,
+        max_openings=share.max_openings,
+        has_password=share.profile is not None,
+        recipient=recipient_page(share),
+        documents=len(share.documents),
+    )
+
+
+def opening_page(opening: Opening) -> OpeningPage:
+    """One visit."""
+    return OpeningPage.model_validate(opening, from_attributes=True)
+
+
+def share_form_page(
+    tx: Transaction, opened: OpenBundle, documents: Sequence[tuple[Document, Version]], organisations: Sequence[str]
+) -> ShareFormPage:
+    """The page for a new link on documents of an open bundle."""
+    bundle: Bundle = opened.bundle
+    expiry = tx.now + tx.settings.share_default
+    return ShareFormPage(
+        bundle_id=bundle.id,
+        bundle_title=opened.title,
+        case_id=bundle.case_id,
+        case_number=tx.session.get_one(Case, bundle.case_id).number,
+        documents=[
+            Offered(
+                id=document.id,
+                title=opened.title_of(document),
+                document_type=document.document_type,
+                length=version.length,
+            )
+            for document, version in documents
+        ],
+        organisations=list(organisations),
+        expires_at=expiry.strftime("%Y-%m-%dT%H:%M"),
+        longest_days=tx.settings.share_longest.days,
+    )
+
+
+def visit_page(tx: Transaction, visit: Visit) -> VisitPage:
+    """The list of files that the recipient may read."""
+    share = visit.share
+    return VisitPage(
+        id=share.id,
+        office=tx.session.get_one(Office, share.office_id).name,
+        case_number=tx.session.get_one(Case, share.case_id).number,
+        expires_at=share.expires_at,
+        openings_left=share.max_openings - share.openings,
+        items=[lent_page(tx, visit, lent) for lent in share.documents],
+    )
+
+
+def lent_page(tx: Transaction, visit: Visit, lent: SharedDocument) -> LentPage:
+    """One file, its names opened with the link's key."""
+    document = tx.session.get_one(Document, lent.document_id)
+    version = tx.session.get_one(Version, lent.version_id)
+    key, holder = visit.key.reveal(), visit.share.id
+    return LentPage(
+        n=lent.position,
+        title=unlock_text(key, holder, "document.title", document.id, lent.title_lock),
+        file_name=unlock_text(key, holder, "version.file_name", version.id, lent.file_name_lock),
+        document_type=document.document_type,
+        media_type=version.media_type,
+        length=version.length,
+        is_recording=document.kind == "recording",
+    )
+

@@ -1,0 +1,20 @@
+"""`casevault test`: the whole suite, on both cores, in the development environment."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from vault.__main__ import ROOT
+
+
+def run_tests(arguments: Sequence[str]) -> int:
+    """Run pytest from the project's root; returns its exit code."""
+    if importlib.util.find_spec("pytest") is None:
+        print("Run the tests as: python3 -m vault test", file=sys.stderr)
+        return 2
+    parallel = [] if any(item.startswith(("-n", "--numprocesses")) for item in arguments) else ["-n", "2"]
+    command = [sys.executable, "-m", "pytest", *parallel, *arguments]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603
