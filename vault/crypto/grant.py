@@ -7,7 +7,6 @@ from cryptography.hazmat.primitives import hpke
 
 from vault.crypto.encoding import fields, u32
 from vault.crypto.identity import load_private_key, load_public_key
-from vault.crypto.kinds import PrincipalKind
 from vault.errors import Tampered
 
 SECRET = 32
@@ -18,7 +17,7 @@ _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CH
 
 def seal_grant(
     public_key: bytes,
-    kind: PrincipalKind,
+    kind: int,
     principal_id: UUID,
     subject_id: UUID,
     generation: int,
@@ -26,7 +25,7 @@ def seal_grant(
 ) -> bytes:
     """1168 bytes for a 32-byte secret. Check the directory MAC first; Tampered for what is no public key.
 
-    The generation is that of the subject when it is a bundle or team (from 1), else 0.
+    `kind` is a PrincipalKind. The generation is the subject's when it is a bundle or team (from 1), else 0.
     """
     if len(secret) != SECRET:
         raise ValueError("a grant holds 32 bytes")
@@ -36,7 +35,7 @@ def seal_grant(
 
 def open_grant(
     seed: bytes,
-    kind: PrincipalKind,
+    kind: int,
     principal_id: UUID,
     subject_id: UUID,
     generation: int,
@@ -65,6 +64,6 @@ def hpke_open(seed: bytes, info: bytes, sealed: bytes) -> bytes:
         raise Tampered from None
 
 
-def _info(kind: PrincipalKind, principal_id: UUID, subject_id: UUID, generation: int) -> bytes:
+def _info(kind: int, principal_id: UUID, subject_id: UUID, generation: int) -> bytes:
     bound = fields(bytes([kind]), principal_id.bytes, subject_id.bytes, u32(generation))
     return b"casevault-v1/grant\x00" + bound

@@ -21,7 +21,6 @@ from uuid import UUID
 
 from vault.crypto.encoding import fields, u32, u64
 from vault.crypto.kdf import sha256
-from vault.crypto.kinds import SlotKind
 from vault.crypto.lock import lock, unlock
 from vault.errors import Tampered
 
@@ -69,8 +68,8 @@ def kms_lock(deployment_id: UUID, epoch: int) -> Lock:
     return Lock("kms", 1, fields(deployment_id.bytes, b"epoch", u32(epoch)))
 
 
-def slot_lock(slot_id: UUID, kind: SlotKind, subject_id: UUID, epoch: int) -> Lock:
-    """Keeps a slot under the epoch key."""
+def slot_lock(slot_id: UUID, kind: int, subject_id: UUID, epoch: int) -> Lock:
+    """Keeps a slot under the epoch key; `kind` is a SlotKind."""
     return Lock("slot", 1, fields(slot_id.bytes, bytes([kind]), subject_id.bytes, u32(epoch)))
 
 
