@@ -33,7 +33,6 @@ from vault.jobs import (
     run_job,
     sweep,
 )
-from vault.settings import Settings
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -334,14 +333,13 @@ def test_a_sweep_forgets_what_was_done_a_week_ago_and_keeps_what_failed(runtime,
 
 
 def test_a_bell_that_cannot_be_rung_fails_nobody(tmp_path, caplog):
-    settings = Settings(data=tmp_path, broker_url="redis://127.0.0.1:1/0")
-    Bell(settings).ring(uuid4())
+    Bell("redis://127.0.0.1:1/0", tmp_path).ring(uuid4())
     assert "could not be rung" in caplog.text
 
 
 def test_a_message_holds_the_id_and_nothing_else_of_the_job(tmp_path):
     job_id = uuid4()
-    Bell(Settings(data=tmp_path, broker_url="filesystem://")).ring(job_id)
+    Bell("filesystem://", tmp_path).ring(job_id)
     folder = tmp_path / "queue" / "messages"
     (message,) = folder.iterdir()
     assert folder.stat().st_mode & 0o777 == 0o700

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,6 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from vault.db import Row
 from vault.errors import Conflict, VaultError
-from vault.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -229,8 +229,8 @@ def run_job(runtime: Any, job_id: UUID) -> bool:
 class Bell:
     """Wakes a worker for a job, or for a sweep."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._celery = make_celery(settings)
+    def __init__(self, broker_url: str, data: Path) -> None:
+        self._celery = make_celery(broker_url, data)
 
     def ring(self, job_id: UUID) -> None:
         """Say that a job waits. Never raises."""
@@ -249,12 +249,18 @@ class Bell:
             log.exception("the bell for %s could not be rung; a sweep will find what waits", task)
 
 
-def make_celery(settings: Settings) -> Celery:
-    """A Celery app that carries ids, keeps no results, and listens to nobody but its queue."""
+def make_celery(broker_url: str, data: Path) -> Celery:
+    """A Celery app that carries ids, keeps no results, and listens to nobody but its queue.
+
+    `data` is the data folder; the embedded broker (`filesystem://`) keeps its messages in it.
+    """
     app = Celery("casevault", set_as_current=False)
+    is_embedded = broker_url.startswith("filesystem:")
     app.conf.update(
-        broker_url=settings.broker_url,
-        broker_transport_options=_transport(settings),
+        broker_url="filesystem://localhost"
+        if is_embedded
+        else broker_url,  # without a host kombu warns each time
+        broker_transport_options=_embedded_queue(data) if is_embedded else {},
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
         task_publish_retry=False,
@@ -273,12 +279,10 @@ def make_celery(settings: Settings) -> Celery:
     return app
 
 
-def _transport(settings: Settings) -> dict[str, Any]:
-    """For the embedded broker, its folders (0700, inside the data folder) and how often it looks, in seconds."""
-    if not settings.broker_url.startswith("filesystem:"):
-        return {}
-    queue, control = settings.data / "queue" / "messages", settings.data / "queue" / "control"
-    for folder in (settings.data, queue.parent, queue, control):
+def _embedded_queue(data: Path) -> dict[str, Any]:
+    """The queue's folders (0700) and how often a worker looks into them, in seconds."""
+    queue, control = data / "queue" / "messages", data / "queue" / "control"
+    for folder in (data, queue.parent, queue, control):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folders = {"data_folder_in": queue, "data_folder_out": queue, "control_folder": control}
     return {"polling_interval": 0.2, **{name: str(folder) for name, folder in folders.items()}}

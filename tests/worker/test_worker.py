@@ -1,0 +1,123 @@
+"""A real worker over the embedded queue, and what keeps it from sharing or losing things."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from vault.db import Base, make_engine
+from vault.jobs import Bell, Job, enqueue
+from worker.application import PerProcess, make_app
+
+PROGRAM = Path(__file__).with_name("small_worker.py")
+ROOT = PROGRAM.parents[2]
+OPTIONS = [
+    "worker",
+    "--beat",
+    "--concurrency=2",
+    "--without-mingle",
+    "--without-gossip",
+    "--loglevel=warning",
+]
+
+
+@pytest.fixture
+def database(tmp_path):
+    engine = make_engine(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    Base.metadata.create_all(engine, tables=[Job.__table__])
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def worker(tmp_path, database):
+    """A worker process with two children and beat; stopped at the end."""
+    with (tmp_path / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", str(PROGRAM), str(tmp_path), *OPTIONS],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        yield process
+        if process.poll() is None:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(timeout=20)
+
+
+def queue(database, number: int) -> Job:
+    now = datetime.now(UTC)
+    with Session(database, expire_on_commit=False) as session, session.begin():
+        return enqueue(session, "write", None, now, details={"number": number})
+
+
+def test_a_worker_does_what_is_rung_for_and_finds_what_is_not(tmp_path, database, worker, caplog):
+    bell = Bell("filesystem://", tmp_path)
+    rung = [queue(database, number) for number in range(20)]
+    lost = queue(database, 99)  # nobody rings for this one
+    for job in rung:
+        bell.ring(job.id)
+        bell.ring(job.id)  # a doubled message does nothing
+    bell.ring_sweep()
+
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and worker.poll() is None:
+        with Session(database) as session, session.begin():
+            states = dict(session.execute(select(Job.id, Job.state).where(Job.name == "write")).all())
+        if set(states.values()) == {"done"}:
+            break
+        time.sleep(0.1)
+
+    assert set(states.values()) == {"done"}, (tmp_path / "worker.log").read_text()
+    assert lost.id in states
+    assert caplog.records == []
+    written = [line.split() for line in (tmp_path / "written").read_text().splitlines()]
+    assert sorted(int(number) for number, _ in written) == [*range(20), 99]
+    assert str(worker.pid) not in {process for _, process in written}
+    assert (tmp_path / "tmp").stat().st_mode & 0o777 == 0o700
+    assert not list((tmp_path / "tmp").glob("*.msg"))
+
+
+def test_the_app_takes_nothing_but_json_and_keeps_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", None)
+    app = make_app("filesystem://", tmp_path, lambda: None)
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.task_ignore_result
+    assert app.conf.task_acks_late
+    assert app.conf.worker_prefetch_multiplier == 1
+    assert not app.conf.worker_enable_remote_control
+    assert not app.conf.worker_send_task_events
+    assert {name for name in app.tasks if not name.startswith("celery.")} == {
+        "casevault.run_job",
+        "casevault.sweep",
+    }
+
+
+def test_a_process_opens_one_runtime_and_a_forked_one_its_own():
+    opened = []
+    runtime = PerProcess(lambda: opened.append(os.getpid()) or object())
+    threads = [threading.Thread(target=runtime) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert opened == [os.getpid()]
+
+    fork = os.fork()
+    if fork == 0:  # pragma: no cover (measured in the parent only)
+        runtime()
+        os._exit(0 if opened[1:] == [os.getpid()] else 1)
+    assert os.waitpid(fork, 0)[1] == 0
+    assert len(opened) == 1
