@@ -5,13 +5,28 @@ Folders are 0700, files 0600.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from vault.errors import StorageFull
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Tells a full disk, as `StorageFull`, from every other fault."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno in FULL:
+            raise StorageFull("The disk has no room.") from fault
+        raise
 
 
 @contextmanager
@@ -68,11 +83,15 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def erase_file(path: Path) -> None:
-    """The file is overwritten, as far as the disk lets us, and gone; nothing happens if there is none."""
-    with suppress(FileNotFoundError):
-        with opened(path, os.O_WRONLY) as descriptor:
-            overwrite(descriptor)
-        path.unlink()
+    """The file, and what an interrupted write left beside it, is overwritten as far as the disk lets us, and gone.
+
+    Nothing happens if there is none. Nobody else may be writing it.
+    """
+    for doomed in (path, *path.parent.glob(f".{path.name}.*")):
+        with suppress(FileNotFoundError):
+            with opened(doomed, os.O_WRONLY) as descriptor:
+                overwrite(descriptor)
+            doomed.unlink()
     sync_folder(path.parent)
 
 

@@ -8,7 +8,6 @@ Folders are 0700, files 0600. A folder that begins with `_` only spreads files o
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -16,11 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from vault.durable import CREATE, make_folder, opened, sync_folder, write_at
-from vault.errors import BadRange, Conflict, NotFound, StorageFull, Tampered
+from vault.durable import CREATE, make_folder, opened, room, sync_folder, write_at
+from vault.errors import BadRange, Conflict, NotFound, Tampered
 from vault.store.base import PIECE, checked_name
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DiskStore:
@@ -29,7 +26,7 @@ class DiskStore:
     def __init__(self, path: Path) -> None:
         self._objects = path / "objects"
         self._partials = path / "partials"
-        with _room():
+        with room():
             make_folder(self._objects)
             make_folder(self._partials)
             sync_folder(path)
@@ -37,7 +34,7 @@ class DiskStore:
     def begin(self, name: str) -> None:
         if self._object(name).exists():
             raise Conflict("An object of that name exists.")
-        with _room():
+        with room():
             self._create(self._partial(name))
 
     def append(self, name: str, offset: int, content: bytes) -> int:
@@ -46,7 +43,7 @@ class DiskStore:
             if state.st_size != offset or state.st_nlink != 1:
                 raise Conflict("The partial does not end there.")
             try:
-                with _room():
+                with room():
                     write_at(descriptor, offset, content)
                     os.fsync(descriptor)
             except BaseException:
@@ -68,7 +65,7 @@ class DiskStore:
 
     def put(self, name: str, content: bytes) -> None:
         target, aside = self._object(name), self._partial(f"put/{uuid4()}")
-        with _room():
+        with room():
             self._create(aside)
             try:
                 with opened(aside, os.O_WRONLY) as descriptor:
@@ -152,7 +149,7 @@ class DiskStore:
 
     def _publish(self, source: Path, target: Path) -> None:
         """Give a synced file its name, once. After a crash halfway, doing it again completes it."""
-        with _room():
+        with room():
             make_folder(target.parent)
             try:
                 os.link(source, target, follow_symlinks=False)
@@ -167,17 +164,6 @@ class DiskStore:
             sync_folder(self._objects)
             source.unlink()
             sync_folder(self._partials)
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    """Tells a full disk from every other fault."""
-    try:
-        yield
-    except OSError as fault:
-        if fault.errno in FULL:
-            raise StorageFull("The object store has no room.") from fault
-        raise
 
 
 def _size(path: Path) -> int | None:

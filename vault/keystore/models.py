@@ -1,0 +1,61 @@
+"""The keystore's tables. They share nothing with the database but the way constraints are named."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, MetaData, SmallInteger
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from vault.db import NAMES, Instant
+
+LIVES_OR_NOT = (
+    "(destroyed_at IS NULL AND blob IS NOT NULL AND epoch IS NOT NULL AND successor_id IS NULL)"
+    " OR (destroyed_at IS NOT NULL AND blob IS NULL AND epoch IS NULL)"
+)
+
+
+class KeystoreBase(DeclarativeBase):
+    """Base of the keystore's tables."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {datetime: Instant()}  # noqa: RUF012
+
+
+class Deployment(KeystoreBase):
+    """The one row that names this deployment. Its lock orders writers where the database has row locks."""
+
+    __tablename__ = "deployment"
+    __table_args__ = (CheckConstraint("number = 1", name="single"),)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
+    id: Mapped[UUID]
+    created_at: Mapped[datetime]
+
+
+class Epoch(KeystoreBase):
+    """An epoch key, wrapped. The highest number is current; the others wait for their last slot to be re-locked."""
+
+    __tablename__ = "epochs"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    wrapped: Mapped[bytes]
+    master_version: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class Slot(KeystoreBase):
+    """A slot in its lock; once destroyed, only its tombstone."""
+
+    __tablename__ = "slots"
+    __table_args__ = (CheckConstraint(LIVES_OR_NOT, name="lives_or_not"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[int] = mapped_column(SmallInteger)
+    subject_id: Mapped[UUID]
+    epoch: Mapped[int | None] = mapped_column(ForeignKey("epochs.number", ondelete="RESTRICT"), index=True)
+    blob: Mapped[bytes | None]
+    created_at: Mapped[datetime]
+    destroyed_at: Mapped[datetime | None]
+    successor_id: Mapped[UUID | None]
