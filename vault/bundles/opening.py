@@ -13,13 +13,14 @@ from uuid import UUID
 
 from sqlalchemy import delete
 
-from vault.access.grants import live_grants, open_own_grant, renew_grant
+from vault.access.grants import Grant, end_grant, live_grants, open_own_grant, renew_grant
 from vault.access.remarks import Holder
 from vault.bundles.models import Bundle, Document, Unlocking, Version
 from vault.crypto.kinds import SlotKind
-from vault.crypto.locks import NO_PASSWORD, bundle_lock, file_lock, lock_text, session_lock, unlock_text
+from vault.crypto.locks import bundle_lock, file_lock, lock_text, session_lock, unlock_text
+from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.secret import Secret, random_key
-from vault.errors import BundleLocked, NotFound, Tampered
+from vault.errors import BundleLocked, Conflict, NotFound, Tampered
 from vault.slots import replace_slot
 
 if TYPE_CHECKING:
@@ -105,11 +106,20 @@ def renew_access_key(tx: Transaction, opened: OpenBundle, password_key: bytes) -
     """New access key, slot and generation for the members who remain; the files are untouched."""
     bundle, access_key = opened.bundle, random_key()
     for grant in live_grants(tx, bundle.id):
-        renew_grant(tx, grant, bundle.generation + 1, access_key)
+        _renew_or_end(tx, bundle, grant, access_key)
     bundle.generation += 1
     relock_bundle(tx, opened, access_key, password_key)
     bundle.rekey_pending_at = None
     tx.record("bundle.rekeyed", bundle, generation=bundle.generation)
+
+
+def _renew_or_end(tx: Transaction, bundle: Bundle, grant: Grant, access_key: bytes) -> None:
+    """A grant whose holder has no vouched key any more ends here; it must not keep the others out."""
+    try:
+        renew_grant(tx, grant, bundle.generation + 1, access_key)
+    except (Conflict, Tampered):
+        end_grant(tx, grant)
+        tx.record("bundle.member_removed", bundle, member=grant.principal_id, reason="no_vouched_key")
 
 
 def relock_bundle(tx: Transaction, opened: OpenBundle, access_key: bytes, password_key: bytes) -> None:

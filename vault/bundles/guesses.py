@@ -1,0 +1,59 @@
+"""Guessing a bundle's password: counted per person and bundle before it is tried, and never inside a transaction.
+
+Three steps: count the try and read the profile (one short transaction), derive the key (a tenth of a second of
+Argon2id, with nothing locked), then the verb that uses it (a transaction of its own), which forgets the tries.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from vault.access.policy import Permission
+from vault.access.throttle import Limit, give_back_try, take_try
+from vault.bundles.models import Bundle
+from vault.crypto.passwords import derive
+from vault.errors import Busy, Refusal, TooMany
+
+if TYPE_CHECKING:
+    from vault.access.actor import Actor
+    from vault.crypto.passwords import Argon2Profile
+    from vault.runtime import Runtime, Transaction
+
+LIMIT = Limit(free=5, first=timedelta(seconds=30), longest=timedelta(minutes=15))
+
+
+def derive_guess(runtime: Runtime, actor: Actor, bundle_id: UUID, password: str) -> bytes | None:
+    """The password key (32 bytes) of one counted guess; None when the bundle has no password.
+
+    Errors: `NotFound`, `Refused`, `TooMany` when no try is left now, `Busy` (which costs no try).
+    """
+    with runtime.transaction(actor) as tx:
+        profile = take_guess(tx, bundle_id)
+    if profile is None:
+        return None
+    try:
+        return derive(password, profile)
+    except Busy:
+        with runtime.session() as session:
+            give_back_try(session, guess_name(actor.id, bundle_id))
+        raise
+
+
+def take_guess(tx: Transaction, bundle_id: UUID) -> Argon2Profile | None:
+    """Count one try of this person at this bundle, and say what it costs; None without a password."""
+    bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_OPEN)
+    if bundle.profile is None:
+        return None
+    try:
+        take_try(tx.session, guess_name(tx.actor.id, bundle.id), LIMIT, tx.now)
+    except TooMany as error:
+        error.refusal = Refusal("bundle.unlock_refused", "bundles", bundle.id, {"reason": "too_many"})
+        raise
+    return bundle.profile
+
+
+def guess_name(person_id: UUID | None, bundle_id: UUID) -> str:
+    """Under which name the tries are counted."""
+    return f"bundle:{bundle_id}:{person_id}"

@@ -1,0 +1,208 @@
+"""What people do with a case: add it, change it, give it further numbers and individuals, search it by number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, TypedDict, TypeVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
+
+from vault.access.policy import Permission, permits
+from vault.cases.models import PRIORITIES, Case, CaseAlias, Individual
+from vault.cases.numbers import Number, read_number, read_numbers
+from vault.errors import Conflict, Fault, Invalid, Refused
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+LONGEST_STAGE = 60
+MOST_NUMBERS, MOST_FOUND = 100, 25
+
+Part = TypeVar("Part", CaseAlias, Individual)
+
+
+class CaseChange(TypedDict, total=False):
+    """What a case is to be; what is not named stays as it is. Lists are whole lists."""
+
+    number: str
+    priority: str
+    stage: str | None
+    stage_on: date | None
+    aliases: Sequence[str]
+    individuals: Sequence[str]
+
+
+def create_case(
+    tx: Transaction,
+    number: str,
+    *,
+    office_id: UUID | None = None,
+    priority: str = "normal",
+    stage: str | None = None,
+    stage_on: date | None = None,
+    aliases: Sequence[str] = (),
+    individuals: Sequence[str] = (),
+) -> Case:
+    """A new case of the actor's office. Errors: `Refused`, `Invalid`, `Conflict` for a number in use."""
+    tx.require(Permission.CASE_CREATE)
+    if tx.actor.office_id is None or (office_id or tx.actor.office_id) != tx.actor.office_id:
+        raise Refused("Cases are added to your own office.")
+    named = read_number(number)
+    _check_free(tx, named, None)
+    case = Case(
+        id=uuid4(),
+        number=named.shown,
+        number_key=named.key,
+        office_id=tx.actor.office_id,
+        priority=_priority(priority),
+        stage=_stage(stage),
+        stage_on=stage_on,
+        state="active",
+        owner_id=tx.actor.id,
+        created_at=tx.now,
+        changed_at=tx.now,
+        revision=1,
+    )
+    _set_aliases(tx, case, aliases)
+    _set_individuals(case, individuals)
+    _flushed(lambda: tx.add(case), "This number is in use already.")
+    tx.record("case.created", case)
+    return case
+
+
+def change_case(tx: Transaction, case_id: UUID, wanted: CaseChange, revision: int | None = None) -> Case:
+    """The case as wanted. `revision` is the one that the person saw, if known.
+
+    Errors: `Conflict` for an older revision, a number in use, or an individual whom a document names.
+    """
+    case = tx.load(Case, case_id, Permission.CASE_CHANGE, lock=True)
+    if revision is not None and revision != case.revision:
+        raise Conflict("Somebody changed this case meanwhile. Load it again, then make your change.")
+    with tx.session.no_autoflush:
+        _apply(tx, case, wanted)
+    case.changed_at = tx.now
+    case.revision += 1
+    _flushed(tx.session.flush, "A number is in use already, or a document names an individual you took off.")
+    tx.record("case.changed", case, revision=case.revision)
+    return case
+
+
+def add_individual(tx: Transaction, case_id: UUID, number: str) -> Individual:
+    """An individual of the case, by number; the one that is there already if it is."""
+    case = tx.load(Case, case_id, Permission.CASE_CHANGE, lock=True)
+    named = read_number(number, "/individuals")
+    known = next((person for person in case.individuals if person.number_key == named.key), None)
+    if known is not None:
+        return known
+    person = Individual(id=uuid4(), number=named.shown, number_key=named.key)
+    case.individuals.append(person)
+    case.changed_at = tx.now
+    case.revision += 1
+    tx.session.flush()
+    tx.record("individual.added", case, individual=person.id)
+    return person
+
+
+def search_cases(tx: Transaction, text: str) -> list[Case]:
+    """The cases known by this number: their own, an alias, or an individual's. Dashes, spaces and case do not count."""
+    key = read_number(text).key
+    by_alias = select(CaseAlias.case_id).where(CaseAlias.number_key == key)
+    by_individual = select(Individual.case_id).where(Individual.number_key == key)
+    query = select(Case).where(
+        permits(Permission.CASE_SEE, Case, tx.actor, tx.now),
+        or_(Case.number_key == key, Case.id.in_(by_alias), Case.id.in_(by_individual)),
+    )
+    found = list(tx.session.scalars(query.order_by(Case.number).limit(MOST_FOUND)))
+    tx.record("case.searched", found=len(found))
+    return found
+
+
+def mark_changed(tx: Transaction, case_id: UUID) -> None:
+    """Something in the case's bundles changed now; what the case itself says stays as it was."""
+    case = tx.session.get_one(Case, case_id)
+    case.changed_at = max(case.changed_at, tx.now)
+
+
+def _apply(tx: Transaction, case: Case, wanted: CaseChange) -> None:
+    if "number" in wanted:
+        _set_number(tx, case, wanted["number"])
+    if "priority" in wanted:
+        case.priority = _priority(wanted["priority"])
+    if "stage" in wanted:
+        case.stage = _stage(wanted["stage"])
+    if "stage_on" in wanted:
+        case.stage_on = wanted["stage_on"]
+    if "aliases" in wanted:
+        _set_aliases(tx, case, wanted["aliases"])
+    if "individuals" in wanted:
+        _set_individuals(case, wanted["individuals"])
+
+
+def _set_number(tx: Transaction, case: Case, text: str) -> None:
+    named = read_number(text)
+    if named.key != case.number_key:
+        _check_free(tx, named, case)
+    case.number, case.number_key = named.shown, named.key
+
+
+def _set_aliases(tx: Transaction, case: Case, texts: Sequence[str]) -> None:
+    wanted = [number for number in _read_all(texts, "/aliases") if number.key != case.number_key]
+    for number in wanted:
+        _check_free(tx, number, case)
+    case.aliases = _matched(case.aliases, wanted, CaseAlias)
+
+
+def _set_individuals(case: Case, texts: Sequence[str]) -> None:
+    case.individuals = _matched(case.individuals, _read_all(texts, "/individuals"), Individual)
+
+
+def _matched(present: Sequence[Part], wanted: Sequence[Number], model: type[Part]) -> list[Part]:
+    """The wanted numbers as rows; those that are there already stay the same rows."""
+    known = {row.number_key: row for row in present}
+    for number in wanted:
+        if number.key in known:
+            known[number.key].number = number.shown
+    return [
+        known.get(number.key) or model(id=uuid4(), number=number.shown, number_key=number.key)
+        for number in wanted
+    ]
+
+
+def _read_all(texts: Sequence[str], pointer: str) -> list[Number]:
+    if len(texts) > MOST_NUMBERS:
+        raise Invalid("Too many numbers.", errors=[Fault(pointer, f"Give at most {MOST_NUMBERS}.")])
+    return read_numbers(texts, pointer)
+
+
+def _check_free(tx: Transaction, number: Number, case: Case | None) -> None:
+    """`Conflict` when another case has the number, as its own or as an alias."""
+    own = select(Case.id).where(Case.number_key == number.key)
+    alias = select(CaseAlias.case_id).where(CaseAlias.number_key == number.key)
+    with tx.session.no_autoflush:
+        holders = {*tx.session.scalars(own), *tx.session.scalars(alias)}
+    if holders - {case.id if case is not None else None}:
+        raise Conflict("This number is in use already.")
+
+
+def _flushed(act: Callable[[], object], message: str) -> None:
+    try:
+        act()
+    except IntegrityError:
+        raise Conflict(message) from None
+
+
+def _priority(value: str) -> str:
+    if value not in PRIORITIES:
+        raise Invalid("Choose a priority.", errors=[Fault("/priority", "Choose one of the list.")])
+    return value
+
+
+def _stage(text: str | None) -> str | None:
+    stage = " ".join((text or "").split())
+    if len(stage) > LONGEST_STAGE or not stage.isprintable():
+        message = f"A stage has at most {LONGEST_STAGE} ordinary characters."
+        raise Invalid(message, errors=[Fault("/stage", message)])
+    return stage or None
