@@ -8,7 +8,8 @@ import pytest
 
 from vault.db import make_engine
 from vault.keystore.service import Keystore
-from vault.keystore.setup import found_deployment, open_keystore, upgrade_keystore
+from vault.keystore.setup import deployment_of, found_deployment, open_keystore, upgrade_keystore
+from vault.kms.base import open_kms
 from vault.kms.keyring import create_keyring
 from vault.store.disk import DiskStore
 
@@ -50,9 +51,16 @@ class Place:
         self._engines.append(keystore.engine)
         return keystore
 
+    def bare(self) -> Keystore:
+        """The keystore opened without looking whether it is older than its copy, as a restore does."""
+        engine = make_engine(self.url)
+        self._engines.append(engine)
+        kms = open_kms(self.kms, deployment_of(engine))
+        return Keystore(engine, kms, self.store, self.copy, self.clock)
+
     def close(self) -> None:
-        while self._engines:
-            self._engines.pop().dispose()
+        for engine in self._engines:
+            engine.dispose()
 
     def backup(self) -> bytes:
         """The database as a backup holds it; nothing may be open but idle."""
@@ -71,7 +79,9 @@ class Place:
     def bytes_on_disk(self) -> bytes:
         """Everything that the keystore's folder and its second copy hold."""
         folders = [self.file.parent] + ([self.copy] if self.copy else [])
-        return b"\n".join(path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file())
+        return b"\n".join(
+            path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()
+        )
 
 
 @pytest.fixture

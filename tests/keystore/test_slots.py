@@ -5,7 +5,7 @@ from base64 import b64encode
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from vault.crypto.kinds import SlotKind
@@ -150,9 +150,8 @@ def test_what_lives_and_what_died_is_told_for_many_at_once(keystore):
 def test_a_row_lives_whole_or_is_dead_whole(keystore):
     slot = keystore.create_slot(SlotKind.LINK, uuid4())
     for change in ({"blob": None}, {"epoch": None}, {"successor_id": uuid4()}):
-        with pytest.raises(IntegrityError), writing(keystore.engine) as session:
-            for name, value in change.items():
-                setattr(session.get(Slot, slot.id), name, value)
+        with writing(keystore.engine) as session, pytest.raises(IntegrityError):
+            session.execute(update(Slot).where(Slot.id == slot.id).values(change))
 
 
 def test_locks_are_kept_once_beside_the_slot_they_hang_on(place, keystore):

@@ -15,8 +15,8 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("number = 1", name="ck_deployment_single"),
-        sa.PrimaryKeyConstraint("number", name="pk_deployment"),
+        sa.CheckConstraint("number = 1", name=op.f("ck_deployment_single")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_deployment")),
     )
     op.create_table(
         "epochs",
@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("wrapped", sa.LargeBinary(), nullable=False),
         sa.Column("master_version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("number", name="pk_epochs"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_epochs")),
     )
     op.create_table(
         "slots",
@@ -39,11 +39,11 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(destroyed_at IS NULL AND blob IS NOT NULL AND epoch IS NOT NULL AND successor_id IS NULL)"
             " OR (destroyed_at IS NOT NULL AND blob IS NULL AND epoch IS NULL)",
-            name="ck_slots_lives_or_not",
+            name=op.f("ck_slots_lives_or_not"),
         ),
         sa.ForeignKeyConstraint(
-            ["epoch"], ["epochs.number"], name="fk_slots_epoch_epochs", ondelete="RESTRICT"
+            ["epoch"], ["epochs.number"], name=op.f("fk_slots_epoch_epochs"), ondelete="RESTRICT"
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_slots"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_slots")),
     )
-    op.create_index("ix_slots_epoch", "slots", ["epoch"])
+    op.create_index(op.f("ix_slots_epoch"), "slots", ["epoch"])
