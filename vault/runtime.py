@@ -56,6 +56,11 @@ class Runtime:
             self.engine.execution_options(read_only=True), expire_on_commit=False, autoflush=False
         )
 
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+        self.keystore.engine.dispose()
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A plain session in one transaction, for machinery that acts for nobody: job rows, sweeps, throttles."""

@@ -7,7 +7,7 @@ A slot dies only because a committed *destroying* row names it; a sweep finishes
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from vault.crypto.kinds import SlotKind
 from vault.db import Row
+from vault.jobs import handles
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
@@ -38,16 +39,22 @@ class Destruction(Row):
 
 
 def replace_slot(
-    tx: Transaction, row: Any, kind: SlotKind, remake: Callable[[bytes], Mapping[str, bytes | int | None]]
+    tx: Transaction,
+    row: Any,
+    kind: SlotKind,
+    remake: Callable[[bytes], Mapping[str, Any]],
+    also: Sequence[tuple[Row, Sequence[str]]] = (),
 ) -> None:
     """Give `row` (with `id` and `slot_id`) a new slot and everything that hangs on it.
 
-    `remake` gets the new 32-byte slot and returns the columns made anew. They are kept as a lock object before the
-    database changes, so that a restored database can be brought forward. The old slot dies after the commit.
+    `remake` gets the new 32-byte slot and returns the columns made anew; `also` names columns of other rows that
+    belong to the same change. All are kept as a lock object before the database changes, so that a restored
+    database can be brought forward. The old slot dies after the commit.
     """
     slot = tx.keystore.create_slot(kind, row.id)
     columns = remake(slot.key)
-    tx.keystore.keep_locks(row.id, slot.id, as_kept(columns))
+    others = [kept_row(other, {name: getattr(other, name) for name in names}) for other, names in also]
+    tx.keystore.keep_locks(row.id, slot.id, {"row": kept_row(row, columns), "also": others})
     old = row.slot_id
     row.slot_id = slot.id
     for name, value in columns.items():
@@ -56,12 +63,25 @@ def replace_slot(
         tx.destroy(old, successor_id=slot.id)
 
 
-def as_kept(columns: Mapping[str, bytes | int | None]) -> dict[str, str | int | None]:
-    """Columns as JSON values: bytes become base64, numbers stay."""
+def kept_row(row: Row, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's columns as JSON holds them: bytes in base64, ids and times as text."""
     return {
-        name: b64encode(value).decode() if isinstance(value, bytes) else value
-        for name, value in columns.items()
+        "table": row.__tablename__,
+        "id": str(row.id),
+        "columns": {k: _kept(v) for k, v in columns.items()},
     }
+
+
+def _kept(value: Any) -> str | int | None:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if value is None or isinstance(value, int | str):
+        return value
+    raise TypeError(f"a lock object keeps no {type(value).__name__}")
 
 
 def destruction_state(session: Session, slot_id: UUID) -> str | None:
@@ -76,6 +96,12 @@ def finish_destructions(runtime: Runtime) -> int:
     for ordered in waiting:
         finish_destruction(runtime, ordered.slot_id, ordered.successor_id)
     return len(waiting)
+
+
+@handles("slots.finish_destructions")
+def finish_destructions_job(runtime: Runtime, _job: object) -> None:
+    """Finish what a crash left between a commit and the end of a slot."""
+    finish_destructions(runtime)
 
 
 def finish_destruction(runtime: Runtime, slot_id: UUID, successor_id: UUID | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
 from sqlalchemy import select
@@ -106,12 +106,13 @@ def move_document(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docume
     target = open_bundle(tx, target_bundle)
     individuals = _individuals_there(tx, document, target_bundle)
     tx.record("document.moved", document, to_bundle=target_bundle.id)
-    for version in tx.session.scalars(select(Version).where(Version.document_id == document.id)):
-        _move_version(tx, version, source, target)
     document.title_lock = target.lock_text("document.title", document.id, source.title_of(document))
     document.individuals = individuals
-    _place(document, target_bundle)
     document.tier = target_bundle.tier
+    document.bundle_id, document.case_id = target_bundle.id, target_bundle.case_id
+    document.office_id = target_bundle.office_id
+    for version in tx.session.scalars(select(Version).where(Version.document_id == document.id)):
+        _move_version(tx, document, version, source, target)
     document.revision += 1
     for case_id in {source.bundle.case_id, target_bundle.case_id}:
         mark_changed(tx, case_id)
@@ -165,14 +166,20 @@ def _individuals_there(tx: Transaction, document: Document, target: Bundle) -> l
     return found
 
 
-def _move_version(tx: Transaction, version: Version, source: OpenBundle, target: OpenBundle) -> None:
+PLACE_COLUMNS = ("bundle_id", "case_id", "office_id", "tier", "title_lock")
+"""What of a document goes with its versions when it is moved."""
+
+
+def _move_version(
+    tx: Transaction, document: Document, version: Version, source: OpenBundle, target: OpenBundle
+) -> None:
     file_key = source.file_key(tx, version)
     check_sealed(version, file_key, version_slot(tx, version))
     file_name, digest = source.file_name_of(version), source.digest_of(version)
     bundle = target.bundle
     lock = file_lock(bundle.id, version.id, bundle.key_number)
 
-    def remake(slot: bytes) -> dict[str, bytes | int | None]:
+    def remake(slot: bytes) -> dict[str, Any]:
         return {
             "file_lock": lock.close(target.key.reveal(), slot, plaintext=file_key),
             "key_number": bundle.key_number,
@@ -180,11 +187,9 @@ def _move_version(tx: Transaction, version: Version, source: OpenBundle, target:
             "file_name_lock": target.lock_text("version.file_name", version.id, file_name),
             "plaintext_digest_lock": target.lock_text("version.plaintext_digest", version.id, digest),
             "duplicate_mark": duplicate_mark(target.key.reveal(), bytes.fromhex(digest)),
+            "bundle_id": bundle.id,
+            "case_id": bundle.case_id,
+            "office_id": bundle.office_id,
         }
 
-    replace_slot(tx, version, SlotKind.VERSION, remake)
-    _place(version, bundle)
-
-
-def _place(row: Document | Version, bundle: Bundle) -> None:
-    row.bundle_id, row.case_id, row.office_id = bundle.id, bundle.case_id, bundle.office_id
+    replace_slot(tx, version, SlotKind.VERSION, remake, also=[(document, PLACE_COLUMNS)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import delete
@@ -26,6 +26,7 @@ from vault.slots import replace_slot
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
+GRANT_COLUMNS = ("principal_id", "subject_id", "generation", "sealed", "granted_by_id", "granted_at")
 ARGON2_COLUMNS = ("argon2_salt", "argon2_memory_kib", "argon2_time", "argon2_lanes")
 
 
@@ -128,14 +129,15 @@ def relock_bundle(tx: Transaction, opened: OpenBundle, access_key: bytes, passwo
     lock = bundle_lock(bundle.id, bundle.generation)
     columns = {name: getattr(bundle, name) for name in ARGON2_COLUMNS}
 
-    def remake(slot: bytes) -> dict[str, bytes | int | None]:
+    def remake(slot: bytes) -> dict[str, Any]:
         return {
             "bundle_lock": lock.close(access_key, slot, password_key, plaintext=opened.key.reveal()),
             "generation": bundle.generation,
             **columns,
         }
 
-    replace_slot(tx, bundle, SlotKind.BUNDLE, remake)
+    kept_grants = [(grant, GRANT_COLUMNS) for grant in live_grants(tx, bundle.id)]
+    replace_slot(tx, bundle, SlotKind.BUNDLE, remake, also=kept_grants)
     tx.session.execute(delete(Unlocking).where(Unlocking.bundle_id == bundle.id))
     if bundle.profile is not None:
         keep_unlocked(tx, bundle, password_key)

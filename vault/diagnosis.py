@@ -1,0 +1,55 @@
+"""`casevault check`: what works, what is missing, what is risky; names and plain words, no secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from vault.clock import ClockState, read_clock
+from vault.jobs import FAILED, Job
+from vault.runtime import Runtime
+from vault.web.health import look_at_parts
+
+Finding = dict[str, str]
+
+
+def diagnose(runtime: Runtime) -> list[Finding]:
+    """One finding for each part: `ok`, `warning` or `failed`, and what to do."""
+    parts = look_at_parts(runtime)
+    findings = [_finding(name, "ok" if answers else "failed", "") for name, answers in parts.items()]
+    return [*findings, _second_copy(runtime), _keyring(runtime), _clock(runtime), _jobs(runtime)]
+
+
+def _second_copy(runtime: Runtime) -> Finding:
+    if runtime.settings.keystore_copy is None and runtime.settings.keystore_url.startswith("sqlite"):
+        note = "The keystore has no second copy: one lost disk loses every case. Set CASEVAULT_KEYSTORE_COPY."
+        return _finding("second copy", "warning", note)
+    return _finding("second copy", "ok", "")
+
+
+def _keyring(runtime: Runtime) -> Finding:
+    scheme, _, path = runtime.settings.kms.partition(":")
+    if scheme == "keyring" and Path(path).is_relative_to(runtime.settings.data):
+        return _finding("keyring", "warning", "The keyring lies beside the data: who takes one takes both.")
+    return _finding("keyring", "ok", "")
+
+
+def _clock(runtime: Runtime) -> Finding:
+    with runtime.session() as session:
+        state = read_clock(session, runtime.clock).state
+    notes = {
+        ClockState.BEHIND: "The system's clock is behind the latest commit. Set it right.",
+        ClockState.AHEAD: "The clock jumped ahead, or the vault was off. Confirm it on the page System.",
+    }
+    return _finding("clock", "ok" if state is ClockState.STEADY else "warning", notes.get(state, ""))
+
+
+def _jobs(runtime: Runtime) -> Finding:
+    with runtime.session() as session:
+        failed = session.scalar(select(func.count()).select_from(Job).where(Job.state == FAILED)) or 0
+    return _finding("jobs", "warning" if failed else "ok", f"{failed} failed" if failed else "")
+
+
+def _finding(part: str, state: str, note: str) -> Finding:
+    return {"part": part, "state": state, "note": note}

@@ -1,0 +1,163 @@
+"""Bringing a restored vault forward: the ledger of slots that died is replayed onto databases already put back.
+
+Keystore first (rebuilt from its second copy where that is newer), then every slot of the ledger dies again, then each row
+whose slot is dead takes the locks of the successor that lives. Live links are suspended until their owners look at
+them, and every session ends. All of it can be repeated.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from vault.access.actor import SYSTEM
+from vault.access.grants import Grant
+from vault.access.principals import Principal
+from vault.bundles.models import Bundle, Document, Unlocking, Version
+from vault.keystore.restoration import Successors, rebuild, replay
+from vault.keystore.service import Keystore
+from vault.people.models import PersonSession
+from vault.runtime import Runtime, Transaction
+from vault.shares.models import Share
+from vault.slots import DONE, Destruction
+from vault.transfers.models import Upload
+
+SLOTTED: tuple[type[Any], ...] = (Principal, Bundle, Version)
+TABLES: dict[str, type[Any]] = {model.__tablename__: model for model in (*SLOTTED, Document, Grant)}
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore found and did, in numbers."""
+
+    slots_rebuilt: int
+    slots_killed: int
+    rows_followed: int
+    rows_ended: int
+    links_suspended: int
+    sessions_ended: int
+
+
+def restore_vault(runtime: Runtime) -> Restored:
+    """Replay ledger and lock objects; afterwards the vault may open again."""
+    rebuilt = rebuild_keystore(runtime.keystore)
+    killed = replay(runtime.keystore)
+    successors = Successors(runtime.keystore)
+    with runtime.transaction(SYSTEM) as tx:
+        _acknowledge_ledger(tx)
+        followed, ended = _follow_all(tx, successors)
+        suspended = _suspend_links(tx)
+        sessions = _end_sessions(tx)
+        result = Restored(rebuilt, killed, followed, ended, suspended, sessions)
+        tx.record("vault.restored", **{name: value for name, value in vars(result).items()})
+    runtime.is_sealed = False
+    return result
+
+
+def rebuild_keystore(keystore: Keystore) -> int:
+    """Slots brought back from the second copy; 0 without one."""
+    return rebuild(keystore).slots if keystore.copy.deployment_id() is not None else 0
+
+
+def _acknowledge_ledger(tx: Transaction) -> None:
+    """The database knows of every end that the ledger remembers."""
+    for slot_id, entry in tx.keystore.ends().items():
+        known = tx.session.scalar(select(Destruction).where(Destruction.slot_id == slot_id))
+        if known is None:
+            known = Destruction(slot_id=slot_id, successor_id=entry.successor_id, ordered_at=entry.at)
+            tx.session.add(known)
+        known.state, known.done_at = DONE, known.done_at or tx.now
+    tx.session.flush()
+
+
+def _follow_all(tx: Transaction, successors: Successors) -> tuple[int, int]:
+    """Rows brought to their living slot, and rows whose line of slots has ended."""
+    followed = ended = 0
+    for model in SLOTTED:
+        for row in tx.session.scalars(select(model).where(model.slot_id.is_not(None))).all():
+            if tx.keystore.is_live(row.slot_id):
+                continue
+            living = successors.follow(row.slot_id)
+            kept = tx.keystore.kept_locks(row.id, living) if living else None
+            if living is None or kept is None:
+                ended += 1
+                continue
+            _take(tx.session, row, living, kept)
+            followed += 1
+    for upload in tx.session.scalars(select(Upload).where(Upload.completed_at.is_(None))).all():
+        if upload.dropped_at is None and upload.slot_id and not tx.keystore.is_live(upload.slot_id):
+            upload.dropped_at = tx.now
+            ended += 1
+    return followed, ended
+
+
+def _take(session: Session, row: Any, slot_id: UUID, kept: dict[str, Any]) -> None:
+    row.slot_id = slot_id
+    _set(row, kept["row"]["columns"])
+    for other in kept["also"]:
+        model = TABLES[other["table"]]
+        found = session.get(model, UUID(other["id"]))
+        if found is None and model is Grant:
+            found = Grant(id=UUID(other["id"]))
+            session.add(found)
+        if found is not None:
+            _set(found, other["columns"])
+    if isinstance(row, Bundle):
+        _end_other_grants(session, row, kept["also"])
+    session.flush()
+
+
+def _end_other_grants(session: Session, bundle: Bundle, also: Sequence[dict[str, Any]]) -> None:
+    """Who was no member any more when the bundle got this slot is none now."""
+    members = {UUID(other["id"]) for other in also if other["table"] == Grant.__tablename__}
+    bundle.rekey_pending_at = None
+    live = select(Grant).where(Grant.subject_id == bundle.id, Grant.ended_at.is_(None))
+    for grant in session.scalars(live):
+        if grant.id not in members:
+            grant.ended_at = grant.granted_at
+
+
+def _set(row: Any, columns: dict[str, Any]) -> None:
+    for name, value in columns.items():
+        setattr(row, name, _read(type(row).__table__.c[name].type.python_type, value))
+
+
+def _read(kind: type[Any], value: Any) -> Any:
+    if value is None:
+        return None
+    if kind is bytes:
+        return b64decode(value)
+    if kind is UUID:
+        return UUID(value)
+    if kind is datetime:
+        return datetime.fromisoformat(value)
+    return value
+
+
+def _suspend_links(tx: Transaction) -> int:
+    """Links that the database holds to be live wait for their owners; those whose slot died have ended."""
+    count = 0
+    for share in tx.session.scalars(select(Share).where(Share.ended_at.is_(None))).all():
+        if tx.keystore.is_live(share.slot_id):
+            share.suspended_at = share.suspended_at or tx.now
+            count += 1
+        else:
+            share.ended_at = tx.now
+    return count
+
+
+def _end_sessions(tx: Transaction) -> int:
+    tx.session.execute(Unlocking.__table__.delete())  # type: ignore[attr-defined]
+    ended = tx.session.execute(
+        update(PersonSession)
+        .where(PersonSession.ended_at.is_(None))
+        .values(ended_at=tx.now, end_reason="restored")
+    )
+    return int(ended.rowcount)  # type: ignore[attr-defined]
