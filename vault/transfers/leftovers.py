@@ -1,0 +1,46 @@
+"""Jobs that clear away uploads that will never be versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from vault.access.actor import SYSTEM
+from vault.clock import ClockState, read_clock
+from vault.jobs import ClaimedJob, handles, renew
+from vault.transfers.models import Upload
+from vault.transfers.uploads import DISCARD, discard_bytes, drop_upload
+
+if TYPE_CHECKING:
+    from vault.runtime import Runtime
+
+DROP = "transfers.drop_abandoned"
+AT_ONCE = 100
+
+
+@handles(DROP)
+def drop_abandoned(runtime: Runtime, job: ClaimedJob) -> None:
+    """Drop uploads past their time. While the clock is ahead of its mark nothing is destroyed by time."""
+    with runtime.session() as session:
+        if read_clock(session, runtime.clock).state is not ClockState.STEADY:
+            return
+    with runtime.transaction(SYSTEM) as tx:
+        renew(tx.session, job, tx.now)
+        unfinished = (Upload.completed_at.is_(None), Upload.dropped_at.is_(None))
+        over = tx.session.scalars(
+            select(Upload).where(*unfinished, Upload.expires_at <= tx.now).limit(AT_ONCE)
+        ).all()
+        for upload in over:
+            drop_upload(tx, upload, "expired")
+        if len(over) == AT_ONCE:
+            tx.later(DROP)
+
+
+@handles(DISCARD)
+def discard_dropped(runtime: Runtime, job: ClaimedJob) -> None:
+    """Remove the bytes of one dropped upload; a committed row names it."""
+    with runtime.session() as session:
+        upload = session.get(Upload, job.subject_id)
+    if upload is not None and upload.dropped_at is not None:
+        discard_bytes(runtime.store, upload)

@@ -1,0 +1,174 @@
+"""What is shown of transfers, to pages and to the API alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from vault.bundles.document_types import enabled_types
+from vault.cases.models import Case
+from vault.inspection.formats import ACCEPTED, BY_ENDING
+from vault.transfers.reading import Content
+
+if TYPE_CHECKING:
+    from vault.bundles.models import Bundle, Document
+    from vault.bundles.opening import OpenBundle
+    from vault.runtime import Transaction
+    from vault.transfers.receiving import Stored
+
+
+class FileResult(BaseModel):
+    """What became of one file: `stored`, or `refused` with a stable code and a sentence. `length` in bytes."""
+
+    file: str
+    state: str
+    document: UUID | None = None
+    version: int | None = None
+    length: int | None = None
+    same_as: UUID | None = None
+    code: str | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, file: str, stored: Stored) -> FileResult:
+        """A file that is a version now."""
+        version, same = stored.version, stored.same_as
+        return cls(
+            file=file,
+            state="stored",
+            document=version.document_id,
+            version=version.number,
+            length=version.length,
+            same_as=same.document_id if same else None,
+        )
+
+
+class Receipt(BaseModel):
+    """What became of the files of one form, in their order."""
+
+    bundle: UUID
+    items: list[FileResult]
+
+
+class Choice(BaseModel):
+    """A value and the words for it."""
+
+    value: str
+    label: str
+
+
+class UploadForm(BaseModel):
+    """What the page for new files needs. `limit` is in bytes, for each file."""
+
+    bundle: UUID
+    bundle_title: str
+    case_number: str
+    types: list[Choice]
+    individuals: list[str]
+    limit: int
+    accepted: str
+    endings: str
+
+
+class VersionForm(BaseModel):
+    """What the page for a further version needs."""
+
+    bundle: UUID
+    document: UUID
+    title: str
+    document_type: str
+    version: int
+    limit: int
+    accepted: str
+    endings: str
+
+
+class ExportForm(BaseModel):
+    """What the page for an export needs."""
+
+    bundle: UUID
+    document: UUID
+    title: str
+    version: int
+    length: int
+    file_name: str
+
+
+class RecordingPage(BaseModel):
+    """A recording to listen to. `length` in bytes."""
+
+    bundle: UUID
+    document: UUID
+    title: str
+    case_number: str
+    individuals: list[str]
+    version: int
+    media_type: str
+    length: int
+    is_playable: bool
+
+
+ENDINGS = ",".join(f".{ending}" for ending in sorted(BY_ENDING))
+
+
+def upload_form(tx: Transaction, opened: OpenBundle) -> UploadForm:
+    """The page for new files of an open bundle."""
+    case = _case_of(tx, opened.bundle)
+    return UploadForm(
+        bundle=opened.bundle.id,
+        bundle_title=opened.title,
+        case_number=case.number,
+        types=[Choice(value=each.code, label=each.name) for each in enabled_types()],
+        individuals=[individual.number for individual in case.individuals],
+        limit=tx.settings.form_limit,
+        accepted=ACCEPTED,
+        endings=ENDINGS,
+    )
+
+
+def version_form(tx: Transaction, opened: OpenBundle, document: Document) -> VersionForm:
+    """The page for a further version of a document."""
+    return VersionForm(
+        bundle=opened.bundle.id,
+        document=document.id,
+        title=opened.title_of(document),
+        document_type=document.document_type,
+        version=document.current_number + 1,
+        limit=tx.settings.form_limit,
+        accepted=ACCEPTED,
+        endings=ENDINGS,
+    )
+
+
+def export_form(opened: OpenBundle, content: Content) -> ExportForm:
+    """The page for an export."""
+    return ExportForm(
+        bundle=opened.bundle.id,
+        document=content.document.id,
+        title=opened.title_of(content.document),
+        version=content.version.number,
+        length=content.length,
+        file_name=content.file_name,
+    )
+
+
+def recording_page(tx: Transaction, opened: OpenBundle, content: Content, is_playable: bool) -> RecordingPage:
+    """The page of a recording."""
+    document = content.document
+    return RecordingPage(
+        bundle=opened.bundle.id,
+        document=document.id,
+        title=opened.title_of(document),
+        case_number=_case_of(tx, opened.bundle).number,
+        individuals=[individual.number for individual in document.individuals],
+        version=content.version.number,
+        media_type=content.media_type,
+        length=content.length,
+        is_playable=is_playable,
+    )
+
+
+def _case_of(tx: Transaction, bundle: Bundle) -> Case:
+    return tx.session.get_one(Case, bundle.case_id)

@@ -1,0 +1,215 @@
+"""Reading: a version is opened when grant, lock, seal and sizes agree; what was served is kept, range by range.
+
+One `document.opened` per session and version; a row of readings says which bytes went out, as far as the server handed
+them on. Shares use the same steps for a recipient, with an event of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+
+from vault.access.policy import Permission
+from vault.bundles.models import Bundle, Document, Version
+from vault.bundles.opening import OpenBundle, open_bundle, open_until, version_slot
+from vault.bundles.seals import check_sealed
+from vault.cases.models import Case
+from vault.crypto.payload import check_size
+from vault.crypto.secret import Secret
+from vault.errors import NotFound, Refusal, Tampered, Unauthenticated
+from vault.people.models import Person, PersonSession
+from vault.people.sessions import is_live, touch_session
+from vault.transfers.models import Reading
+from vault.transfers.names import download_name
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+MOST_RANGES = 200
+USE_EVERY = 60.0
+"""Seconds between two notes that a running transfer makes of session and bundle being in use."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """A version that was found whole, with what a stream needs (`web.streams.Sendable`). Lengths are bytes.
+
+    `file_name` is the name that a download gets; the sender's own name never is.
+    """
+
+    document: Document
+    version: Version
+    file_key: Secret
+    file_name: str
+
+    @property
+    def etag(self) -> str:
+        """The entity tag, without quotes: a version's bytes never change."""
+        return str(self.version.id)
+
+    @property
+    def head(self) -> bytes:
+        """The object's first 126 bytes, as the database keeps them."""
+        return self.version.head
+
+    @property
+    def length(self) -> int:
+        """Of the plaintext."""
+        return self.version.length
+
+    @property
+    def object_name(self) -> str:
+        """Where the object lies in the store."""
+        return self.version.object_name
+
+    @property
+    def object_length(self) -> int:
+        """Of the object."""
+        return self.version.object_length
+
+    @property
+    def object_digest(self) -> bytes:
+        """SHA-256 of the object, raw."""
+        return self.version.object_digest
+
+    @property
+    def media_type(self) -> str:
+        """What it is, as found when it was deposited."""
+        return self.version.media_type
+
+
+def open_content(
+    tx: Transaction,
+    document_id: UUID,
+    number: int | None = None,
+    permission: Permission = Permission.DOCUMENT_READ,
+) -> tuple[Content, OpenBundle]:
+    """A version of the document, the current one without a `number`, and its open bundle. Nothing is recorded yet.
+
+    Errors: `NotFound`, `Refused`, `BundleLocked`, `Tampered` (recorded) when the version is not what was sealed.
+    """
+    document = tx.load(Document, document_id, permission)
+    version = tx.session.scalar(
+        select(Version).where(
+            Version.document_id == document.id, Version.number == (number or document.current_number)
+        )
+    )
+    if version is None or version.seal is None:
+        raise NotFound
+    opened = open_bundle(tx, tx.load(Bundle, document.bundle_id, permission))
+    return content_of(tx, document, version, opened.file_key(tx, version)), opened
+
+
+def content_of(tx: Transaction, document: Document, version: Version, file_key: bytes) -> Content:
+    """The version's content under its file key. `Tampered`, with its refusal, unless seal, head and sizes agree."""
+    try:
+        check_sealed(version, file_key, version_slot(tx, version))
+        check_size(version.length, version.object_length)
+        check_size(version.length, tx.store.size(version.object_name) or 0)
+    except Tampered:
+        refusal = Refusal("fixity.failed", "versions", version.id, {"reason": "seal"})
+        raise Tampered(refusal=refusal) from None
+    case = tx.session.get_one(Case, document.case_id)
+    name = download_name(case.number, document.document_type, version.number, version.extension)
+    return Content(document, version, Secret(file_key), name)
+
+
+def begin_reading(tx: Transaction, version: Version) -> tuple[UUID, bool]:
+    """The row that keeps what this session (or visit) is served of the version, and whether it is the first time."""
+    tx.session.execute(select(Version.id).where(Version.id == version.id).with_for_update())
+    session_id = tx.actor.session.id if tx.actor.session else None
+    found = tx.session.scalar(
+        select(Reading.id).where(
+            Reading.version_id == version.id,
+            Reading.reader_id == tx.actor.id,
+            Reading.session_id == session_id if session_id else Reading.session_id.is_(None),
+        )
+    )
+    if found is not None:
+        return found, False
+    row = Reading(
+        id=uuid4(),
+        version_id=version.id,
+        reader_kind=tx.actor.kind,
+        reader_id=tx.actor.id,
+        session_id=session_id,
+        ranges=[],
+        bytes_served=0,
+        first_at=tx.now,
+        last_at=tx.now,
+    )
+    return tx.add(row).id, True
+
+
+def record_opening(tx: Transaction, content: Content) -> UUID:
+    """The reading's id; the event stands in the log once per session and version."""
+    reading_id, is_first = begin_reading(tx, content.version)
+    if is_first:
+        version = content.version
+        tx.record("document.opened", content.document, version=version.id, number=version.number)
+    return reading_id
+
+
+def record_served(tx: Transaction, reading_id: UUID, ranges: Sequence[tuple[int, int]]) -> None:
+    """Add what a stream handed out: [first, last] byte of plaintext, both inclusive."""
+    row = tx.session.get_one(Reading, reading_id, with_for_update=True)
+    row.ranges = merged(row.ranges, ranges)
+    row.bytes_served += sum(end - start + 1 for start, end in ranges)
+    row.last_at = tx.now
+
+
+def merged(known: Sequence[Sequence[int]], more: Sequence[Sequence[int]]) -> list[list[int]]:
+    """All ranges in order, joined where they touch; beyond 200, across the smallest gaps, which says a little more."""
+    joined: list[list[int]] = []
+    for start, end in sorted((first, last) for first, last in [*known, *more]):
+        if joined and start <= joined[-1][1] + 1:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([start, end])
+    while len(joined) > MOST_RANGES:
+        place = min(range(1, len(joined)), key=lambda at: joined[at][0] - joined[at - 1][1])
+        joined[place - 1][1] = joined.pop(place)[1]
+    return joined
+
+
+def may_go_on(tx: Transaction, document_id: UUID, bundle_id: UUID) -> bool:
+    """Whether a running stream may go on: the right, the session and the open bundle are as they were."""
+    document = tx.session.get(Document, document_id)
+    bundle = tx.session.get(Bundle, bundle_id)
+    if document is None or bundle is None or document.bundle_id != bundle.id:
+        return False
+    return tx.allows(Permission.DOCUMENT_READ, document) and session_lives(tx) and _is_open(tx, bundle)
+
+
+def session_lives(tx: Transaction) -> bool:
+    """Whether neither time nor word has ended the actor's session since the request began."""
+    if tx.actor.session is None:
+        return False
+    row, person = tx.session.get(PersonSession, tx.actor.session.id), tx.session.get(Person, tx.actor.id)
+    return row is not None and person is not None and is_live(row, person, tx.now, tx.settings)
+
+
+def require_session(tx: Transaction) -> None:
+    """`Unauthenticated` when the session ended while the request was running."""
+    if not session_lives(tx):
+        raise Unauthenticated("You were signed out meanwhile. Sign in and send the file again.")
+
+
+def keep_in_use(tx: Transaction, bundle_id: UUID) -> None:
+    """A running stream counts as use: neither the session nor the open bundle idles meanwhile.
+
+    Errors: `Unauthenticated`, `NotFound` or `BundleLocked` when one of them has ended already.
+    """
+    require_session(tx)
+    if tx.actor.session is not None:
+        touch_session(tx.session, tx.actor.session.id, tx.now)
+    open_bundle(tx, tx.load(Bundle, bundle_id, Permission.BUNDLE_OPEN))
+
+
+def _is_open(tx: Transaction, bundle: Bundle) -> bool:
+    """A bundle without a password is open for its members; with one, while this session's unlocking stands."""
+    return bundle.profile is None or open_until(tx, bundle) is not None

@@ -1,0 +1,146 @@
+"""Receiving one file: looked at, begun, written, completed; or it leaves nothing behind.
+
+No transaction spans the bytes. A short one begins the upload, a short one completes or drops it; between the two the
+writer encrypts into the store. Completing waits until the caller knows that the request did not break off.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from vault.access.policy import Permission
+from vault.bundles.deposits import find_duplicate
+from vault.bundles.models import Bundle, Version
+from vault.bundles.opening import OpenBundle, open_bundle
+from vault.errors import StorageFull, TooLarge
+from vault.inspection.formats import HEAD_BYTES, MediaType
+from vault.inspection.inspector import inspect_head
+from vault.store.base import Store
+from vault.transfers.models import Upload
+from vault.transfers.reading import USE_EVERY, keep_in_use, require_session
+from vault.transfers.uploads import (
+    Wanted,
+    begin_upload,
+    complete_upload,
+    discard_bytes,
+    drop_upload,
+    writer_for,
+)
+from vault.transfers.writer import Writer, Written
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+Transact = Callable[[], AbstractContextManager["Transaction"]]
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file whose object stands in the store, whole; only `settle` makes it a version, else `abandon` it."""
+
+    upload: Upload
+    media: MediaType
+    written: Written
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of a file: its version, and an older one of the bundle with the same content, if there is."""
+
+    version: Version
+    same_as: Version | None
+
+
+def receive_file(
+    transact: Transact, store: Store, bundle_id: UUID, wanted: Wanted, content: Iterator[bytes]
+) -> Arrived:
+    """Read `content` to its end into the store, encrypted, after a look at its first 64 KiB.
+
+    Errors: `Invalid` for an empty file, `WrongType` before any byte is stored, `TooLarge`, `StorageFull`, and whatever
+    `content` raises; after each of them nothing is left but the event.
+    """
+    head = _first_bytes(content)
+    media = inspect_head(head, wanted.file_name)
+    with transact() as tx:
+        opened = open_for_adding(tx, bundle_id)
+        upload = begin_upload(tx, opened, wanted, media)
+        writer = writer_for(tx, opened, upload)
+    try:
+        whole = chain([head], _in_use(transact, bundle_id, content))
+        written = _written(writer, whole, wanted.file_name)
+    except BaseException as error:
+        abandon(transact, store, upload, getattr(error, "code", "broken"))
+        raise
+    return Arrived(upload, media, written)
+
+
+def settle(transact: Transact, store: Store, arrived: Arrived) -> Stored:
+    """The arrived file is a sealed version. If it may not be one any more, it is dropped and the error goes on."""
+    upload = arrived.upload
+    try:
+        with transact() as tx:
+            require_session(tx)
+            opened = open_for_adding(tx, upload.bundle_id)
+            same = find_duplicate(tx, opened, arrived.written.plaintext_digest)
+            version = complete_upload(tx, opened, upload.id, arrived.media, arrived.written)
+    except BaseException as error:
+        abandon(transact, store, upload, getattr(error, "code", "broken"))
+        raise
+    return Stored(version, same)
+
+
+def abandon(transact: Transact, store: Store, upload: Upload, reason: str) -> None:
+    """Drop the upload now; what a crash leaves of it, its job removes."""
+    with transact() as tx:
+        row = tx.session.get_one(Upload, upload.id, with_for_update=True)
+        if row.completed_at is not None:
+            return
+        drop_upload(tx, row, reason)
+    discard_bytes(store, upload)
+
+
+def open_for_adding(tx: Transaction, bundle_id: UUID) -> OpenBundle:
+    """The bundle, open, for somebody who may add documents. Errors: `NotFound`, `Refused`, `BundleLocked`."""
+    return open_bundle(tx, tx.load(Bundle, bundle_id, Permission.DOCUMENT_ADD))
+
+
+def _first_bytes(content: Iterator[bytes]) -> bytes:
+    """At least the first 64 KiB, or all there is."""
+    head = bytearray()
+    for piece in content:
+        head += piece
+        if len(head) >= HEAD_BYTES:
+            break
+    return bytes(head)
+
+
+def _in_use(transact: Transact, bundle_id: UUID, content: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces; sending them counts as use, or a slow line would sign its user out."""
+    noted_at = time.monotonic()
+    for piece in content:
+        if time.monotonic() - noted_at >= USE_EVERY:
+            noted_at = time.monotonic()
+            with transact() as tx:
+                keep_in_use(tx, bundle_id)
+        yield piece
+
+
+def _written(writer: Writer, content: Iterator[bytes], file_name: str) -> Written:
+    try:
+        writer.begin()
+        for piece in content:
+            writer.write(piece)
+        return writer.finish()
+    except TooLarge:
+        size = writer.limit // (1024 * 1024)
+        raise TooLarge(f"{file_name} was not stored: it is larger than {size} MB.") from None
+    except StorageFull:
+        raise StorageFull(
+            f"{file_name} was not stored: the store is full. What was stored before is safe. Tell your administrator."
+        ) from None

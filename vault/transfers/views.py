@@ -1,0 +1,83 @@
+"""Transfers over HTTP: contents with ranges, exports, the page of a recording; uploads are in `upload_views`."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from vault.access.policy import Permission
+from vault.errors import Fault, Invalid, NotFound
+from vault.transfers import upload_views
+from vault.transfers.exports import export_version
+from vault.transfers.forms import Export
+from vault.transfers.pages import export_form, recording_page
+from vault.transfers.reading import open_content, record_opening
+from vault.transfers.watch import Watch
+from vault.web.acting import actor, runtime, transaction
+from vault.web.openapi import documented
+from vault.web.ranges import asked_part
+from vault.web.respond import parse, respond, shows_form
+from vault.web.signin import signed_in
+from vault.web.streams import PLAYABLE, send_export, send_version
+
+bp = Blueprint("transfers", __name__, template_folder="templates")
+pages = Blueprint("transfers_pages", __name__)
+upload_views.register(bp, pages)
+
+
+@bp.get("/documents/<uuid:document_id>/content")
+@documented(
+    "The content of a document, whole or a range of it; `?version=` names another than the current one"
+)
+@signed_in
+def content(document_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        found, _opened = open_content(tx, document_id, _asked_version())
+        part = asked_part(found.etag, found.length)
+        reading_id = record_opening(tx, found) if part.sends_content else None
+    watch = Watch(runtime(), actor(), found, reading_id)
+    return send_version(found, part, runtime().store, watch.still_allowed, watch.served)
+
+
+@pages.get("/documents/<uuid:document_id>/export")
+@signed_in
+def new_export(document_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        found, opened = open_content(tx, document_id, _asked_version(), Permission.DOCUMENT_EXPORT)
+        page = export_form(opened, found)
+    return respond("transfers/export.html", page)
+
+
+@bp.post("/documents/<uuid:document_id>/export")
+@documented("The document as an age file for these recipients", body=Export)
+@signed_in
+@shows_form(new_export)
+def export(document_id: UUID) -> ResponseReturnValue:
+    wanted = parse(Export)
+    with transaction() as tx:
+        found, header = export_version(tx, document_id, wanted.recipients, _asked_version())
+    watch = Watch(runtime(), actor(), found)
+    return send_export(found, header, runtime().store, watch.still_allowed, watch.served)
+
+
+@pages.get("/documents/<uuid:document_id>/recording")
+@signed_in
+def recording(document_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        found, opened = open_content(tx, document_id, _asked_version())
+        page = recording_page(tx, opened, found, is_playable=found.media_type in PLAYABLE)
+    if found.document.kind != "recording":
+        raise NotFound
+    return respond("transfers/recording.html", page)
+
+
+def _asked_version() -> int | None:
+    """`?version=`, a number from 1 on."""
+    text = request.args.get("version")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
+        raise Invalid("There is no such version.", errors=[Fault("/version", "Give a number from 1 on.")])
+    return int(text)
