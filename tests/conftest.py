@@ -1,14 +1,27 @@
 """Fixtures that every folder of tests may use."""
 
+from __future__ import annotations
+
 import fcntl
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes import SettableClock
 from tests.places import IN_CI, TESTS
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+    from tests.factory import Factory
+    from vault.access.actor import Actor
+    from vault.runtime import Runtime, Transaction
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +54,60 @@ def node_packages(need: Callable[[str, bool], None]) -> Path:
                 done.returncode == 0,
             )
     return folder
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    """The vault's clock. It stands still until a test moves it."""
+    return SettableClock()
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, clock: SettableClock) -> Iterator[Runtime]:
+    """A whole vault: SQLite files, a file keyring, objects in memory, cheap passwords, a bell that records."""
+    from tests.factory import new_runtime
+
+    with new_runtime(tmp_path, clock) as running:
+        yield running
+
+
+@pytest.fixture
+def make(runtime: Runtime, clock: SettableClock) -> Factory:
+    """Made-up people and things: `make.person(Role.AUDITOR)`, `make.actor(person)`."""
+    from tests.factory import Factory
+
+    return Factory(runtime, clock)
+
+
+@pytest.fixture
+def act(runtime: Runtime) -> Callable[[Actor], AbstractContextManager[Transaction]]:
+    """`with act(actor) as tx:` is one transaction of that actor."""
+    return runtime.transaction
+
+
+@pytest.fixture
+def trail(runtime: Runtime) -> Callable[[], list[str]]:
+    """`trail()` is the names of all events in the audit log, oldest first."""
+    from sqlalchemy import select
+
+    from vault.audit.models import AuditEntry
+
+    def names() -> list[str]:
+        with runtime.session() as session:
+            return list(session.scalars(select(AuditEntry.event).order_by(AuditEntry.number)))
+
+    return names
+
+
+@pytest.fixture
+def app(runtime: Runtime) -> Flask:
+    """The web application around `runtime`."""
+    from vault.app import create_app
+
+    return create_app(runtime)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without script that keeps its cookies."""
+    return app.test_client()

@@ -1,0 +1,98 @@
+"""Leaving for good: sign-in ends at once; the slot dies as soon as nobody else loses anything by it.
+
+While somebody who has left is the only one who could open a bundle, the slot waits for a handover: the leaving is taken
+back, the person adds a colleague, and it is recorded again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.orm import Session, aliased
+
+from vault.access.actor import STRANGER, SYSTEM
+from vault.access.grants import Grant, end_grant
+from vault.access.principals import Principal
+from vault.errors import Conflict
+from vault.jobs import ClaimedJob, handles
+from vault.people.accounts import keep_an_administrator, load_managed, not_oneself
+from vault.people.devices import forget_devices
+from vault.people.enrolments import withdraw_enrolments
+from vault.people.models import Person
+from vault.people.sessions import end_sessions_of
+
+if TYPE_CHECKING:
+    from vault.runtime import Runtime, Transaction
+
+
+def record_leaving(tx: Transaction, person_id: UUID) -> Person:
+    """The person cannot sign in any more, and the slot is destroyed unless a bundle waits for a handover."""
+    person = load_managed(tx, person_id)
+    not_oneself(tx, person)
+    keep_an_administrator(tx, person)
+    if person.left_at is None:
+        person.left_at = tx.now
+        end_sessions_of(tx, person.id, "left")
+        withdraw_enrolments(tx, person.id)
+        forget_devices(tx, person.id)
+        tx.session.flush()
+        tx.record("person.left", person, bundles_waiting=len(lone_subjects(tx.session, person.id)))
+        finish_leaving(tx, person)
+    return person
+
+
+def finish_leaving(tx: Transaction, person: Person) -> bool:
+    """Destroy the slot of somebody who has left; False while a bundle waits. What was granted opens for them no more."""
+    principal = person.principal
+    if person.left_at is None or (principal.slot_id and lone_subjects(tx.session, person.id)):
+        return False
+    if principal.slot_id is not None:
+        tx.destroy(principal.slot_id)
+        principal.slot_id = principal.user_lock = principal.directory_mac = None
+    for grant in tx.session.scalars(select(Grant).where(_live_of(person.id))):
+        end_grant(tx, grant)
+    return True
+
+
+def take_back_leaving(tx: Transaction, person_id: UUID) -> Person:
+    """The person may sign in again to hand bundles over. `Conflict` once the slot is destroyed: that is for good."""
+    person = load_managed(tx, person_id)
+    if person.left_at is None or person.principal.slot_id is None:
+        raise Conflict("This leaving cannot be taken back.")
+    person.left_at = None
+    tx.record("person.unlocked", person, leaving="taken-back")
+    return person
+
+
+@handles("people.finish_leavings")
+def finish_leavings(runtime: Runtime, _job: ClaimedJob) -> None:
+    """Every slot that waited for a handover and need not wait any more is destroyed."""
+    waiting = select(Person.id).join(Principal, Principal.id == Person.id)
+    with runtime.reading(STRANGER) as tx:
+        query = waiting.where(Person.left_at.is_not(None), Principal.slot_id.is_not(None))
+        person_ids = tx.session.scalars(query).all()
+    for person_id in person_ids:
+        with runtime.transaction(SYSTEM) as tx:
+            person = load_managed(tx, person_id)
+            if finish_leaving(tx, person):
+                tx.record("person.left", person, bundles_waiting=0)
+
+
+def lone_subjects(session: Session, person_id: UUID) -> list[UUID]:
+    """The ids of what only this person can open: live grants that nobody else who is here holds too."""
+    other = aliased(Grant)
+    held_elsewhere = (
+        exists()
+        .where(
+            other.subject_id == Grant.subject_id, other.principal_id != person_id, other.ended_at.is_(None)
+        )
+        .where(Principal.id == other.principal_id, Principal.slot_id.is_not(None))
+        .where(~exists().where(Person.id == other.principal_id, Person.left_at.is_not(None)))
+    )
+    return list(session.scalars(select(Grant.subject_id).where(_live_of(person_id), ~held_elsewhere)))
+
+
+def _live_of(person_id: UUID) -> ColumnElement[bool]:
+    return (Grant.principal_id == person_id) & Grant.ended_at.is_(None)

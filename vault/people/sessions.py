@@ -1,0 +1,185 @@
+"""Sessions: begun by a password, proved at each request by a cookie that opens a lock, ended by time or by word.
+
+The cookie is session id ‖ SSK; the row keeps a digest of SSK, and USEED in a session lock under SSK and the person's
+slot. So a row written by hand opens nothing, and an old row with an old cookie is dead with the slot (docs/format.md,
+"People").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from vault.access.actor import Actor, SessionKeys
+from vault.access.principals import open_seed
+from vault.crypto.encoding import b64url
+from vault.crypto.identity import public_key
+from vault.crypto.kinds import SlotKind
+from vault.crypto.locks import session_lock
+from vault.crypto.marks import session_auth
+from vault.crypto.secret import Secret, check, compare, random_key
+from vault.errors import NotFound, Tampered, Unauthenticated
+from vault.people.devices import remember_device, split_cookie
+from vault.people.models import Person, PersonSession
+from vault.settings import Settings
+
+if TYPE_CHECKING:
+    from vault.keystore.service import Keystore
+    from vault.runtime import Transaction
+
+WRONG = "The user name or the password is not right."
+LOCKED = "Sign-in is locked for this account. Ask your administrator."
+SEEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A person with a live session, and the value of the browser's long-lived cookie."""
+
+    actor: Actor
+    device_cookie: str = field(repr=False)
+
+    @property
+    def cookie(self) -> str:
+        """The value of the session cookie."""
+        return cookie_of(self.actor)
+
+
+def actor_of(person: Person, keys: SessionKeys | None = None) -> Actor:
+    """The person as one who acts."""
+    return Actor("person", person.id, person.office_id, person.roles, keys)
+
+
+def cookie_of(actor: Actor) -> str:
+    """The session cookie's value: base64url(session id ‖ SSK), 64 characters."""
+    if actor.session is None:
+        raise Unauthenticated
+    return b64url(actor.session.id.bytes + actor.session.secret.reveal())
+
+
+def start_session(
+    tx: Transaction, person_id: UUID, password_key: bytes, device: str = "", device_cookie: str | None = None
+) -> SignedIn:
+    """A new session with a new id, if the password key opens the user lock: that is the whole login check.
+
+    Errors: `Unauthenticated`, with the same words for a wrong password and somebody who has left.
+    """
+    person = tx.session.get(Person, person_id, with_for_update=True)
+    if person is None or person.left_at is not None:
+        raise Unauthenticated(WRONG)
+    try:
+        seed = open_seed(tx.keystore, person.principal, password_key)
+    except Tampered:
+        raise Unauthenticated(WRONG) from None
+    if person.sign_in_locked_at is not None:
+        raise Unauthenticated(LOCKED)
+    keys = SessionKeys(uuid4(), Secret(random_key()), Secret(seed))
+    row = PersonSession(
+        id=keys.id, person_id=person.id, device=device[:80], started_at=tx.now, seen_at=tx.now
+    )
+    lock_session(tx, row, person, keys)
+    tx.add(row)
+    person.signed_in_at = tx.now
+    tx.record("session.started", row)
+    return SignedIn(actor_of(person, keys), remember_device(tx, person.id, device_cookie))
+
+
+def lock_session(tx: Transaction, row: PersonSession, person: Person, keys: SessionKeys) -> None:
+    """Keep the seed for this session, under its secret and the slot that the person has now."""
+    slot = _slot_of(tx.keystore, person)
+    secret = keys.secret.reveal()
+    row.auth_digest = session_auth(secret, row.id)
+    row.session_lock = session_lock(row.id, person.id).close(secret, slot, plaintext=keys.seed.reveal())
+
+
+def authenticate(
+    session: Session, keystore: Keystore, cookie: str | None, now: datetime, settings: Settings
+) -> Actor | None:
+    """Whose live session this cookie proves, or None. Reads only; see `touch_session`."""
+    named = split_cookie(cookie)
+    row = session.get(PersonSession, named[0]) if named else None
+    if named is None or row is None:
+        return None
+    person = session.get_one(Person, row.person_id)
+    if not is_live(row, person, now, settings):
+        return None
+    try:
+        check(row.auth_digest, session_auth(named[1], row.id))
+        lock = session_lock(row.id, person.id)
+        seed = lock.open(named[1], _slot_of(keystore, person), blob=row.session_lock)
+        if not compare(public_key(seed), person.principal.public_key or b""):
+            return None
+    except Tampered:
+        return None
+    return actor_of(person, SessionKeys(row.id, Secret(named[1]), Secret(seed)))
+
+
+def is_live(row: PersonSession, person: Person, now: datetime, settings: Settings) -> bool:
+    """Whether neither time nor word has ended the session; says nothing about who holds its cookie."""
+    if row.ended_at is not None or person.left_at is not None or person.sign_in_locked_at is not None:
+        return False
+    idle = settings.privileged_idle if actor_of(person).is_privileged else settings.session_idle
+    return now < row.seen_at + idle and now < row.started_at + settings.session_absolute
+
+
+def touch_session(session: Session, session_id: UUID, now: datetime) -> None:
+    """The session was used now. A running stream calls it too. Written at most once a minute."""
+    session.execute(
+        update(PersonSession)
+        .where(PersonSession.id == session_id, PersonSession.ended_at.is_(None))
+        .where(PersonSession.seen_at <= now - SEEN_EVERY)
+        .values(seen_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def is_touch_due(session: Session, session_id: UUID, now: datetime) -> bool:
+    """Whether `touch_session` would write: asked first, because writers wait for each other."""
+    seen_at = session.scalar(select(PersonSession.seen_at).where(PersonSession.id == session_id))
+    return seen_at is not None and seen_at <= now - SEEN_EVERY
+
+
+def end_session(tx: Transaction, session_id: UUID, reason: str = "signed-out") -> PersonSession:
+    """One of the actor's own sessions has ended; `NotFound` for anybody else's. Ending it again changes nothing."""
+    row = tx.session.get(PersonSession, session_id)
+    if row is None or row.person_id != tx.actor.id:
+        raise NotFound
+    if row.ended_at is None:
+        _end(tx, row, reason)
+    return row
+
+
+def end_all_sessions(tx: Transaction, keep_current: bool = True) -> int:
+    """The actor's sessions have ended, all or all but the current one; returns how many."""
+    if tx.actor.id is None:
+        raise Unauthenticated
+    current = tx.actor.session.id if keep_current and tx.actor.session else None
+    return end_sessions_of(tx, tx.actor.id, "signed-out", but=current)
+
+
+def end_sessions_of(tx: Transaction, person_id: UUID, reason: str, but: UUID | None = None) -> int:
+    """The person's sessions have ended, except `but`; returns how many. Whoever calls has checked that it may."""
+    query = select(PersonSession).where(
+        PersonSession.person_id == person_id, PersonSession.ended_at.is_(None)
+    )
+    rows = [row for row in tx.session.scalars(query) if row.id != but]
+    for row in rows:
+        _end(tx, row, reason)
+    return len(rows)
+
+
+def _end(tx: Transaction, row: PersonSession, reason: str) -> None:
+    """The lock goes with the session: what is left of the row opens nothing."""
+    row.ended_at, row.end_reason, row.session_lock = tx.now, reason, b""
+    tx.record("session.ended", row, reason=reason, person=row.person_id)
+
+
+def _slot_of(keystore: Keystore, person: Person) -> bytes:
+    if person.principal.slot_id is None:
+        raise Tampered
+    return keystore.open_slot(person.principal.slot_id, SlotKind.PRINCIPAL, person.id)
