@@ -21,6 +21,7 @@ from vault.web import (
     respond,
     signin,
     statics,
+    system,
 )
 from vault.web.places import places
 
@@ -61,6 +62,7 @@ def create_app(runtime: Runtime) -> Flask:
         app.register_blueprint(room.bp, url_prefix=API, name=f"api_{room.bp.name}")
         if hasattr(room, "pages"):
             app.register_blueprint(room.pages)
+    app.register_blueprint(system.pages)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from vault.clock import Clock
@@ -18,10 +19,12 @@ from vault.db import make_engine
 from vault.deployment import Deployment, deployment_id
 from vault.errors import Misconfigured
 from vault.jobs import Bell
+from vault.keystore.models import Deployment as KeystoreDeployment
 from vault.keystore.restoration import find_discrepancies
 from vault.keystore.service import Keystore
 from vault.keystore.setup import found_deployment, open_keystore, upgrade_keystore
 from vault.kms.base import open_kms
+from vault.kms.keyring import create_keyring
 from vault.migrations import is_current, upgrade
 from vault.runtime import Rings, Runtime
 from vault.settings import Settings
@@ -40,6 +43,7 @@ def set_up(settings: Settings) -> None:
         upgrade(database, MIGRATIONS)
         upgrade_keystore(keystore)
         now = Clock().now()
+        _make_first_keyring(settings, keystore)
         found_deployment(keystore, now, _identified(database, now))
     finally:
         database.dispose()
@@ -80,6 +84,15 @@ def was_restored(runtime: Runtime) -> bool:
     with runtime.session() as session:
         found = find_discrepancies(runtime.keystore, lambda slot_id: destruction_state(session, slot_id))
     return bool(found.restored)
+
+
+def _make_first_keyring(settings: Settings, keystore: Engine) -> None:
+    """A new vault gets a keyring. One that is missing later is never made anew: nothing would open with it."""
+    scheme, _, path = settings.kms.partition(":")
+    with Session(keystore) as session:
+        is_new = session.scalar(select(KeystoreDeployment.id)) is None
+    if scheme == "keyring" and is_new and not Path(path).exists():
+        create_keyring(Path(path))
 
 
 def _identity(database: Engine) -> UUID:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -46,7 +46,7 @@ class Context:
 class Commands(click.Group):
     """Groups of the rooms are imported only when they are asked for."""
 
-    LAZY = {
+    LAZY: ClassVar[dict[str, str]] = {
         "office": "vault.people.commands:office",
         "user": "vault.people.commands:user",
         "share": "vault.shares.commands:share",
@@ -87,7 +87,7 @@ def casevault(ctx: click.Context) -> None:
 def up(context: Context, with_demo: bool) -> None:
     """Set up what is missing, then run everything: web, worker, beat."""
     from vault.assembly import set_up
-    from vault.people.commands import ensure_first_administrator
+    from vault.people.founding import ensure_first_administrator
     from vault.supervisor import Supervisor, child_environment, ensure_free, web_command, worker_command
 
     if with_demo and context.settings.profile == "embedded":

@@ -195,7 +195,7 @@ def test_the_known_tail_key():
 
 def test_the_known_fingerprint():
     known = KEYS["fingerprint"]
-    words = marks._word_list()
+    words = marks.word_list()
 
     assert hashlib.sha256(PUBLIC).hexdigest() == known["public_key_sha256"]
     assert hashlib.sha256(b"casevault-v1/fingerprint\0" + PUBLIC).hexdigest() == known["first_66_bits_of"]
@@ -203,7 +203,7 @@ def test_the_known_fingerprint():
 
 
 def test_the_word_list_is_the_one_of_bip_39():
-    listing = "\n".join(marks._word_list()) + "\n"
+    listing = "\n".join(marks.word_list()) + "\n"
 
     digest = "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda"
     assert hashlib.sha256(listing.encode()).hexdigest() == digest

@@ -94,13 +94,14 @@ def tail_key(file_key: bytes) -> bytes:
 def fingerprint_words(public_key: bytes) -> list[str]:
     """6 words of the BIP-39 English list, 66 bits, for two people to compare aloud."""
     digest = int.from_bytes(sha256(b"casevault-v1/fingerprint\x00" + public_key))
-    words = _word_list()
+    words = word_list()
     shifts = range(256 - _WORD_BITS, 256 - _WORD_BITS * (_WORDS + 1), -_WORD_BITS)
     return [words[digest >> shift & (1 << _WORD_BITS) - 1] for shift in shifts]
 
 
 @functools.cache
-def _word_list() -> list[str]:
+def word_list() -> list[str]:
+    """The 2,048 words of the BIP-39 English list."""
     return resources.files("vault.crypto").joinpath("bip39_english.txt").read_text("ascii").split()
 
 
