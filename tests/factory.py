@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -10,13 +11,20 @@ from uuid import UUID, uuid4
 from tests.fakes import RecordingBell, SettableClock
 from vault import models
 from vault.access.actor import STRANGER, SYSTEM, Actor, Role
+from vault.bundles.models import Bundle, Document
+from vault.bundles.opening import open_bundle
+from vault.bundles.service import create_bundle
+from vault.cases.models import Case
+from vault.cases.service import create_case
 from vault.clock import advance_mark, read_clock
+from vault.crypto.encoding import b64url
 from vault.crypto.passwords import derive
 from vault.db import make_engine
 from vault.deployment import Deployment
 from vault.keystore.models import KeystoreBase
 from vault.keystore.service import Keystore
 from vault.keystore.setup import found_deployment
+from vault.inspection.formats import BY_ENDING
 from vault.kms.keyring import Keyring, create_keyring
 from vault.people.enrolments import enrol
 from vault.people.models import Office, Person
@@ -24,10 +32,33 @@ from vault.people.service import create_office, create_person
 from vault.people.sessions import actor_of, start_session
 from vault.runtime import Runtime
 from vault.settings import Settings
+from vault.shares.models import Share
+from vault.shares.service import Lending, create_share
 from vault.store.memory import MemoryStore
+from vault.transfers.uploads import Wanted, begin_upload, complete_upload, writer_for
 
 PASSWORD = "seven quiet herons wade at dusk"
 """What every made-up person signs in with."""
+PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+
+
+@dataclass(frozen=True)
+class Lent:
+    """A link that was made: its row, its secret, and the actor who made it."""
+
+    share: Share
+    secret: bytes
+    owner: Actor
+
+    @property
+    def path(self) -> str:
+        """Where the recipient's page is."""
+        return f"/s/{b64url(self.share.id.bytes)}"
+
+    @property
+    def code(self) -> str:
+        """The secret as the link's fragment carries it."""
+        return b64url(self.secret)
 
 
 def test_settings(folder: Path, **changes: object) -> Settings:
@@ -116,6 +147,75 @@ class Factory:
         person = person or self.person(*roles)
         with self.runtime.transaction(actor_of(person)) as tx:
             return start_session(tx, person.id, self._password_keys[person.id]).actor
+
+    def case(self, actor: Actor | None = None, *, individuals: Sequence[str] = ("815-00000001",)) -> Case:
+        """A case of the actor's office."""
+        with self.runtime.transaction(actor or self.actor()) as tx:
+            return create_case(tx, f"815-26-{next(self._numbers):05d}", individuals=individuals)
+
+    def bundle(
+        self, actor: Actor, case: Case | None = None, *, title: str = "Main file", password: str = ""
+    ) -> Bundle:
+        """A bundle that is open for the actor, its only member."""
+        profile = self.runtime.settings.new_profile() if password else None
+        key = derive(password, profile) if profile else None
+        found = case or self.case(actor)
+        with self.runtime.transaction(actor) as tx:
+            return create_bundle(tx, found, title, "confidential", key, profile).bundle
+
+    def document(
+        self,
+        actor: Actor,
+        bundle: Bundle,
+        content: bytes = PDF,
+        *,
+        file_name: str = "form.pdf",
+        document_type: str = "rrf",
+        title: str = "Registration form",
+        individuals: Sequence[str] = ("815-00000001",),
+    ) -> Document:
+        """A document of the actor's open bundle; what `content` is, its name says."""
+        wanted = Wanted(file_name, document_type, title, None, tuple(individuals))
+        media = BY_ENDING[file_name.rpartition(".")[2]].media
+        with self.runtime.transaction(actor) as tx:
+            opened = open_bundle(tx, tx.session.get_one(Bundle, bundle.id))
+            upload = begin_upload(tx, opened, wanted, media)
+            writer = writer_for(tx, opened, upload)
+        writer.begin()
+        writer.write(content)
+        written = writer.finish()
+        with self.runtime.transaction(actor) as tx:
+            opened = open_bundle(tx, tx.session.get_one(Bundle, bundle.id))
+            version = complete_upload(tx, opened, upload.id, media, written)
+            return tx.session.get_one(Document, version.document_id)
+
+    def share(
+        self,
+        owner: Actor | None = None,
+        documents: Sequence[Document] = (),
+        *,
+        openings: int = 3,
+        expires_at: datetime | None = None,
+        password: str = "",
+        organisation: str = "A mission",
+    ) -> Lent:
+        """A link on these documents of one bundle (one made-up document if none), by a caseworker if nobody is named."""
+        owner = owner or self.actor()
+        lent = documents or [self.document(owner, self.bundle(owner))]
+        profile = self.runtime.settings.new_profile() if password else None
+        wanted = Lending(
+            document_ids=[document.id for document in lent],
+            recipient_name="Iris Okello",
+            organisation=organisation,
+            email="iris@mission.example",
+            expires_at=expires_at,
+            max_openings=openings,
+            password_key=derive(password, profile) if profile else None,
+            profile=profile,
+        )
+        with self.runtime.transaction(owner) as tx:
+            share, secret = create_share(tx, lent[0].bundle_id, wanted)
+        return Lent(share, secret.reveal(), owner)
 
     def wait(self, **time: float) -> None:
         """Let time pass in an awake vault: `make.wait(days=8)`. Steps of under an hour, so that no clock jumps."""
