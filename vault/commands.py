@@ -13,7 +13,7 @@ import click
 from sqlalchemy import select
 
 from vault.errors import NotFound, VaultError
-from vault.jobs import FAILED, Job, run_job
+from vault.jobs import FAILED, QUEUED, Job, run_job
 from vault.jobs import sweep as sweep_jobs
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
@@ -157,11 +157,25 @@ def fixity() -> None:
 @click.pass_obj
 def fixity_run(context: Any, as_json: bool) -> None:
     """Check every stored object now; exit 1 if one is missing or has another size."""
-    from vault.transfers.fixity import check_all
+    from vault.access.actor import SYSTEM
+    from vault.bundles.models import Version
+    from vault.transfers.fixity import CHECK
 
-    result = check_all(context.runtime)
-    tell(asdict(result), as_json)
-    sys.exit(1 if result.failed else 0)
+    runtime = context.runtime
+    with runtime.transaction(SYSTEM) as tx:
+        tx.later(CHECK)
+    waiting = select(Job.id).where(Job.name == CHECK, Job.state == QUEUED)
+    while job_ids := _ids(runtime, waiting):
+        if not all([run_job(runtime, job_id) for job_id in job_ids]):
+            break
+    failed = _ids(runtime, select(Version.id).where(Version.check_failed_at.is_not(None)))
+    tell({"failed": len(failed), "versions": [str(version_id) for version_id in failed]}, as_json)
+    sys.exit(1 if failed else 0)
+
+
+def _ids(runtime: Any, query: Any) -> list[UUID]:
+    with runtime.session() as session:
+        return list(session.scalars(query))
 
 
 @click.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,7 +30,8 @@ from vault.slots import DONE, Destruction
 from vault.transfers.models import Upload
 
 SLOTTED: tuple[type[Any], ...] = (Principal, Bundle, Version)
-TABLES: dict[str, type[Any]] = {model.__tablename__: model for model in (*SLOTTED, Document, Grant)}
+KEPT: tuple[type[Any], ...] = (*SLOTTED, Document, Grant)
+TABLES: dict[str, type[Any]] = {model.__tablename__: model for model in KEPT}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def restore_vault(runtime: Runtime) -> Restored:
         suspended = _suspend_links(tx)
         sessions = _end_sessions(tx)
         result = Restored(rebuilt, killed, followed, ended, suspended, sessions)
-        tx.record("vault.restored", **{name: value for name, value in vars(result).items()})
+        tx.record("vault.restored", **asdict(result))
     runtime.is_sealed = False
     return result
 

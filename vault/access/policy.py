@@ -129,7 +129,8 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool
     if scope is Scope.EVERYWHERE:
         return true()
     if scope is Scope.OWNER:
-        return _column(model, "owner_id") == actor.id
+        owned: ColumnElement[bool] = _column(model, "owner_id") == actor.id
+        return owned
     own_office = _column(model, "office_id") == actor.office_id if actor.office_id else false()
     if scope is Scope.OFFICE:
         return own_office
@@ -143,7 +144,8 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool
 def _not_withdrawn(model: type[Any], actor: Actor) -> ColumnElement[bool]:
     if not hasattr(model, "withdrawn_at") or actor.has(Role.CONTROLLER, Role.AUDITOR):
         return true()
-    return or_(model.withdrawn_at.is_(None), model.owner_id == actor.id)
+    hidden: ColumnElement[bool] = model.withdrawn_at.is_not(None)
+    return or_(~hidden, _column(model, "owner_id") == actor.id)
 
 
 def _column(model: type[Any], name: str) -> Any:

@@ -41,7 +41,8 @@ class Limit:
         beyond = failures - self.free
         if beyond < 0:
             return timedelta(0)
-        return min(self.first * 2 ** min(beyond, 20), self.longest)
+        wait: timedelta = self.first * (1 << min(beyond, 20))
+        return min(wait, self.longest)
 
 
 def take_try(session: Session, key: str, limit: Limit, now: datetime) -> None:
