@@ -166,7 +166,8 @@ def fixity_run(context: Any, as_json: bool) -> None:
         tx.later(CHECK)
     waiting = select(Job.id).where(Job.name == CHECK, Job.state == QUEUED)
     while job_ids := _ids(runtime, waiting):
-        if not all([run_job(runtime, job_id) for job_id in job_ids]):
+        done = [run_job(runtime, job_id) for job_id in job_ids]
+        if not all(done):
             break
     failed = _ids(runtime, select(Version.id).where(Version.check_failed_at.is_not(None)))
     tell({"failed": len(failed), "versions": [str(version_id) for version_id in failed]}, as_json)

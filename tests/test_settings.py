@@ -1,0 +1,66 @@
+"""Settings: all faults at once, secrets masked, unsafe combinations refused."""
+
+import pytest
+
+from vault.errors import Misconfigured
+from vault.settings import Settings
+
+
+def faults_of(**environ):
+    with pytest.raises(Misconfigured) as caught:
+        Settings.from_env(environ)
+    return {fault.pointer for fault in caught.value.errors}
+
+
+def test_an_empty_environment_gives_the_embedded_vault(tmp_path):
+    settings = Settings.from_env({"CASEVAULT_DATA": str(tmp_path)})
+    assert settings.base_url == "http://127.0.0.1:8000"
+    assert settings.database_url == f"sqlite:///{tmp_path}/database/vault.sqlite"
+    assert settings.keystore_url != settings.database_url
+    assert settings.store == f"disk:{tmp_path}/objects"
+
+
+def test_every_fault_is_named_at_once():
+    assert faults_of(CASEVAULT_BIND="nowhere", CASEVAULT_SHARE_DAYS="0", CASEVAULT_PROFILE="live") == {
+        "CASEVAULT_BIND",
+        "CASEVAULT_SHARE_DAYS",
+        "CASEVAULT_PROFILE",
+    }
+
+
+def test_a_misspelt_setting_is_a_fault():
+    assert faults_of(CASEVAULT_BASEURL="https://vault.example.org") == {"CASEVAULT_BASEURL"}
+
+
+def test_a_secret_may_come_from_a_file_and_is_never_printed(tmp_path):
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://vault:hunter2hunter2@db/vault\n")
+    settings = Settings.from_env({"CASEVAULT_DATABASE_URL_FILE": str(secret)})
+    assert settings.database_url == "postgresql://vault:hunter2hunter2@db/vault"
+    shown = {row["name"]: row for row in settings.described()}["CASEVAULT_DATABASE_URL"]
+    assert shown["value"] == "***"
+    assert shown["source"] == "CASEVAULT_DATABASE_URL_FILE"
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:8000", "192.0.2.7:8000", "[::]:8000"])
+def test_an_outside_address_without_tls_is_refused_with_both_ways_out(bind):
+    with pytest.raises(Misconfigured) as caught:
+        Settings.from_env({"CASEVAULT_BIND": bind})
+    assert "CASEVAULT_TLS_CERT" in caught.value.message
+    assert "CASEVAULT_TRUSTED_PROXIES" in caught.value.message
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:0", "localhost:9000", "[::1]:9000", "127.8.8.8:80"])
+def test_loopback_needs_no_tls(bind):
+    assert Settings.from_env({"CASEVAULT_BIND": bind}).bind == bind
+
+
+def test_production_refuses_every_embedded_part_and_says_which():
+    assert faults_of(CASEVAULT_PROFILE="production") == {
+        "CASEVAULT_DATABASE_URL",
+        "CASEVAULT_KEYSTORE_URL",
+        "CASEVAULT_STORE",
+        "CASEVAULT_KMS",
+        "CASEVAULT_BROKER_URL",
+        "CASEVAULT_BASE_URL",
+    }
