@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -15,6 +15,7 @@ from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, version_slot
 from vault.bundles.seals import check_sealed
 from vault.cases.models import Individual
+from vault.cases.numbers import read_numbers
 from vault.cases.service import mark_changed
 from vault.crypto.marks import duplicate_mark
 from vault.errors import Conflict, Fault, Invalid
@@ -81,11 +82,14 @@ def individuals_of(tx: Transaction, case_id: UUID, ids: Sequence[UUID]) -> list[
     """The individuals of the case with these ids; `Invalid` when one is not of the case."""
     wanted = set(ids)
     query = select(Individual).where(Individual.case_id == case_id, Individual.id.in_(wanted))
-    found = list(tx.session.scalars(query.order_by(Individual.number)))
-    if len(found) != len(wanted):
-        message = "Choose individuals of this case."
-        raise Invalid(message, errors=[Fault("/individuals", message)])
-    return found
+    return _all_of(wanted, list(tx.session.scalars(query.order_by(Individual.number))))
+
+
+def individuals_by_number(tx: Transaction, case_id: UUID, numbers: Sequence[str]) -> list[Individual]:
+    """The individuals of the case with these numbers, in any spelling; `Invalid` when one is not of the case."""
+    keys = {number.key for number in read_numbers(numbers, "/individuals")}
+    query = select(Individual).where(Individual.case_id == case_id, Individual.number_key.in_(keys))
+    return _all_of(keys, list(tx.session.scalars(query.order_by(Individual.number))))
 
 
 def find_duplicate(tx: Transaction, opened: OpenBundle, plaintext_sha256: bytes) -> Version | None:
@@ -102,6 +106,13 @@ def find_duplicate(tx: Transaction, opened: OpenBundle, plaintext_sha256: bytes)
         .order_by(Version.deposited_at)
         .limit(1)
     )
+
+
+def _all_of(wanted: Collection[object], found: list[Individual]) -> list[Individual]:
+    if len(found) != len(wanted):
+        message = "Choose individuals of this case."
+        raise Invalid(message, errors=[Fault("/individuals", message)])
+    return found
 
 
 def _new_document(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Document:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from vault.access.policy import Permission
 from vault.access.remarks import Holder, Remark, read_remark
-from vault.bundles.deposits import individuals_of
+from vault.bundles.deposits import individuals_by_number
 from vault.bundles.document_types import check_named, document_type
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle, version_slot
@@ -27,13 +27,16 @@ from vault.slots import replace_slot
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
+PLACE_COLUMNS = ("bundle_id", "case_id", "office_id", "tier", "title_lock")
+"""What of a document goes with its versions when it is moved."""
+
 
 class Description(TypedDict, total=False):
-    """What people may say about a document; what is not named stays as it is."""
+    """What people may say about a document, individuals by number; what is not named stays as it is."""
 
     document_type: str
     language: str | None
-    individual_ids: Sequence[UUID]
+    individuals: Sequence[str]
     title: str
 
 
@@ -51,8 +54,8 @@ def change_document(
         _change_type(document, wanted["document_type"])
     if "language" in wanted:
         document.language = wanted["language"]
-    if "individual_ids" in wanted:
-        individuals = individuals_of(tx, document.case_id, wanted["individual_ids"])
+    if "individuals" in wanted:
+        individuals = individuals_by_number(tx, document.case_id, wanted["individuals"])
         check_named(document.kind, len(individuals))
         document.individuals = individuals
     if "title" in wanted:
@@ -164,10 +167,6 @@ def _individuals_there(tx: Transaction, document: Document, target: Bundle) -> l
     if document.kind == "recording" and not found:
         raise Conflict("The other case knows none of this recording's individuals. Add them there first.")
     return found
-
-
-PLACE_COLUMNS = ("bundle_id", "case_id", "office_id", "tier", "title_lock")
-"""What of a document goes with its versions when it is moved."""
 
 
 def _move_version(

@@ -29,7 +29,7 @@ class Member:
     """One person with a live grant on the bundle."""
 
     person: Person
-    since: datetime
+    since: datetime | None
     granted_by_id: UUID | None
 
 

@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 GRANT_COLUMNS = ("principal_id", "subject_id", "generation", "sealed", "granted_by_id", "granted_at")
+
+
+class PasswordDue(BundleLocked):
+    """The password of this bundle must be given first; a page leads there."""
+
+    def __init__(self, message: str, bundle_id: UUID) -> None:
+        super().__init__(message)
+        self.bundle_id = bundle_id
+
+
 ARGON2_COLUMNS = ("argon2_salt", "argon2_memory_kib", "argon2_time", "argon2_lanes")
 
 
@@ -177,12 +187,12 @@ def _password_key(tx: Transaction, bundle: Bundle) -> bytes:
         return NO_PASSWORD
     row, session = _unlocking(tx, bundle), tx.actor.session
     if row is None or session is None or tx.now >= row.used_at + tx.settings.unlock_idle:
-        raise BundleLocked("This bundle is locked. Give its password to open it.")
+        raise PasswordDue("This bundle is locked. Give its password to open it.", bundle.id)
     lock = session_lock(session.id, bundle.id)
     try:
         key = lock.open(session.secret.reveal(), bundle_slot(tx, bundle), blob=row.session_lock)
     except Tampered:
-        raise BundleLocked("This bundle was locked again. Give its password to open it.") from None
+        raise PasswordDue("This bundle was locked again. Give its password to open it.", bundle.id) from None
     if tx.now - row.used_at > timedelta(seconds=30):
         row.used_at = tx.now
     return key

@@ -75,13 +75,13 @@ def create_bundle(
     return opened
 
 
-def unlock_bundle(tx: Transaction, bundle_id: UUID, password_key: bytes) -> OpenBundle:
+def unlock_bundle(tx: Transaction, bundle_id: UUID, password_key: bytes | None) -> OpenBundle:
     """Open the bundle with its password and keep it open in this session until it idles.
 
     Count the guess first (`guesses.derive_guess`). Errors: `BundleLocked` for a wrong password.
     """
     bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_OPEN, lock=True)
-    if bundle.profile is None:
+    if bundle.profile is None or password_key is None:
         raise Conflict("This bundle has no password: it is open for its members.")
     open_with_password(tx, bundle, password_key)
     keep_unlocked(tx, bundle, password_key)

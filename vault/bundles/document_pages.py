@@ -1,0 +1,204 @@
+"""What is shown of documents and their versions, and of a bundle's history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from vault.access.policy import Permission
+from vault.audit.queries import AuditEvent, sentence
+from vault.bundles.document_types import DOCUMENT_TYPES, enabled_types
+from vault.bundles.documents import withdrawal_reason
+from vault.bundles.models import Document, Version
+from vault.bundles.opening import OpenBundle
+from vault.bundles.queries import open_targets, versions_of
+from vault.cases.models import Case, Individual
+from vault.people.models import Person
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+
+class VersionRow(BaseModel):
+    """One deposited file; `length` in bytes. It can be read when it is available."""
+
+    id: UUID
+    number: int
+    file_name: str
+    media_type: str
+    extension: str
+    length: int
+    deposited_at: datetime
+    is_available: bool
+
+
+class VersionList(BaseModel):
+    """All versions of a document, newest first."""
+
+    items: list[VersionRow]
+
+
+class FileRow(BaseModel):
+    """A document or recording of an open bundle with its current version; individuals by number."""
+
+    id: UUID
+    bundle_id: UUID
+    document_type: str
+    type_name: str
+    kind: str
+    language: str | None
+    title: str
+    individuals: list[str]
+    version: VersionRow
+    withdrawn_at: datetime | None
+    revision: int
+
+
+class FileList(BaseModel):
+    """What lies in an open bundle."""
+
+    items: list[FileRow]
+
+
+class DocumentPage(FileRow):
+    """A document with its versions, and what the actor may do with it."""
+
+    case_number: str
+    bundle_title: str
+    uploaded_by: str
+    created_at: datetime
+    withdrawal_reason: str | None
+    versions: list[VersionRow]
+    may_change: bool
+    may_withdraw: bool
+    may_move: bool
+    may_export: bool
+
+
+class Choice(BaseModel):
+    """Something to choose in a form."""
+
+    value: str
+    label: str
+
+
+class DocumentForm(DocumentPage):
+    """The page for describing a document anew."""
+
+    types: list[Choice]
+    known_individuals: list[str]
+
+
+class MoveForm(DocumentPage):
+    """The page for moving a document: the bundles that are open now."""
+
+    targets: list[Choice]
+
+
+class HistoryRow(BaseModel):
+    """One event in plain words; `who` is a colleague's name, `kind` says what else acted."""
+
+    number: int
+    at: datetime
+    who: str | None
+    kind: str
+    what: str
+
+
+def version_row(opened: OpenBundle, version: Version) -> VersionRow:
+    """One version of an open bundle."""
+    return VersionRow(
+        id=version.id,
+        number=version.number,
+        file_name=opened.file_name_of(version),
+        media_type=version.media_type,
+        extension=version.extension,
+        length=version.length,
+        deposited_at=version.deposited_at,
+        is_available=version.seal is not None,
+    )
+
+
+def file_row(opened: OpenBundle, document: Document, version: Version) -> FileRow:
+    """One document of an open bundle."""
+    return FileRow(
+        id=document.id,
+        bundle_id=document.bundle_id,
+        document_type=document.document_type,
+        type_name=DOCUMENT_TYPES[document.document_type].name,
+        kind=document.kind,
+        language=document.language,
+        title=opened.title_of(document),
+        individuals=[individual.number for individual in document.individuals],
+        version=version_row(opened, version),
+        withdrawn_at=document.withdrawn_at,
+        revision=document.revision,
+    )
+
+
+def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> DocumentPage:
+    """The document for its own page."""
+    versions = versions_of(tx, document)
+    current = next(version for version in versions if version.number == document.current_number)
+    stays = document.withdrawn_at is None
+    return DocumentPage(
+        **dict(file_row(opened, document, current)),
+        case_number=tx.session.get_one(Case, document.case_id).number,
+        bundle_title=opened.title,
+        uploaded_by=tx.session.get_one(Person, document.owner_id).display_name,
+        created_at=document.created_at,
+        withdrawal_reason=withdrawal_reason(tx, document, opened),
+        versions=[version_row(opened, version) for version in versions],
+        may_change=stays and tx.allows(Permission.DOCUMENT_CHANGE, document),
+        may_withdraw=stays and tx.allows(Permission.DOCUMENT_WITHDRAW, document),
+        may_move=stays and tx.allows(Permission.DOCUMENT_MOVE, document),
+        may_export=stays and tx.allows(Permission.DOCUMENT_EXPORT, document),
+    )
+
+
+def document_form(tx: Transaction, opened: OpenBundle, document: Document) -> DocumentForm:
+    """The document with what can be chosen for it: types of its kind, individuals of its case."""
+    types = [entry for entry in enabled_types() if entry.kind == document.kind]
+    numbers = select(Individual.number).where(Individual.case_id == document.case_id)
+    return DocumentForm(
+        **dict(document_page(tx, opened, document)),
+        types=[Choice(value=entry.code, label=entry.name) for entry in types],
+        known_individuals=list(tx.session.scalars(numbers.order_by(Individual.number))),
+    )
+
+
+def move_form(tx: Transaction, opened: OpenBundle, document: Document) -> MoveForm:
+    """The document with the bundles that it could be moved to now."""
+    targets = [
+        Choice(
+            value=str(target.bundle.id),
+            label=f"{tx.session.get_one(Case, target.bundle.case_id).number} · {target.title}",
+        )
+        for target in open_targets(tx, opened.bundle)
+    ]
+    return MoveForm(**dict(document_page(tx, opened, document)), targets=targets)
+
+
+def history_rows(tx: Transaction, events: Sequence[AuditEvent]) -> list[HistoryRow]:
+    """The events in plain words, with the names of colleagues."""
+    names = _names(tx, {event.actor_id for event in events if event.actor_id is not None})
+    return [
+        HistoryRow(
+            number=event.number,
+            at=event.at,
+            who=names.get(event.actor_id) if event.actor_id else None,
+            kind=event.actor_kind,
+            what=sentence(event),
+        )
+        for event in events
+    ]
+
+
+def _names(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, str]:
+    query = select(Person.id, Person.display_name).where(Person.id.in_(list(ids)))
+    return dict(tx.session.execute(query).tuples().all())

@@ -1,0 +1,162 @@
+"""What is shown of bundles and of cases with their bundles, to pages and to the API alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from vault.access.policy import Permission
+from vault.bundles.document_pages import FileRow, file_row
+from vault.bundles.members import Member, list_members, possible_members
+from vault.bundles.models import Bundle
+from vault.bundles.opening import open_until
+from vault.bundles.queries import bundles_of, count_files, files_of, look_into
+from vault.cases.models import Case
+from vault.cases.pages import CasePage, case_page
+from vault.crypto.marks import fingerprint_words
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+
+class BundleCard(BaseModel):
+    """A bundle: what anybody of the office may know of it, and, where it is open, its title and files.
+
+    `state` is open, locked or damaged; `title` and `files` are null unless it is open. `open_until` is null for a
+    bundle without a password: it does not close.
+    """
+
+    id: UUID
+    case_id: UUID
+    case_number: str
+    tier: str
+    state: str
+    title: str | None
+    documents: int
+    recordings: int
+    has_password: bool
+    is_member: bool
+    open_until: datetime | None
+    created_at: datetime
+    rekey_pending: bool
+    files: list[FileRow] | None
+
+
+class BundleList(BaseModel):
+    """The bundles of a case."""
+
+    items: list[BundleCard]
+
+
+class BundlePage(BundleCard):
+    """A bundle and what the actor may do with it."""
+
+    members: list[str]
+    may_add: bool
+    may_share: bool
+    may_manage: bool
+    may_remove_member: bool
+
+
+class CaseFile(CasePage):
+    """A case with its bundles."""
+
+    bundles: list[BundleCard]
+
+
+class MemberRow(BaseModel):
+    """A colleague who is, or could be, a member. `fingerprint` is of the public key: six words to compare aloud."""
+
+    person: UUID
+    name: str
+    since: datetime | None
+    fingerprint: str
+
+
+class MembersPage(BaseModel):
+    """The members of a bundle, and who could become one."""
+
+    bundle_id: UUID
+    case_number: str
+    title: str | None
+    state: str
+    rekey_pending: bool
+    items: list[MemberRow]
+    possible: list[MemberRow]
+    may_add: bool
+    may_remove: bool
+
+
+def bundle_card(tx: Transaction, bundle: Bundle) -> BundleCard:
+    """The bundle for a list."""
+    look, counts = look_into(tx, bundle), count_files(tx, bundle.id)
+    opened = look.opened
+    return BundleCard(
+        id=bundle.id,
+        case_id=bundle.case_id,
+        case_number=tx.session.get_one(Case, bundle.case_id).number,
+        tier=bundle.tier,
+        state=look.state,
+        title=opened.title if opened else None,
+        documents=counts.documents,
+        recordings=counts.recordings,
+        has_password=bundle.profile is not None,
+        is_member=tx.allows(Permission.BUNDLE_OPEN, bundle),
+        open_until=open_until(tx, bundle) if opened else None,
+        created_at=bundle.created_at,
+        rekey_pending=bundle.rekey_pending_at is not None,
+        files=[file_row(opened, *found) for found in files_of(tx, bundle)] if opened else None,
+    )
+
+
+def bundle_list(tx: Transaction, case_id: UUID) -> BundleList:
+    """All bundles of a case that the actor may know of."""
+    return BundleList(items=[bundle_card(tx, bundle) for bundle in bundles_of(tx, case_id)])
+
+
+def bundle_page(tx: Transaction, bundle: Bundle) -> BundlePage:
+    """The bundle for its own page."""
+    return BundlePage(
+        **dict(bundle_card(tx, bundle)),
+        members=[member.person.display_name for member in list_members(tx, bundle)],
+        may_add=tx.allows(Permission.DOCUMENT_ADD, bundle),
+        may_share=tx.allows(Permission.SHARE_CREATE, bundle),
+        may_manage=tx.allows(Permission.BUNDLE_MANAGE, bundle),
+        may_remove_member=tx.allows(Permission.MEMBER_REMOVE, bundle),
+    )
+
+
+def case_file(tx: Transaction, case: Case) -> CaseFile:
+    """The case for its own page."""
+    return CaseFile(**dict(case_page(tx, case)), bundles=bundle_list(tx, case.id).items)
+
+
+def members_page(tx: Transaction, bundle: Bundle) -> MembersPage:
+    """The members for their page; who could be added is told only to those who may add."""
+    look = look_into(tx, bundle)
+    may_add = look.opened is not None and tx.allows(Permission.BUNDLE_MANAGE, bundle)
+    possible = possible_members(tx, bundle) if may_add else []
+    return MembersPage(
+        bundle_id=bundle.id,
+        case_number=tx.session.get_one(Case, bundle.case_id).number,
+        title=look.opened.title if look.opened else None,
+        state=look.state,
+        rekey_pending=bundle.rekey_pending_at is not None,
+        items=[_member_row(member) for member in list_members(tx, bundle)],
+        possible=[_member_row(Member(person, None, None)) for person in possible],
+        may_add=may_add,
+        may_remove=tx.allows(Permission.MEMBER_REMOVE, bundle),
+    )
+
+
+def _member_row(member: Member) -> MemberRow:
+    public_key = member.person.principal.public_key
+    return MemberRow(
+        person=member.person.id,
+        name=member.person.display_name,
+        since=member.since,
+        fingerprint=" ".join(fingerprint_words(public_key)) if public_key else "",
+    )

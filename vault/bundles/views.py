@@ -1,0 +1,247 @@
+"""Bundles over HTTP: making, opening, locking, passwords, members, history. Documents are in `document_views`."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from vault.access.policy import Permission
+from vault.audit.queries import AuditFilter, audit_page
+from vault.bundles import document_views
+from vault.bundles.document_pages import HistoryRow, history_rows
+from vault.bundles.forms import (
+    MemberChange,
+    NewBundle,
+    NewBundleForm,
+    PasswordChange,
+    PasswordForm,
+    Unlocking,
+)
+from vault.bundles.guesses import derive_guess
+from vault.bundles.members import add_member, remove_member
+from vault.bundles.models import Bundle
+from vault.bundles.pages import (
+    BundleList,
+    BundlePage,
+    MembersPage,
+    bundle_list,
+    bundle_page,
+    members_page,
+)
+from vault.bundles.service import change_password, create_bundle, lock_bundle, unlock_bundle
+from vault.cases.models import Case
+from vault.cases.pages import case_page
+from vault.crypto.passwords import Argon2Profile, derive
+from vault.errors import BundleLocked, Conflict, Fault, Invalid, TooMany
+from vault.people.models import Office
+from vault.people.password_rules import check_password
+from vault.web.acting import actor, runtime, transaction
+from vault.web.media import speaks_json
+from vault.web.openapi import documented
+from vault.web.paging import Page, asked_page
+from vault.web.respond import parse, respond, shows_form
+from vault.web.signin import signed_in
+
+bp = Blueprint("bundles", __name__, template_folder="templates")
+pages = Blueprint("bundles_pages", __name__)
+document_views.register(bp, pages)
+
+
+@bp.get("/cases/<uuid:case_id>/bundles")
+@documented("The bundles of a case", returns=BundleList, errors=["not-found"])
+@signed_in
+def index(case_id: UUID) -> ResponseReturnValue:
+    if not speaks_json(request):
+        return redirect(url_for("cases.show", case_id=case_id), 303)
+    with transaction() as tx:
+        page = bundle_list(tx, tx.load(Case, case_id, Permission.CASE_SEE).id)
+    return respond("", page)
+
+
+@pages.get("/cases/<uuid:case_id>/bundles/new")
+@signed_in
+def new(case_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        page = case_page(tx, tx.load(Case, case_id, Permission.BUNDLE_CREATE))
+    return respond("bundles/new.html", page)
+
+
+@bp.post("/cases/<uuid:case_id>/bundles")
+@documented("Make a bundle; you are its first member", body=NewBundle, returns=BundlePage, status=201)
+@signed_in
+@shows_form(new)
+def create(case_id: UUID) -> ResponseReturnValue:
+    wanted = parse(NewBundle) if speaks_json(request) else parse(NewBundleForm).checked()
+    with transaction() as tx:
+        tx.load(Case, case_id, Permission.BUNDLE_CREATE)
+    key, profile = _new_key(wanted.password, "password")
+    with transaction() as tx:
+        case = tx.load(Case, case_id, Permission.BUNDLE_CREATE)
+        opened = create_bundle(tx, case, wanted.title, wanted.tier, key, profile)
+        page = bundle_page(tx, opened.bundle)
+    return respond("bundles/bundle.html", page, location=_here(page.id, "saved"))
+
+
+@bp.get("/bundles/<uuid:bundle_id>")
+@documented(
+    "A bundle; its title and files only while it is open to you", returns=BundlePage, errors=["not-found"]
+)
+@signed_in
+def show(bundle_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        page = bundle_page(tx, tx.load(Bundle, bundle_id, Permission.BUNDLE_SEE))
+    return respond("bundles/bundle.html", page)
+
+
+@bp.post("/bundles/<uuid:bundle_id>/unlocking")
+@documented(
+    "Open a bundle with its password, in this session, until it idles",
+    body=Unlocking,
+    returns=BundlePage,
+    status=201,
+    errors=["bundle-locked", "too-many", "conflict"],
+)
+@signed_in
+@shows_form(show, BundleLocked, TooMany)
+def unlock(bundle_id: UUID) -> ResponseReturnValue:
+    wanted = parse(Unlocking)
+    key = derive_guess(runtime(), actor(), bundle_id, wanted.password)
+    with transaction() as tx:
+        page = bundle_page(tx, unlock_bundle(tx, bundle_id, key).bundle)
+    return respond("bundles/bundle.html", page, location=_here(bundle_id, "unlocked"))
+
+
+@bp.post("/bundles/<uuid:bundle_id>/locking")
+@documented("Lock a bundle again in this session", returns=BundlePage, status=201)
+@signed_in
+def lock(bundle_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        page = bundle_page(tx, lock_bundle(tx, bundle_id))
+    return respond("bundles/bundle.html", page, location=_here(bundle_id, "locked"))
+
+
+@pages.get("/bundles/<uuid:bundle_id>/password")
+@signed_in
+def password_form(bundle_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        page = bundle_page(tx, tx.load(Bundle, bundle_id, Permission.BUNDLE_MANAGE))
+    return respond("bundles/password.html", page)
+
+
+@bp.route("/bundles/<uuid:bundle_id>/password", methods=["PUT", "POST"])
+@documented(
+    "Set, change or remove a bundle's password",
+    body=PasswordChange,
+    returns=BundlePage,
+    errors=["bundle-locked", "too-many", "conflict"],
+)
+@signed_in
+@shows_form(password_form, BundleLocked, TooMany, Conflict)
+def put_password(bundle_id: UUID) -> ResponseReturnValue:
+    wanted = parse(PasswordChange) if speaks_json(request) else parse(PasswordForm).checked()
+    with transaction() as tx:
+        bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_MANAGE)
+    _need_old(bundle, wanted)
+    new_key, profile = _new_key(wanted.new, "new")
+    old_key = derive_guess(runtime(), actor(), bundle_id, wanted.old) if wanted.old else None
+    with transaction() as tx:
+        page = bundle_page(tx, change_password(tx, bundle_id, old_key, new_key, profile).bundle)
+    return respond("bundles/bundle.html", page, location=_here(bundle_id, "bundle-password-changed"))
+
+
+@bp.get("/bundles/<uuid:bundle_id>/members")
+@documented("The members of a bundle", returns=MembersPage)
+@signed_in
+def members(bundle_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        page = members_page(tx, tx.load(Bundle, bundle_id, Permission.BUNDLE_SEE))
+    return respond("bundles/members.html", page)
+
+
+@bp.post("/bundles/<uuid:bundle_id>/members")
+@documented(
+    "Add a colleague to an open bundle",
+    body=MemberChange,
+    returns=MembersPage,
+    status=201,
+    errors=["bundle-locked"],
+)
+@signed_in
+@shows_form(members, Conflict)
+def post_member(bundle_id: UUID) -> ResponseReturnValue:
+    wanted = parse(MemberChange)
+    with transaction() as tx:
+        add_member(tx, bundle_id, wanted.person)
+        page = members_page(tx, tx.load(Bundle, bundle_id, Permission.BUNDLE_SEE))
+    return respond("bundles/members.html", page, location=_members(bundle_id, "member-added"))
+
+
+@bp.delete("/bundles/<uuid:bundle_id>/members")
+@documented(
+    "Take a colleague off a bundle at once", body=MemberChange, returns=MembersPage, errors=["conflict"]
+)
+@signed_in
+def delete_member(bundle_id: UUID) -> ResponseReturnValue:
+    return respond("bundles/members.html", _without(bundle_id))
+
+
+@pages.post("/bundles/<uuid:bundle_id>/members/removal")
+@signed_in
+@shows_form(members, Conflict)
+def take_off(bundle_id: UUID) -> ResponseReturnValue:
+    return respond("", _without(bundle_id), location=_members(bundle_id, "member-removed"))
+
+
+@pages.get("/bundles/<uuid:bundle_id>/history")
+@signed_in
+def history(bundle_id: UUID) -> ResponseReturnValue:
+    asked = asked_page()
+    with transaction() as tx:
+        bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_OPEN)
+        found = audit_page(tx.session, AuditFilter(bundle_id=bundle.id), _number(asked.after), asked.limit)
+        items = history_rows(tx, found.entries)
+    follows = str(found.after) if found.after is not None else None
+    return respond("bundles/history.html", Page[HistoryRow](items=items, next=follows))
+
+
+def _without(bundle_id: UUID) -> MembersPage:
+    wanted = parse(MemberChange)
+    with transaction() as tx:
+        bundle = remove_member(tx, bundle_id, wanted.person)
+        return members_page(tx, bundle)
+
+
+def _new_key(password: str | None, field: str) -> tuple[bytes | None, Argon2Profile | None]:
+    """The key of a new bundle password and its profile; `Invalid` for one that is easy to guess."""
+    if password is None:
+        return None, None
+    with transaction() as tx:
+        office = tx.session.get(Office, tx.actor.office_id)
+    check_password(password, [office.name, office.code] if office else [], field)
+    profile = runtime().settings.new_profile()
+    return derive(password, profile), profile
+
+
+def _need_old(bundle: Bundle, wanted: PasswordChange) -> None:
+    if bundle.profile is not None and wanted.old is None:
+        message = "Give the bundle's present password."
+        raise Invalid(message, errors=[Fault("/old", message)])
+
+
+def _number(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 15):
+        raise Invalid("The page is unknown.", errors=[Fault("/after", "Give the cursor of the page before.")])
+    return int(cursor)
+
+
+def _here(bundle_id: UUID, notice: str) -> str:
+    return url_for(".show", bundle_id=bundle_id, notice=None if speaks_json(request) else notice)
+
+
+def _members(bundle_id: UUID, notice: str) -> str:
+    endpoint = ".members" if speaks_json(request) else "bundles.members"
+    return url_for(endpoint, bundle_id=bundle_id, notice=None if speaks_json(request) else notice)

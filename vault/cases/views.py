@@ -1,0 +1,156 @@
+"""The worklist, search by number, and the page of a case."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from vault.access.policy import Permission, may_ever
+from vault.bundles.pages import CaseFile, case_file
+from vault.bundles.queries import worked_on_by
+from vault.cases.forms import CaseEdit, CaseSearch, NewCase
+from vault.cases.models import Case
+from vault.cases.pages import CasePage, FoundCases, case_page
+from vault.cases.queries import list_cases
+from vault.cases.service import change_case, create_case, search_cases
+from vault.errors import Conflict
+from vault.runtime import Transaction
+from vault.web.acting import actor, transaction
+from vault.web.etags import require_match
+from vault.web.media import speaks_json
+from vault.web.openapi import documented
+from vault.web.paging import Page, asked_page
+from vault.web.places import places
+from vault.web.respond import parse, respond, shows_form
+from vault.web.signin import signed_in
+
+bp = Blueprint("cases", __name__, template_folder="templates")
+pages = Blueprint("cases_pages", __name__)
+
+
+@bp.context_processor
+def offered() -> dict[str, bool]:
+    """What the lists offer besides their rows."""
+    return {"may_create_case": may_ever(Permission.CASE_CREATE, actor())}
+
+
+@pages.get("/")
+@signed_in
+def first() -> ResponseReturnValue:
+    return redirect(places()[0].url, 303)
+
+
+@bp.get("/cases")
+@documented(
+    "Cases that you may see, last changed first; `?of=mine` for those you work on", returns=Page[CasePage]
+)
+@signed_in
+def index() -> ResponseReturnValue:
+    asked = asked_page()
+    mine = request.args.get("of", "office" if speaks_json(request) else "mine") == "mine"
+    with transaction() as tx:
+        tx.require(Permission.CASE_SEE)
+        found = list_cases(tx, asked.after, asked.limit, worked_on_by(actor()) if mine else None)
+        items = [case_page(tx, case) for case in found.cases]
+    page = Page[CasePage](items=items, next=found.next)
+    return respond("cases/worklist.html" if mine else "cases/office.html", page)
+
+
+@pages.get("/cases/search")
+@signed_in
+def search_form() -> ResponseReturnValue:
+    return respond("cases/search.html", FoundCases(items=[]))
+
+
+@bp.post("/cases/search")
+@documented("Cases known by this number", body=CaseSearch, returns=FoundCases, errors=["invalid"])
+@signed_in
+@shows_form(search_form)
+def search() -> ResponseReturnValue:
+    wanted = parse(CaseSearch)
+    with transaction() as tx:
+        tx.require(Permission.CASE_SEE)
+        page = FoundCases(items=[case_page(tx, case) for case in search_cases(tx, wanted.number)])
+    if len(page.items) == 1 and not speaks_json(request):
+        return redirect(url_for("cases.show", case_id=page.items[0].id), 303)
+    return respond("cases/search.html", page)
+
+
+@pages.get("/cases/new")
+@signed_in
+def new() -> ResponseReturnValue:
+    with transaction() as tx:
+        tx.require(Permission.CASE_CREATE)
+    return respond("cases/new.html", None)
+
+
+@bp.post("/cases")
+@documented(
+    "Add a case to your office", body=NewCase, returns=CaseFile, status=201, errors=["invalid", "conflict"]
+)
+@signed_in
+@shows_form(new, Conflict)
+def create() -> ResponseReturnValue:
+    wanted = parse(NewCase)
+    with transaction() as tx:
+        page = case_file(tx, _created(tx, wanted))
+    return respond("cases/case.html", page, location=url_for(".show", case_id=page.id))
+
+
+@bp.get("/cases/<uuid:case_id>")
+@documented("A case and its bundles", returns=CaseFile, errors=["not-found"])
+@signed_in
+def show(case_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        page = case_file(tx, tx.load(Case, case_id, Permission.CASE_SEE))
+    response = respond("cases/case.html", page)
+    response.set_etag(str(page.revision))
+    return response
+
+
+@pages.get("/cases/<uuid:case_id>/edit")
+@signed_in
+def edit_form(case_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        page = case_page(tx, tx.load(Case, case_id, Permission.CASE_CHANGE))
+    return respond("cases/edit.html", page)
+
+
+@bp.patch("/cases/<uuid:case_id>")
+@documented("Change a case", body=CaseEdit, returns=CaseFile, errors=["conflict", "precondition-failed"])
+@signed_in
+def change(case_id: UUID) -> ResponseReturnValue:
+    page = _changed(case_id)
+    response = respond("cases/case.html", page)
+    response.set_etag(str(page.revision))
+    return response
+
+
+@pages.post("/cases/<uuid:case_id>/edit")
+@signed_in
+@shows_form(edit_form, Conflict)
+def edit(case_id: UUID) -> ResponseReturnValue:
+    page = _changed(case_id)
+    return respond("cases/case.html", page, location=url_for("cases.show", case_id=case_id, notice="saved"))
+
+
+def _changed(case_id: UUID) -> CaseFile:
+    wanted = parse(CaseEdit)
+    with transaction() as tx:
+        require_match(str(tx.load(Case, case_id, Permission.CASE_CHANGE, lock=True).revision))
+        return case_file(tx, change_case(tx, case_id, wanted.change, wanted.revision))
+
+
+def _created(tx: Transaction, wanted: NewCase) -> Case:
+    return create_case(
+        tx,
+        wanted.number,
+        office_id=wanted.office,
+        priority=wanted.priority,
+        stage=wanted.stage,
+        stage_on=wanted.stage_on,
+        aliases=wanted.aliases,
+        individuals=wanted.individuals,
+    )
