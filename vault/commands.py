@@ -137,8 +137,7 @@ def jobs_retry(context: Any, job_id: UUID, dry_run: bool, as_json: bool) -> None
 @click.pass_obj
 def jobs_sweep(context: Any, as_json: bool) -> None:
     """Do all jobs that are due, here and now."""
-    from worker.application import import_handlers
-    from worker.beat import PERIODIC
+    from vault.handlers import PERIODIC, import_handlers
 
     import_handlers()
     waiting = sweep_jobs(context.runtime, PERIODIC)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,9 +14,6 @@ from celery import Celery  # type: ignore[import-untyped]
 from vault.jobs import LEASE, make_celery
 from worker.beat import SCHEDULE
 from worker.tasks import register_tasks
-
-ROOMS_WITH_JOBS = ("vault.shares.endings",)
-"""Modules whose import registers handlers."""
 
 
 def make_app(broker_url: str, data: Path, open_runtime: Callable[[], Any]) -> Celery:
@@ -32,12 +28,6 @@ def make_app(broker_url: str, data: Path, open_runtime: Callable[[], Any]) -> Ce
         _keep_messages_in(data / "tmp")
     register_tasks(app, PerProcess(open_runtime))
     return app
-
-
-def import_handlers() -> None:
-    """All handlers are registered afterwards."""
-    for name in ROOMS_WITH_JOBS:
-        import_module(name)
 
 
 class PerProcess:

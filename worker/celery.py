@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from vault.assembly import open_runtime
+from vault.handlers import import_handlers
 from vault.settings import Settings
-from worker.application import import_handlers, make_app
+from worker.application import make_app
 
 settings = Settings.from_env(os.environ)
 import_handlers()

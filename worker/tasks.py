@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import Celery  # type: ignore[import-untyped]
 
 from vault import jobs
-from worker.beat import PERIODIC
+from vault.handlers import PERIODIC
 
 
 def register_tasks(app: Celery, runtime: Callable[[], Any]) -> None:

@@ -1,0 +1,34 @@
+"""What the vault does by itself: where the jobs of the rooms live, and which come round without being asked for.
+
+Both the worker and `casevault jobs sweep` go by these tables. Turns are counted in the database, so they survive
+restarts, and two beats do no harm.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib import import_module
+
+MODULES_WITH_JOBS = (
+    "vault.slots",
+    "vault.people.leaving",
+    "vault.transfers.leftovers",
+    "vault.transfers.fixity",
+    "vault.shares.endings",
+)
+"""Modules whose import registers handlers."""
+
+PERIODIC = {
+    "shares.end_expired": timedelta(seconds=60),
+    "slots.finish_destructions": timedelta(seconds=60),
+    "people.finish_leavings": timedelta(hours=1),
+    "transfers.drop_abandoned": timedelta(hours=1),
+    "transfers.check_fixity": timedelta(days=1),
+}
+"""How often a sweep queues each of these jobs."""
+
+
+def import_handlers() -> None:
+    """All handlers are registered afterwards."""
+    for name in MODULES_WITH_JOBS:
+        import_module(name)
