@@ -14,13 +14,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import LargeBinary, Uuid, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
 
 from vault.access.actor import SYSTEM
 from vault.access.grants import Grant
 from vault.access.principals import Principal
 from vault.bundles.models import Bundle, Document, Unlocking, Version
+from vault.db import Instant
 from vault.keystore.restoration import Successors, rebuild, replay
 from vault.keystore.service import Keystore
 from vault.people.models import PersonSession
@@ -127,17 +129,18 @@ def _end_other_grants(session: Session, bundle: Bundle, also: Sequence[dict[str,
 
 def _set(row: Any, columns: dict[str, Any]) -> None:
     for name, value in columns.items():
-        setattr(row, name, _read(type(row).__table__.c[name].type.python_type, value))
+        setattr(row, name, _read(type(row).__table__.c[name].type, value))
 
 
-def _read(kind: type[Any], value: Any) -> Any:
+def _read(kind: TypeEngine[Any], value: Any) -> Any:
+    """A value as its column keeps it; JSON knew only text and numbers."""
     if value is None:
         return None
-    if kind is bytes:
+    if isinstance(kind, LargeBinary):
         return b64decode(value)
-    if kind is UUID:
+    if isinstance(kind, Uuid):
         return UUID(value)
-    if kind is datetime:
+    if isinstance(kind, Instant):
         return datetime.fromisoformat(value)
     return value
 

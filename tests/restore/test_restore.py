@@ -1,0 +1,199 @@
+"""An old backup revives nothing: ledger and lock objects bring every part forward before the vault opens."""
+
+import pytest
+from sqlalchemy import select
+
+from tests.factory import PASSWORD
+from vault.access.actor import STRANGER, Role
+from vault.access.grants import Grant
+from vault.audit.verification import verify_log
+from vault.bundles.documents import move_document
+from vault.bundles.members import add_member, remove_member
+from vault.bundles.models import Bundle, Document
+from vault.bundles.opening import open_bundle
+from vault.crypto.passwords import derive
+from vault.errors import Gone, NotFound, Unauthenticated, VaultSealed
+from vault.people.models import Person, PersonSession
+from vault.people.passwords import change_password
+from vault.people.sessions import start_session
+from vault.shares.models import Share
+from vault.shares.service import resume_share, revoke_share
+from vault.shares.visits import open_share
+from vault.transfers.reading import open_content
+
+NEW_PASSWORD = "nine copper kettles hum by morning"
+
+
+@pytest.fixture
+def office(machine):
+    """An owner with two bundles, a document and two links, and a colleague in the first bundle."""
+    make = machine.make
+    owner, colleague = make.actor(), make.actor()
+    case = make.case(owner)
+    first, second = make.bundle(owner, case), make.bundle(owner, case)
+    with machine.runtime.transaction(owner) as tx:
+        add_member(tx, first.id, colleague.id)
+    document = make.document(owner, first)
+    links = [make.share(owner, [document]), make.share(owner, [document])]
+    return owner, colleague, first, second, document, links
+
+
+def sign_in(machine, person_id, password):
+    with machine.runtime.transaction(STRANGER) as tx:
+        profile = tx.session.get_one(Person, person_id).principal.profile
+    with machine.runtime.transaction(STRANGER) as tx:
+        return start_session(tx, person_id, derive(password, profile)).actor
+
+
+def test_a_vault_that_was_not_restored_just_starts(machine, office):
+    with machine.stopped():
+        pass
+    assert not machine.runtime.is_sealed
+
+
+def test_a_restored_database_keeps_the_vault_sealed(machine, office):
+    owner, *_, links = office
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        revoke_share(tx, links[0].share.id, "sent to the wrong mission")
+    machine.put_back("database")
+    assert machine.runtime.is_sealed
+    with pytest.raises(VaultSealed), machine.runtime.transaction(owner):
+        pass
+
+
+def test_a_revoked_link_stays_dead_and_a_live_one_waits_for_its_owner(machine, office):
+    owner, *_, links = office
+    revoked, live = links
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        revoke_share(tx, revoked.share.id, "sent to the wrong mission")
+    machine.put_back("database")
+    assert machine.restore().links_suspended == 1
+    assert not machine.runtime.is_sealed
+    for link in (revoked, live):
+        with pytest.raises(Gone), machine.runtime.transaction(STRANGER) as tx:
+            open_share(tx, link.share.id, link.secret)
+    owner = sign_in(machine, owner.id, PASSWORD)
+    with machine.runtime.transaction(owner) as tx:
+        resume_share(tx, live.share.id)
+    with machine.runtime.transaction(STRANGER) as tx:
+        open_share(tx, live.share.id, live.secret)
+    with pytest.raises(Gone), machine.runtime.transaction(STRANGER) as tx:
+        open_share(tx, revoked.share.id, revoked.secret)
+    with machine.runtime.session() as session:
+        assert session.get(Share, revoked.share.id).ended_at is not None
+        assert verify_log(session).status == "ok"
+
+
+def test_a_changed_password_stays_changed(machine, office):
+    owner, _, first, *_ = office
+    machine.back_up("database")
+    change_password(machine.runtime, owner, PASSWORD, NEW_PASSWORD)
+    machine.put_back("database")
+    machine.restore()
+    with pytest.raises(Unauthenticated):
+        sign_in(machine, owner.id, PASSWORD)
+    again = sign_in(machine, owner.id, NEW_PASSWORD)
+    with machine.runtime.transaction(again) as tx:
+        open_bundle(tx, tx.session.get_one(Bundle, first.id))
+
+
+def test_all_sessions_of_the_backup_are_over(machine, office):
+    owner, *_, links = office
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        revoke_share(tx, links[0].share.id, "done")
+    machine.put_back("database")
+    assert machine.restore().sessions_ended > 0
+    with machine.runtime.session() as session:
+        assert session.scalars(select(PersonSession).where(PersonSession.ended_at.is_(None))).all() == []
+
+
+def test_who_left_a_bundle_does_not_come_back_and_who_stayed_keeps_it(machine, office):
+    owner, colleague, first, *_ = office
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        remove_member(tx, first.id, colleague.id)
+    with machine.runtime.transaction(owner) as tx:
+        open_bundle(tx, tx.session.get_one(Bundle, first.id, with_for_update=True))
+    machine.put_back("database")
+    machine.restore()
+    owner, colleague = sign_in(machine, owner.id, PASSWORD), sign_in(machine, colleague.id, PASSWORD)
+    with machine.runtime.transaction(owner) as tx:
+        assert open_bundle(tx, tx.session.get_one(Bundle, first.id)).bundle.generation == 2
+    with pytest.raises(NotFound), machine.runtime.transaction(colleague) as tx:
+        open_bundle(tx, tx.session.get_one(Bundle, first.id))
+
+
+def test_a_moved_document_lies_where_it_was_moved_to(machine, office):
+    owner, colleague, _, second, document, _ = office
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        move_document(tx, document.id, second.id)
+    machine.put_back("database")
+    machine.restore()
+    owner, colleague = sign_in(machine, owner.id, PASSWORD), sign_in(machine, colleague.id, PASSWORD)
+    with machine.runtime.transaction(owner) as tx:
+        row = tx.session.get_one(Document, document.id)
+        assert row.bundle_id == second.id
+        assert open_bundle(tx, tx.session.get_one(Bundle, second.id)).title_of(row) == "Registration form"
+        open_content(tx, document.id)
+    with pytest.raises(NotFound), machine.runtime.transaction(colleague) as tx:
+        open_content(tx, document.id)
+
+
+def test_an_older_keystore_is_noticed_and_its_dead_slots_die_again(machine, office):
+    owner, *_, links = office
+    machine.back_up("keystore")
+    with machine.runtime.transaction(owner) as tx:
+        slot_id = revoke_share(tx, links[0].share.id, "done").slot_id
+    machine.put_back("keystore")
+    assert machine.runtime.keystore.is_live(slot_id)
+    assert machine.runtime.is_sealed
+    assert machine.restore().slots_killed == 1
+    assert not machine.runtime.keystore.is_live(slot_id)
+    assert not machine.runtime.is_sealed
+
+
+def test_a_second_restore_changes_nothing_more(machine, office):
+    owner, *_, links = office
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        revoke_share(tx, links[0].share.id, "done")
+    machine.put_back("database")
+    machine.restore()
+    again = machine.restore()
+    assert (again.slots_killed, again.rows_followed, again.sessions_ended) == (0, 0, 0)
+
+
+def test_grants_of_the_backup_are_those_of_the_living_slot(machine, office):
+    owner, colleague, first, *_ = office
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        remove_member(tx, first.id, colleague.id)
+    with machine.runtime.transaction(owner) as tx:
+        open_bundle(tx, tx.session.get_one(Bundle, first.id))
+    machine.put_back("database")
+    machine.restore()
+    with machine.runtime.session() as session:
+        live = session.scalars(select(Grant).where(Grant.subject_id == first.id, Grant.ended_at.is_(None))).all()
+        assert [grant.principal_id for grant in live] == [owner.id]
+
+
+def test_a_lost_keystore_comes_back_from_its_second_copy(tmp_path, clock):
+    from tests.restore.conftest import Machine
+
+    machine = Machine(tmp_path, clock, keystore_copy=tmp_path / "copy")
+    owner = machine.make.actor(None, Role.CASEWORKER)
+    bundle = machine.make.bundle(owner, machine.make.case(owner))
+    document = machine.make.document(owner, bundle)
+    machine.back_up("keystore")
+    later = machine.make.document(owner, bundle)
+    machine.put_back("keystore")
+    assert machine.restore().slots_rebuilt == 1
+    owner = sign_in(machine, owner.id, PASSWORD)
+    with machine.runtime.transaction(owner) as tx:
+        open_content(tx, document.id)
+        open_content(tx, later.id)
+    machine.runtime.close()
