@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NUMBER = "815-26-00412"
 INDIVIDUAL = "815-00001234"
-PASSWORD = "the heron sleeps at noon"  # noqa: S105
+PASSWORD = "the heron sleeps at noon"
 
 
 def text_of(length: int) -> bytes:

@@ -125,7 +125,7 @@ def test_html_and_svg_are_refused_under_every_name(desk, trail, content, name):
 def test_a_file_over_the_limit_leaves_nothing(new_runtime_desk):
     desk = new_runtime_desk(form_limit=100_000)
 
-    with pytest.raises(TooLarge, match="form.txt was not stored"):
+    with pytest.raises(TooLarge, match=r"form\.txt was not stored"):
         desk.store(text_of(100_001))
 
     assert_nothing_left(desk)

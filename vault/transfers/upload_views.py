@@ -1,23 +1,36 @@
-"""Files on their way in, by form: new documents of a bundle, further versions of a document."""
+"""Files on their way in, by form: new documents of a bundle, further versions of a document.
+
+Each file is stored or refused by itself, while the request is still being read. Fields come before the first file. A
+file is a version only when what follows it has arrived too: the next file, or the end of a whole body. So a request that
+breaks off, or that puts a field behind a file, leaves nothing of its last file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeVar
 from uuid import UUID
 
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
+from pydantic import BaseModel
 
 from vault.access.policy import Permission
-from vault.bundles.models import Document
+from vault.bundles.models import Bundle, Document
+from vault.errors import Fault, Invalid, TooLarge, VaultError
+from vault.store.base import Store
 from vault.transfers.forms import NewDocuments, NewVersion
-from vault.transfers.intake import MOST_FILES, Intake, Outcome
-from vault.transfers.pages import Receipt, upload_form, version_form
-from vault.transfers.receiving import open_for_adding
+from vault.transfers.names import display_name
+from vault.transfers.pages import FileResult, Receipt, upload_form, version_form
+from vault.transfers.receiving import Arrived, Transact, abandon, open_for_adding, receive_file, settle
 from vault.transfers.uploads import Wanted
 from vault.web import csrf
 from vault.web.acting import runtime, transaction
-from vault.web.media import speaks_json
+from vault.web.locale import gettext
+from vault.web.media import PROGRAM_PATHS, speaks_json
+from vault.web.multipart import BODY_ERRORS, Body, Field, FilePart, parse_fields
 from vault.web.openapi import documented
 from vault.web.problems import meaning_of
 from vault.web.respond import respond, shows_form
@@ -25,6 +38,12 @@ from vault.web.signin import signed_in
 
 MIXED = 207
 """Multi-Status (RFC 4918): some files were stored, some refused; the body tells which."""
+MOST_FILES = 20
+FILE_FIELD = "file"
+FIELDS_ROOM = 1024 * 1024
+"""Bytes of a form besides its files."""
+
+Asked = TypeVar("Asked", bound=BaseModel)
 
 
 def register(bp: Blueprint, pages: Blueprint) -> None:
@@ -101,3 +120,116 @@ def _answer(bundle_id: UUID, outcomes: Sequence[Outcome]) -> ResponseReturnValue
         return respond("transfers/receipt.html", receipt, 201, onward if is_plain else None)
     status = meaning_of(errors[0]).status if len(errors) == len(outcomes) else MIXED
     return respond("transfers/receipt.html", receipt, status)
+
+
+@dataclass
+class Outcome:
+    """What became of one file, and the error when it was refused."""
+
+    result: FileResult
+    error: VaultError | None = None
+
+
+@dataclass
+class Intake:
+    """Takes the files of this request into one bundle. `transact` begins a transaction of the request's actor."""
+
+    transact: Transact
+    store: Store
+    bundle_id: UUID
+    file_limit: int
+    most: int = MOST_FILES
+    outcomes: list[Outcome] = field(default_factory=list)
+    _name: str = ""
+    _waiting: Arrived | None = None
+
+    def take(self, model: type[Asked], wanted_of: Callable[[Asked, str], Wanted]) -> list[Outcome]:
+        """Read the whole request. What is wrong with the form is raised; what is wrong with a file is its outcome.
+
+        When the body breaks behind files that were stored or refused, that is the outcome of the file it broke in.
+        """
+        try:
+            self._read(model, wanted_of)
+        except VaultError as error:
+            had_outcomes = bool(self.outcomes)
+            self._give_up(error)
+            if not had_outcomes:
+                raise
+        except BaseException:
+            self._abandon("broken")
+            raise
+        if not self.outcomes:
+            message = "Choose a file."
+            raise Invalid(message, errors=[Fault(f"/{FILE_FIELD}", message)])
+        return self.outcomes
+
+    def _read(self, model: type[Asked], wanted_of: Callable[[Asked, str], Wanted]) -> None:
+        fields: list[Field] = []
+        asked: Asked | None = None
+        for part in Body(self.most * self.file_limit + FIELDS_ROOM):
+            if isinstance(part, Field):
+                if asked is not None:
+                    raise Invalid("Send the fields of a form before its files.")
+                fields.append(part)
+                continue
+            asked = asked or _asked(model, fields)
+            self._settle()
+            self._receive(part, wanted_of, asked)
+        self._settle()
+
+    def _receive(self, part: FilePart, wanted_of: Callable[[Asked, str], Wanted], asked: Asked) -> None:
+        if part.name != FILE_FIELD:
+            raise Invalid(f"Files are sent in the field {FILE_FIELD}.")
+        first = next(part.content, b"")
+        if not part.file_name and not first:
+            return
+        self._name = display_name(part.file_name)
+        if len(self.outcomes) >= self.most:
+            raise TooLarge(f"At most {self.most} files at once. Send the others after these.")
+        wanted, content = wanted_of(asked, self._name), chain([first], part.content)
+        try:
+            self._waiting = receive_file(self.transact, self.store, self.bundle_id, wanted, content)
+        except BODY_ERRORS:
+            raise
+        except VaultError as error:
+            self._refuse(error)
+
+    def _settle(self) -> None:
+        """The file before is whole, and the request went on behind it."""
+        if self._waiting is None:
+            return
+        arrived, self._waiting = self._waiting, None
+        try:
+            stored = settle(self.transact, self.store, arrived)
+        except VaultError as error:
+            self._refuse(error)
+        else:
+            self.outcomes.append(Outcome(FileResult.of(self._name, stored)))
+            self._name = ""
+
+    def _give_up(self, error: VaultError) -> None:
+        self._abandon(error.code)
+        if self._name:
+            self._refuse(error)
+
+    def _abandon(self, reason: str) -> None:
+        if self._waiting is not None:
+            arrived, self._waiting = self._waiting, None
+            abandon(self.transact, self.store, arrived.upload, reason)
+
+    def _refuse(self, error: VaultError) -> None:
+        reason = gettext(error.message or meaning_of(error).sentence)
+        result = FileResult(file=self._name, state="refused", code=error.code, reason=reason)
+        self.outcomes.append(Outcome(result, error))
+        self._name = ""
+        with self.transact() as tx:
+            tx.record("upload.refused", tx.session.get(Bundle, self.bundle_id), reason=error.code)
+
+
+def _asked(model: type[Asked], fields: list[Field]) -> Asked:
+    """What the fields say, once the form has proved to be ours. A program proves itself another way."""
+    tokens = [each.text for each in fields if each.name == csrf.FIELD]
+    is_bearer = request.authorization is not None and request.authorization.type == "bearer"
+    if not is_bearer and not request.path.startswith(PROGRAM_PATHS):
+        csrf.check_token(tokens[0] if tokens else None)
+    return parse_fields(model, [each for each in fields if each.name != csrf.FIELD])

@@ -7,27 +7,22 @@ Destroying goes the other way: the committed row says *dropped*, then the slot a
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
-
 from vault.access.policy import Permission
-from vault.bundles.deposits import Deposit, deposit_version
+from vault.bundles.deposits import Deposit, deposit_version, individuals_by_number
 from vault.bundles.document_types import check_named, document_type
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle
 from vault.bundles.service import checked_title
-from vault.cases.models import Individual
-from vault.cases.numbers import read_numbers
 from vault.crypto.header import NONCE, object_head
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import file_lock
 from vault.crypto.marks import seal
 from vault.crypto.secret import random_file_key
-from vault.errors import Conflict, Fault, Invalid, NotFound, Tampered, WrongType
+from vault.errors import Conflict, NotFound, Tampered, WrongType
 from vault.inspection.formats import AUDIO, DOCUMENT, IMAGE, VIDEO, MediaType
 from vault.store.base import Store
 from vault.transfers.models import Upload
@@ -155,7 +150,7 @@ def _facts_of(document: Document, opened: OpenBundle) -> _Facts:
 
 def _asked_facts(tx: Transaction, bundle: Bundle, wanted: Wanted) -> _Facts:
     chosen = document_type(wanted.document_type)
-    individuals = _individuals(tx, bundle.case_id, wanted.individuals)
+    individuals = individuals_by_number(tx, bundle.case_id, wanted.individuals)
     check_named(chosen.kind, len(individuals))
     title = checked_title(wanted.title) if wanted.title else wanted.file_name
     return _Facts(chosen.code, title, wanted.language, [str(each.id) for each in individuals])
@@ -175,17 +170,6 @@ def _document(tx: Transaction, bundle: Bundle, document_id: UUID) -> Document:
     if document.withdrawn_at is not None or document.bundle_id != bundle.id:
         raise Conflict("The document was withdrawn or moved meanwhile. Nothing was stored.")
     return document
-
-
-def _individuals(tx: Transaction, case_id: UUID, numbers: Sequence[str]) -> Sequence[Individual]:
-    """The individuals of the case with these numbers, with or without their dashes."""
-    keys = {number.key for number in read_numbers(numbers, "/individuals")}
-    query = select(Individual).where(Individual.case_id == case_id, Individual.number_key.in_(keys))
-    found = tx.session.scalars(query.order_by(Individual.number)).all()
-    if len(found) != len(keys):
-        message = "Choose individuals of this case."
-        raise Invalid(message, errors=[Fault("/individuals", message)])
-    return found
 
 
 def _keys(tx: Transaction, opened: OpenBundle, upload: Upload) -> tuple[bytes, bytes]:

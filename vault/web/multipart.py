@@ -14,8 +14,8 @@ from typing import IO, Any, TypeVar, get_origin
 from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import ImmutableMultiDict
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
-from werkzeug.sansio import multipart as sansio
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.http import parse_options_header
 
 from vault.errors import Fault, Invalid, TooLarge, WrongType
 from vault.web.csrf import MULTIPART
@@ -67,51 +67,96 @@ class FilePart:
 class Body:
     """The parts of this request's multipart body, one after the other.
 
-    Errors, while iterating: `Torn`, `Excess` beyond `limit` bytes, `Malformed`; `Invalid` for a field too long.
+    Lines end with CRLF, and whatever line begins with the boundary is one (RFC 2046 §5.1.1). Errors, while iterating:
+    `Torn`, `Excess` beyond `limit` bytes, `Malformed`; `Invalid` for a field too long.
     """
 
     def __init__(self, limit: int) -> None:
         if request.mimetype != MULTIPART:
             raise WrongType("Send a form: Content-Type multipart/form-data.")
         boundary = request.mimetype_params.get("boundary", "")
-        if not (boundary.isascii() and 1 <= len(boundary) <= 200):
+        if not (boundary.isascii() and boundary.isprintable() and 1 <= len(boundary) <= 200):
             raise _malformed()
         if (request.content_length or 0) > limit:
             raise Excess("That is too much at once. Nothing was stored. Send fewer files.")
         # The parts are read here and nowhere else: asking Werkzeug for the form would spool the files to disk.
         request.form, request.files = ImmutableMultiDict(), ImmutableMultiDict()
         self._bytes = _Arriving(request.stream, request.content_length, limit)
-        self._decoder = sansio.MultipartDecoder(boundary.encode(), 4 * PIECE, max_parts=PARTS_LIMIT)
+        self._delimiter = b"\r\n--" + boundary.encode()
+        self._buffer = bytearray(b"\r\n")
         self._fields = 0
 
     def __iter__(self) -> Iterator[Field | FilePart]:
-        while (event := self._next()) is not None:
-            if isinstance(event, sansio.Preamble):
-                continue
-            if not isinstance(event, sansio.Field | sansio.File) or not isinstance(event.name, str):
-                raise _malformed()
-            if isinstance(event, sansio.Field):
-                yield self._field(event.name)
-                continue
+        for _preamble in self._content():
+            pass
+        for _number in range(PARTS_LIMIT):
+            if self._is_closed():
+                self._bytes.rest()
+                return
+            name, file_name = self._names()
             content = self._content()
-            yield FilePart(event.name, event.filename, content)
+            if file_name is None:
+                yield self._field(name, content)
+                continue
+            yield FilePart(name, file_name, content)
             for _piece in content:
                 pass
+        raise _malformed()
 
     def _content(self) -> Iterator[bytes]:
-        while True:
-            event = self._next()
-            if not isinstance(event, sansio.Data):
-                raise _malformed()
-            if event.data:
-                yield event.data
-            if not event.more_data:
-                return
+        """Everything up to the next delimiter, which is passed over."""
+        kept = len(self._delimiter) - 1
+        while (end := self._buffer.find(self._delimiter)) < 0:
+            if len(self._buffer) > kept:
+                yield self._taken(len(self._buffer) - kept)
+            self._buffer += self._bytes.piece()
+        if end:
+            yield self._taken(end)
+        self._taken(len(self._delimiter))
 
-    def _field(self, name: str) -> Field:
+    def _is_closed(self) -> bool:
+        """Whether the delimiter just passed was the last one; else its line is passed over too."""
+        while len(self._buffer) < 2:
+            self._buffer += self._bytes.piece()
+        if self._buffer.startswith(b"--"):
+            return True
+        if self._line(b"\r\n").strip(b" \t"):
+            raise _malformed()
+        return False
+
+    def _names(self) -> tuple[str, str | None]:
+        """The part's name and, of a file, its file name, from the one header that counts (RFC 7578 §4.2)."""
+        for line in self._line(b"\r\n\r\n").split(b"\r\n"):
+            field_name, _, value = line.partition(b":")
+            if field_name.strip(b" \t").lower() != b"content-disposition":
+                continue
+            try:
+                kind, found = parse_options_header(value.decode())
+            except UnicodeDecodeError:
+                break
+            if kind.lower() == "form-data" and "name" in found:
+                return found["name"], found.get("filename")
+        raise _malformed()
+
+    def _line(self, end: bytes) -> bytes:
+        """What stands before `end`, at most 16 KiB; both are passed over."""
+        while (length := self._buffer.find(end)) < 0:
+            if len(self._buffer) > HEADERS_LIMIT:
+                raise _malformed()
+            self._buffer += self._bytes.piece()
+        line = self._taken(length)
+        self._taken(len(end))
+        return line
+
+    def _taken(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
+    def _field(self, name: str, pieces: Iterator[bytes]) -> Field:
         self._fields += 1
         content = bytearray()
-        for piece in self._content():
+        for piece in pieces:
             content += piece
             if len(content) > FIELD_LIMIT or self._fields > FIELDS_LIMIT:
                 raise Invalid("The form is too long.")
@@ -122,21 +167,6 @@ class Body:
         if "\0" in text or "\0" in name:
             raise Invalid("Text must not contain the character NUL.")
         return Field(name, text)
-
-    def _next(self) -> sansio.Event | None:
-        """The next event; None at the end of a whole body."""
-        decoder = self._decoder
-        try:
-            while isinstance(event := decoder.next_event(), sansio.NeedData):
-                if decoder.state is sansio.State.EPILOGUE:
-                    self._bytes.rest()
-                    return None
-                if decoder.state is sansio.State.PART and len(decoder.buffer) > HEADERS_LIMIT:
-                    raise _malformed()
-                decoder.receive_data(self._bytes.piece())
-        except (ValueError, RequestEntityTooLarge):
-            raise _malformed() from None
-        return event
 
 
 class _Arriving:
