@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
@@ -11,27 +11,28 @@ from vault.access.actor import SYSTEM
 from vault.bundles.documents import move_document, withdraw_document
 from vault.bundles.models import Document
 from vault.clock import ClockState, read_clock
-from vault.jobs import handles
+from vault.jobs import ClaimedJob, handles, renew
 from vault.people.models import Person
 from vault.shares.models import Opening, Share, SharedDocument
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from vault.runtime import Runtime, Transaction
 
-AT_ONCE = 200
+AT_ONCE = 100
 
 
 def withdraw_with_links(tx: Transaction, document_id: UUID, reason: str) -> Document:
-    """Withdraw a document and end every link on it."""
+    """Withdraw a document and end every link on it. Errors: those of `withdraw_document`."""
     document = withdraw_document(tx, document_id, reason)
     end_links_on(tx, document_id)
     return document
 
 
 def move_with_links(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Document:
-    """Move a document to another open bundle and end every link on it."""
+    """Move a document to another open bundle and end every link on it. Errors: those of `move_document`."""
     document = move_document(tx, document_id, bundle_id)
     end_links_on(tx, document_id)
     return document
@@ -39,37 +40,63 @@ def move_with_links(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docu
 
 def end_links_on(tx: Transaction, document_id: UUID) -> int:
     """End all links that lend this document; returns how many."""
-    lending = exists().where(SharedDocument.share_id == Share.id, SharedDocument.document_id == document_id)
-    shares = tx.session.scalars(select(Share).where(Share.ended_at.is_(None), lending)).all()
+    shares = links_on(tx, document_id)
     for share in shares:
         _end(tx, share, "document")
     return len(shares)
 
 
+def links_on(tx: Transaction, document_id: UUID) -> Sequence[Share]:
+    """The links that lend this document and have not ended."""
+    lends_it = exists().where(SharedDocument.share_id == Share.id, SharedDocument.document_id == document_id)
+    return tx.session.scalars(select(Share).where(Share.ended_at.is_(None), lends_it)).all()
+
+
 @handles("shares.end_expired")
-def end_expired_shares(runtime: Runtime, _job: Any) -> None:
-    """Destroy the slots of links that are over. While the clock is ahead of its mark nothing is destroyed by time."""
-    with runtime.session() as session:
-        if read_clock(session, runtime.clock).state is not ClockState.STEADY:
-            return
+def end_expired_shares(runtime: Runtime, job: ClaimedJob) -> None:
+    """The slots of links that are over are destroyed. Nothing is while the clock stands ahead of its mark or behind."""
+    while _end_some(runtime, job) == AT_ONCE:
+        continue
+
+
+def _end_some(runtime: Runtime, job: ClaimedJob) -> int:
     with runtime.transaction(SYSTEM) as tx:
+        renew(tx.session, job, tx.now)
+        if read_clock(tx.session, runtime.clock).state is not ClockState.STEADY:
+            return 0
         over = tx.session.scalars(
-            select(Share).where(Share.ended_at.is_(None), _is_over(tx.now)).limit(AT_ONCE)
+            select(Share)
+            .where(Share.ended_at.is_(None), or_(*_reasons(tx.now).values()))
+            .order_by(Share.expires_at)
+            .limit(AT_ONCE)
+            .with_for_update(of=Share)
         ).all()
         for share in over:
-            _end(tx, share, "expired" if share.expires_at <= tx.now else "over")
-        if len(over) == AT_ONCE:
-            tx.later("shares.end_expired")
+            _end(tx, share, _reason(tx, share))
+        return len(over)
 
 
-def _is_over(now: datetime) -> ColumnElement[bool]:
-    """Expired, or used up and every opening has ended, or the owner has left."""
+def _reason(tx: Transaction, share: Share) -> str:
+    """The first of the reasons that holds."""
+    found = (
+        reason
+        for reason, holds in _reasons(tx.now).items()
+        if tx.session.scalar(select(Share.id).where(Share.id == share.id, holds)) is not None
+    )
+    return next(found)
+
+
+def _reasons(now: datetime) -> dict[str, ColumnElement[bool]]:
+    """Why a link may be over: its time, its owner gone for good, or its openings used up and all of them ended."""
     still_open = exists().where(
         Opening.share_id == Share.id, Opening.ended_at.is_(None), Opening.ends_at > now
     )
-    spent = and_(Share.openings >= Share.max_openings, ~still_open)
     left = exists().where(Person.id == Share.owner_id, Person.left_at.is_not(None))
-    return or_(Share.expires_at <= now, spent, left)
+    return {
+        "expired": or_(Share.expires_at <= now, Share.absolute_end_at <= now),
+        "owner-left": left,
+        "used-up": and_(Share.openings >= Share.max_openings, ~still_open),
+    }
 
 
 def _end(tx: Transaction, share: Share, reason: str) -> None:

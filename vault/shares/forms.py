@@ -2,32 +2,66 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+import re
+import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
-from vault.errors import Gone
+from vault.crypto.encoding import unb64url
+from vault.errors import Gone, Tampered
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Email = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s<>\"',;]+@[^@\s<>\"',;]+\.[^@\s<>\"',;]+$"),
-]
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of what follows them."""
 
 
-def _in_utc(value: object) -> object:
-    """A form's `datetime-local` value carries no zone and is meant in UTC, as its label says."""
-    if isinstance(value, str) and len(value) == 16 and value[10] == "T":
-        return value + ":00Z"
+def _in_one_line(value: str) -> str:
+    odd = {"Cc", "Cs", "Zl", "Zp"}
+    if any(unicodedata.category(character) in odd or character in DIRECTIONS for character in value):
+        raise ValueError("Use one line of ordinary characters.")
     return value
 
 
-Moment = Annotated[datetime, BeforeValidator(_in_utc)]
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
+    AfterValidator(_in_one_line),
+]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, max_length=254, pattern=r"^[^@\s<>\"',;]+@[^@\s<>\"',;]+\.[^@\s<>\"',;]+$"
+    ),
+]
+
+
+def _moment(value: object) -> object:
+    """RFC 3339 text as an instant in UTC. A form's `datetime-local` has no zone and is meant in UTC, as its label says."""
+    if not isinstance(value, str):
+        return value
+    try:
+        given = datetime.fromisoformat(f"{value}:00Z" if _LOCAL.fullmatch(value) else value)
+        if given.tzinfo is not None:
+            return given.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("Give a date, a time and its zone, as in 2026-11-22T14:05Z.")
+
+
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
 
 
 class Asked(BaseModel):
@@ -51,13 +85,8 @@ class NewShare(Asked):
     recipient: NewRecipient
     expires_at: Moment | None = None
     max_openings: int = Field(default=3, ge=1, le=100)
-    password: Annotated[str, StringConstraints(min_length=8, max_length=256)] | None = None
+    password: Password | None = None
     view_only: bool = False
-
-    @field_validator("expires_at")
-    @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        return _with_zone(value)
 
     @field_validator("view_only")
     @classmethod
@@ -76,12 +105,7 @@ class NewShareForm(Asked):
     email: Email
     expires_at: Moment | None = None
     max_openings: int = Field(default=3, ge=1, le=100)
-    password: Annotated[str, StringConstraints(min_length=8, max_length=256)] | None = None
-
-    @field_validator("expires_at")
-    @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        return _with_zone(value)
+    password: Password | None = None
 
     def as_share(self) -> NewShare:
         """The form as the API would have sent it."""
@@ -106,11 +130,6 @@ class Extension(Asked):
 
     expires_at: Moment
 
-    @field_validator("expires_at")
-    @classmethod
-    def _aware(cls, value: datetime) -> datetime:
-        return _with_zone(value) or value
-
 
 class Withdrawal(Asked):
     """Why a document is withdrawn."""
@@ -132,19 +151,10 @@ class NewOpening(Asked):
 
     def secret_bytes(self) -> bytes:
         """The 32 bytes; `Gone` for anything else, so that a wrong code looks like a wrong link."""
-        text = self.secret.rpartition("#")[2]
         try:
-            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
+            raw = unb64url(self.secret.rpartition("#")[2])
+        except Tampered:
             raise Gone from None
         if len(raw) != 32:
             raise Gone
         return raw
-
-
-def _with_zone(value: datetime | None) -> datetime | None:
-    if value is None:
-        return None
-    if value.tzinfo is None:
-        raise ValueError("Give the time zone too, as in 2026-11-22T14:05Z.")
-    return value.astimezone(UTC)

@@ -86,7 +86,11 @@ class Share(Row):
     def is_live(self, now: datetime) -> bool:
         """Whether it has not expired, been revoked, suspended or ended; the owner's right is asked elsewhere."""
         ends = (self.revoked_at, self.suspended_at, self.ended_at)
-        return all(end is None for end in ends) and now < self.expires_at
+        return all(end is None for end in ends) and not self.has_expired(now)
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether its time is over. The absolute end counts too: the link lock binds it, the expiry is only a column."""
+        return now >= min(self.expires_at, self.absolute_end_at)
 
     @property
     def profile(self) -> Argon2Profile | None:
@@ -116,7 +120,7 @@ class SharedDocument(Row):
 class Opening(Row):
     """One visit of the recipient. The cookie of the visit opens the session lock, which holds the link key LK.
 
-    After the idle time the secret is asked again; with the cookie's proof that rejoins the visit until `ends_at`.
+    After the idle time secret and password are asked again; with the cookie they rejoin this visit until `ends_at`.
     """
 
     __tablename__ = "openings"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -10,12 +10,14 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from vault.access.policy import Permission
+from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle
 from vault.cases.models import Case
 from vault.crypto.locks import unlock_text
 from vault.people.models import Office
-from vault.shares.models import Opening, Share, SharedDocument
+from vault.shares.models import Opening, Organisation, Share, SharedDocument
+from vault.shares.queries import agreement_with
 from vault.shares.visits import Visit
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class RecipientPage(BaseModel):
 
 
 class SharePage(BaseModel):
-    """A link as its owner sees it; the secret is not in it."""
+    """A link as its owner sees it; the secret is not in it. `agreement` is the reference of the one in force, if any."""
 
     id: UUID
     bundle_id: UUID
@@ -39,6 +41,8 @@ class SharePage(BaseModel):
     case_number: str
     recipient: RecipientPage
     document_types: list[str]
+    type_names: list[str]
+    agreement: str | None
     state: str
     created_at: datetime
     expires_at: datetime
@@ -63,6 +67,7 @@ class NewSharePage(BaseModel):
     max_openings: int
     has_password: bool
     recipient: RecipientPage
+    agreement: str | None
     documents: int
 
 
@@ -87,8 +92,15 @@ class Offered(BaseModel):
 
     id: UUID
     title: str
-    document_type: str
+    type_name: str
     length: int
+
+
+class OrganisationPage(BaseModel):
+    """An organisation that links were made for, and the reference of the agreement in force with it, if any."""
+
+    name: str
+    agreement: str | None
 
 
 class ShareFormPage(BaseModel):
@@ -99,21 +111,22 @@ class ShareFormPage(BaseModel):
     case_id: UUID
     case_number: str
     documents: list[Offered]
-    organisations: list[str]
+    organisations: list[OrganisationPage]
     expires_at: str
     longest_days: int
 
 
 class LentPage(BaseModel):
-    """A document as the recipient sees it; `n` counts from 1."""
+    """A document as the recipient sees it; `n` counts from 1, `length` is in bytes. What is playable has a player."""
 
     n: int
     title: str
     file_name: str
     document_type: str
+    type_name: str
     media_type: str
     length: int
-    is_recording: bool
+    is_playable: bool
 
 
 class VisitPage(BaseModel):
@@ -131,7 +144,7 @@ def state_of(share: Share, now: datetime) -> str:
     """One word: revoked, suspended, expired, ended, used up or live."""
     if share.revoked_at is not None:
         return "revoked"
-    if share.expires_at <= now:
+    if share.has_expired(now):
         return "expired"
     if share.ended_at is not None:
         return "ended"
@@ -142,14 +155,17 @@ def state_of(share: Share, now: datetime) -> str:
 
 def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) -> SharePage:
     """A share for its page or a list; `openings` draw the ticks of its life bar."""
-    versions = [tx.session.get_one(Document, lent.document_id).document_type for lent in share.documents]
+    codes = [tx.session.get_one(Document, lent.document_id).document_type for lent in share.documents]
+    goes_on = share.ended_at is None and not share.has_expired(tx.now)
     return SharePage(
         id=share.id,
         bundle_id=share.bundle_id,
         case_id=share.case_id,
         case_number=tx.session.get_one(Case, share.case_id).number,
         recipient=recipient_page(share),
-        document_types=versions,
+        document_types=codes,
+        type_names=[DOCUMENT_TYPES[code].name for code in codes],
+        agreement=_agreement(tx, share.recipient.organisation_id),
         state=state_of(share, tx.now),
         created_at=share.created_at,
         expires_at=share.expires_at,
@@ -161,20 +177,18 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
         last_opened_at=max((opening.opened_at for opening in openings), default=None),
         opened_at=[opening.opened_at for opening in openings],
         now=tx.now,
-        may_revoke=share.ended_at is None and tx.allows(Permission.SHARE_REVOKE, share),
-        may_extend=share.ended_at is None and tx.allows(Permission.SHARE_EXTEND, share),
+        may_revoke=goes_on and tx.allows(Permission.SHARE_REVOKE, share),
+        may_extend=goes_on and tx.allows(Permission.SHARE_EXTEND, share),
     )
 
 
 def recipient_page(share: Share) -> RecipientPage:
     """Name, organisation and address of the recipient."""
     recipient = share.recipient
-    return RecipientPage(
-        name=recipient.name, organisation=recipient.organisation.name, email=recipient.email
-    )
+    return RecipientPage(name=recipient.name, organisation=recipient.organisation.name, email=recipient.email)
 
 
-def new_share_page(share: Share, url: str) -> NewSharePage:
+def new_share_page(tx: Transaction, share: Share, url: str) -> NewSharePage:
     """The link, to be shown once."""
     return NewSharePage(
         id=share.id,
@@ -183,17 +197,32 @@ def new_share_page(share: Share, url: str) -> NewSharePage:
         max_openings=share.max_openings,
         has_password=share.profile is not None,
         recipient=recipient_page(share),
+        agreement=_agreement(tx, share.recipient.organisation_id),
         documents=len(share.documents),
     )
 
 
-def opening_page(opening: Opening) -> OpeningPage:
-    """One visit."""
-    return OpeningPage.model_validate(opening, from_attributes=True)
+def openings_page(share: Share, openings: Sequence[Opening]) -> OpeningsPage:
+    """All visits of a share; none outlives the link."""
+    return OpeningsPage(
+        items=[
+            OpeningPage(
+                id=opening.id,
+                opened_at=opening.opened_at,
+                seen_at=opening.seen_at,
+                ends_at=min(opening.ends_at, share.expires_at),
+                ended_at=opening.ended_at,
+            )
+            for opening in openings
+        ]
+    )
 
 
 def share_form_page(
-    tx: Transaction, opened: OpenBundle, documents: Sequence[tuple[Document, Version]], organisations: Sequence[str]
+    tx: Transaction,
+    opened: OpenBundle,
+    documents: Sequence[tuple[Document, Version]],
+    organisations: Sequence[Organisation],
 ) -> ShareFormPage:
     """The page for a new link on documents of an open bundle."""
     bundle: Bundle = opened.bundle
@@ -207,19 +236,21 @@ def share_form_page(
             Offered(
                 id=document.id,
                 title=opened.title_of(document),
-                document_type=document.document_type,
+                type_name=DOCUMENT_TYPES[document.document_type].name,
                 length=version.length,
             )
             for document, version in documents
         ],
-        organisations=list(organisations),
+        organisations=[
+            OrganisationPage(name=known.name, agreement=_agreement(tx, known.id)) for known in organisations
+        ],
         expires_at=expiry.strftime("%Y-%m-%dT%H:%M"),
         longest_days=tx.settings.share_longest.days,
     )
 
 
-def visit_page(tx: Transaction, visit: Visit) -> VisitPage:
-    """The list of files that the recipient may read."""
+def visit_page(tx: Transaction, visit: Visit, playable: Container[str]) -> VisitPage:
+    """The list of files that the recipient may read; `playable` are the media types that browsers play."""
     share = visit.share
     return VisitPage(
         id=share.id,
@@ -227,11 +258,11 @@ def visit_page(tx: Transaction, visit: Visit) -> VisitPage:
         case_number=tx.session.get_one(Case, share.case_id).number,
         expires_at=share.expires_at,
         openings_left=share.max_openings - share.openings,
-        items=[lent_page(tx, visit, lent) for lent in share.documents],
+        items=[lent_page(tx, visit, lent, playable) for lent in share.documents],
     )
 
 
-def lent_page(tx: Transaction, visit: Visit, lent: SharedDocument) -> LentPage:
+def lent_page(tx: Transaction, visit: Visit, lent: SharedDocument, playable: Container[str]) -> LentPage:
     """One file, its names opened with the link's key."""
     document = tx.session.get_one(Document, lent.document_id)
     version = tx.session.get_one(Version, lent.version_id)
@@ -241,8 +272,13 @@ def lent_page(tx: Transaction, visit: Visit, lent: SharedDocument) -> LentPage:
         title=unlock_text(key, holder, "document.title", document.id, lent.title_lock),
         file_name=unlock_text(key, holder, "version.file_name", version.id, lent.file_name_lock),
         document_type=document.document_type,
+        type_name=DOCUMENT_TYPES[document.document_type].name,
         media_type=version.media_type,
         length=version.length,
-        is_recording=document.kind == "recording",
+        is_playable=document.kind == "recording" and version.media_type in playable,
     )
 
+
+def _agreement(tx: Transaction, organisation_id: UUID) -> str | None:
+    found = agreement_with(tx, organisation_id)
+    return found.reference if found else None

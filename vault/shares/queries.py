@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 
 from vault.access.policy import Permission, permits
+from vault.errors import Fault, Invalid
 from vault.shares.models import Agreement, Opening, Organisation, Share
 
 if TYPE_CHECKING:
@@ -19,12 +19,19 @@ if TYPE_CHECKING:
 def visible_shares(
     tx: Transaction, limit: int, before: UUID | None = None, bundle_id: UUID | None = None
 ) -> Sequence[Share]:
-    """Shares that the actor may see, newest first, after the one named by `before`; one more than `limit`."""
+    """Shares that the actor may see, newest first, after the one named by `before`; one more than `limit`.
+
+    `Invalid` when `before` names none of them.
+    """
     query = select(Share).where(permits(Permission.SHARE_SEE, Share, tx.actor, tx.now))
     if bundle_id is not None:
         query = query.where(Share.bundle_id == bundle_id)
-    cursor = tx.session.get(Share, before) if before else None
-    if cursor is not None:
+    if before is not None:
+        cursor = tx.session.scalar(query.where(Share.id == before))
+        if cursor is None:
+            raise Invalid(
+                "The page is unknown.", errors=[Fault("/after", "Give the cursor of the page before.")]
+            )
         earlier = (Share.created_at == cursor.created_at) & (Share.id < cursor.id)
         query = query.where(or_(Share.created_at < cursor.created_at, earlier))
     query = query.order_by(Share.created_at.desc(), Share.id.desc()).limit(limit + 1)
@@ -33,24 +40,21 @@ def visible_shares(
 
 def openings_of(tx: Transaction, share: Share) -> Sequence[Opening]:
     """All openings of a share, first to last."""
-    return tx.session.scalars(
-        select(Opening).where(Opening.share_id == share.id).order_by(Opening.opened_at)
-    ).all()
+    return openings_of_all(tx, [share])[share.id]
 
 
-def last_openings(tx: Transaction, shares: Sequence[Share]) -> dict[UUID, datetime]:
-    """When each share was last opened."""
-    query = (
-        select(Opening.share_id, func.max(Opening.opened_at))
-        .where(Opening.share_id.in_([share.id for share in shares]))
-        .group_by(Opening.share_id)
-    )
-    return dict(tx.session.execute(query).tuples().all())
+def openings_of_all(tx: Transaction, shares: Sequence[Share]) -> dict[UUID, list[Opening]]:
+    """For each of the shares, its openings, first to last."""
+    found: dict[UUID, list[Opening]] = {share.id: [] for share in shares}
+    query = select(Opening).where(Opening.share_id.in_(found)).order_by(Opening.opened_at, Opening.id)
+    for opening in tx.session.scalars(query):
+        found[opening.share_id].append(opening)
+    return found
 
 
-def known_organisations(tx: Transaction) -> Sequence[str]:
-    """Names of organisations, for the list that a form offers."""
-    return tx.session.scalars(select(Organisation.name).order_by(Organisation.name)).all()
+def known_organisations(tx: Transaction) -> Sequence[Organisation]:
+    """All organisations, by name, for the list that a form offers."""
+    return tx.session.scalars(select(Organisation).order_by(Organisation.name)).all()
 
 
 def agreement_with(tx: Transaction, organisation_id: UUID) -> Agreement | None:
@@ -63,6 +67,6 @@ def agreement_with(tx: Transaction, organisation_id: UUID) -> Agreement | None:
             Agreement.begins_on <= today,
             or_(Agreement.ends_on.is_(None), Agreement.ends_on >= today),
         )
-        .order_by(Agreement.begins_on.desc())
+        .order_by(Agreement.begins_on.desc(), Agreement.id)
+        .limit(1)
     )
-

@@ -10,15 +10,17 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
+from vault.access.actor import SYSTEM
 from vault.access.policy import Permission
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle, version_slot
+from vault.bundles.seals import check_sealed
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import file_lock, link_lock, lock_text
 from vault.crypto.marks import link_auth, link_auth_stored, link_key
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, random_key
-from vault.errors import Conflict, Fault, Invalid
+from vault.errors import Conflict, Fault, Invalid, NotFound
 from vault.shares.models import Organisation, Recipient, Share, SharedDocument
 
 if TYPE_CHECKING:
@@ -44,24 +46,98 @@ class Lending:
 def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Share, Secret]:
     """Lend the current versions of some documents to one recipient; the link's secret is returned once.
 
-    Errors: `BundleLocked`, `NotFound` for a document outside the bundle, `Invalid` for limits beyond policy.
+    Errors: `BundleLocked`, `NotFound` for a document that the actor may not read, `Invalid` for one of another bundle
+    or limits beyond policy, `Tampered` for a version that is not what was sealed.
     """
     bundle = tx.load(Bundle, bundle_id, Permission.SHARE_CREATE, lock=True)
     opened = open_bundle(tx, bundle)
     documents = [_shareable(tx, opened, document_id) for document_id in _distinct(wanted.document_ids)]
+    secret, share_key = random_key(), random_key()
+    share = _new_share(tx, bundle, wanted, secret, share_key)
+    for position, document in enumerate(documents, start=1):
+        tx.add(_lent(tx, opened, share, share_key, position, document))
+    tx.session.refresh(share, ["documents", "recipient"])
+    tx.record(
+        "share.created",
+        share,
+        recipient=share.recipient_id,
+        versions=[lent.version_id for lent in share.documents],
+        max_openings=share.max_openings,
+        expires_at=share.expires_at,
+        has_password=share.profile is not None,
+    )
+    return share, Secret(secret)
+
+
+def revoke_share(tx: Transaction, share_id: UUID, reason: str = "") -> Share:
+    """End a share now: its slot is destroyed, running downloads stop within a second. Done twice, nothing more.
+
+    People give a reason; the command line, which acts for the vault itself, needs none.
+    """
+    share = _load(tx, share_id, Permission.SHARE_REVOKE)
+    if share.revoked_at is None and share.ended_at is None:
+        share.revoked_at = share.ended_at = tx.now
+        share.revision += 1
+        tx.destroy(share.slot_id)
+        why = {"by": "command-line"} if tx.actor is SYSTEM else tx.remark(reason)
+        tx.record("share.revoked", share, **why)
+    return share
+
+
+def extend_share(tx: Transaction, share_id: UUID, expires_at: datetime) -> Share:
+    """Move the expiry on, never past the absolute end that the link was made with; the link stays the same."""
+    share = _load(tx, share_id, Permission.SHARE_EXTEND)
+    if share.ended_at is not None or share.has_expired(tx.now):
+        raise Conflict("This link has ended. Make a new one.")
+    if not share.expires_at < expires_at <= share.absolute_end_at:
+        message = "Choose a later time than now set, and none after the last one that this link may have."
+        raise Invalid("The link was not changed.", errors=[Fault("/expires_at", message)])
+    share.expires_at = expires_at
+    share.revision += 1
+    tx.record("share.extended", share, expires_at=expires_at)
+    return share
+
+
+def resume_share(tx: Transaction, share_id: UUID) -> Share:
+    """Let a link work again that was suspended, after a restore or after too many wrong passwords."""
+    share = _load(tx, share_id, Permission.SHARE_EXTEND)
+    if share.ended_at is not None or share.has_expired(tx.now):
+        raise Conflict("This link has ended. Make a new one.")
+    if share.suspended_at is not None:
+        share.suspended_at = None
+        share.revision += 1
+        tx.record("share.resumed", share)
+    return share
+
+
+def _load(tx: Transaction, share_id: UUID, permission: Permission) -> Share:
+    """The share, locked for a change by somebody who may, or by the vault itself."""
+    if tx.actor is not SYSTEM:
+        return tx.load(Share, share_id, permission, lock=True)
+    share = tx.session.get(Share, share_id, with_for_update={"of": Share})
+    if share is None:
+        raise NotFound("There is no such link.")
+    return share
+
+
+def _new_share(tx: Transaction, bundle: Bundle, wanted: Lending, secret: bytes, share_key: bytes) -> Share:
+    """The row and its slot; the link lock keeps the share key for whoever has secret and password."""
     expires_at, absolute_end = _limits(tx, wanted)
-    share_id, share_key, secret = uuid4(), random_key(), random_key()
+    share_id, recipient = uuid4(), _recipient(tx, wanted)
     slot = tx.keystore.create_slot(SlotKind.LINK, share_id)
-    lock = link_lock(share_id, int(absolute_end.timestamp()))
+    lock, key = (
+        link_lock(share_id, int(absolute_end.timestamp())),
+        link_key(secret, wanted.password_key, share_id),
+    )
     share = Share(
         id=share_id,
         bundle_id=bundle.id,
         case_id=bundle.case_id,
         office_id=bundle.office_id,
         owner_id=tx.actor.id,
-        recipient_id=_recipient(tx, wanted).id,
+        recipient_id=recipient.id,
         slot_id=slot.id,
-        link_lock=lock.close(link_key(secret, wanted.password_key, share_id), slot.key, plaintext=share_key),
+        link_lock=lock.close(key, slot.key, plaintext=share_key),
         auth_digest=link_auth_stored(link_auth(secret, share_id)),
         created_at=tx.now,
         expires_at=expires_at,
@@ -71,53 +147,7 @@ def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Sha
     if wanted.profile is not None:
         share.argon2_salt, share.argon2_memory_kib = wanted.profile.salt, wanted.profile.memory_kib
         share.argon2_time, share.argon2_lanes = wanted.profile.time, wanted.profile.lanes
-    tx.add(share)
-    for position, document in enumerate(documents, start=1):
-        tx.add(_lent(tx, opened, share, share_key, position, document))
-    tx.session.refresh(share, ["documents"])
-    tx.record(
-        "share.created",
-        share,
-        recipient=share.recipient_id,
-        versions=[lent.version_id for lent in share.documents],
-        max_openings=share.max_openings,
-        expires_at=share.expires_at,
-    )
-    return share, Secret(secret)
-
-
-def revoke_share(tx: Transaction, share_id: UUID, reason: str) -> Share:
-    """End a share now: its slot is destroyed, running downloads stop within a second."""
-    share = tx.load(Share, share_id, Permission.SHARE_REVOKE, lock=True)
-    if share.revoked_at is None and share.ended_at is None:
-        share.revoked_at = share.ended_at = tx.now
-        share.revision += 1
-        tx.destroy(share.slot_id)
-        tx.record("share.revoked", share, **tx.remark(reason))
-    return share
-
-
-def extend_share(tx: Transaction, share_id: UUID, expires_at: datetime) -> Share:
-    """Move the expiry, never past the absolute end that the link was made with; the link stays the same."""
-    share = tx.load(Share, share_id, Permission.SHARE_EXTEND, lock=True)
-    if share.ended_at is not None or share.expires_at <= tx.now:
-        raise Conflict("This link has ended. Make a new one.")
-    if not tx.now < expires_at <= share.absolute_end_at:
-        raise _unfit("/expires_at", "Choose a time before the last day that this link may live.")
-    share.expires_at = expires_at
-    share.revision += 1
-    tx.record("share.extended", share, expires_at=expires_at)
-    return share
-
-
-def resume_share(tx: Transaction, share_id: UUID) -> Share:
-    """Let a link work again that was suspended, after a restore or after too many wrong passwords."""
-    share = tx.load(Share, share_id, Permission.SHARE_EXTEND, lock=True)
-    if share.suspended_at is not None:
-        share.suspended_at = None
-        share.revision += 1
-        tx.record("share.resumed", share)
-    return share
+    return tx.add(share)
 
 
 def _shareable(tx: Transaction, opened: OpenBundle, document_id: UUID) -> Document:
@@ -135,20 +165,24 @@ def _distinct(document_ids: Sequence[UUID]) -> list[UUID]:
 
 
 def _limits(tx: Transaction, wanted: Lending) -> tuple[datetime, datetime]:
-    absolute_end = tx.now + tx.settings.share_longest
+    # The link lock binds whole seconds, so the column holds no part of one.
+    absolute_end = (tx.now + tx.settings.share_longest).replace(microsecond=0)
     expires_at = wanted.expires_at or tx.now + tx.settings.share_default
     if not tx.now < expires_at <= absolute_end:
         days = tx.settings.share_longest.days
         raise _unfit("/expires_at", f"Choose a time from now to {days} days ahead.")
     if not 1 <= wanted.max_openings <= MOST_OPENINGS:
         raise _unfit("/max_openings", f"Choose between 1 and {MOST_OPENINGS} openings.")
-    return expires_at, absolute_end.replace(microsecond=0)
+    return expires_at, absolute_end
+
+
+def _organisation(tx: Transaction, name: str) -> Organisation:
+    known = tx.session.scalar(select(Organisation).where(Organisation.name == name))
+    return known or tx.add(Organisation(name=name, created_at=tx.now))
 
 
 def _recipient(tx: Transaction, wanted: Lending) -> Recipient:
-    organisation = tx.session.scalar(select(Organisation).where(Organisation.name == wanted.organisation))
-    if organisation is None:
-        organisation = tx.add(Organisation(name=wanted.organisation, created_at=tx.now))
+    organisation = _organisation(tx, wanted.organisation)
     known = tx.session.scalar(
         select(Recipient).where(
             Recipient.organisation_id == organisation.id,
@@ -174,14 +208,15 @@ def _lent(
         select(Version).where(Version.document_id == document.id, Version.number == document.current_number)
     ).one()
     lock = file_lock(share.id, version.id, 0)
-    file_key = opened.file_key(tx, version)
+    file_key, slot = opened.file_key(tx, version), version_slot(tx, version)
+    check_sealed(version, file_key, slot)
     title, name = opened.title_of(document), opened.file_name_of(version)
     return SharedDocument(
         share_id=share.id,
         position=position,
         document_id=document.id,
         version_id=version.id,
-        file_lock=lock.close(share_key, version_slot(tx, version), plaintext=file_key),
+        file_lock=lock.close(share_key, slot, plaintext=file_key),
         title_lock=lock_text(share_key, share.id, "document.title", document.id, title),
         file_name_lock=lock_text(share_key, share.id, "version.file_name", version.id, name),
     )

@@ -1,4 +1,5 @@
-"""The sender's side of links, and the acts on documents that end links."""
+"""The sender's side of links over HTTP. The recipient's is in `visit_views`, what ends links with a document in
+`ending_views`."""
 
 from __future__ import annotations
 
@@ -6,29 +7,30 @@ from uuid import UUID
 
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from vault.access.policy import Permission
-from vault.bundles.models import Bundle, Document, Version
+from vault.bundles.document_views import leads_to_password
+from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
+from vault.bundles.queries import files_of
 from vault.crypto.encoding import b64url
 from vault.crypto.passwords import derive
-from vault.errors import Invalid
+from vault.crypto.secret import Secret
+from vault.errors import Conflict, Fault, Invalid
 from vault.runtime import Transaction
-from vault.shares import visit_views
-from vault.shares.endings import move_with_links, withdraw_with_links
-from vault.shares.forms import Extension, Move, NewShare, NewShareForm, Revocation, Withdrawal
+from vault.shares import ending_views, visit_views
+from vault.shares.forms import Extension, NewShare, NewShareForm, Revocation
 from vault.shares.models import Share
 from vault.shares.pages import (
     NewSharePage,
     OpeningsPage,
     SharePage,
     new_share_page,
-    opening_page,
+    openings_page,
     share_form_page,
     share_page,
 )
-from vault.shares.queries import known_organisations, openings_of, visible_shares
+from vault.shares.queries import known_organisations, openings_of, openings_of_all, visible_shares
 from vault.shares.service import Lending, create_share, extend_share, resume_share, revoke_share
 from vault.web.acting import runtime, transaction
 from vault.web.media import speaks_json
@@ -39,134 +41,147 @@ from vault.web.signin import signed_in
 
 bp = Blueprint("shares", __name__, template_folder="templates")
 pages = Blueprint("shares_pages", __name__)
+ending_views.register(bp)
 visit_views.register(pages)
+
+
+class BundleShares(Page[SharePage]):
+    """Links on documents of one bundle, and whether the actor may make another."""
+
+    bundle_id: UUID
+    may_share: bool
 
 
 @bp.get("/shares")
 @documented("Links that you may see, newest first", returns=Page[SharePage])
 @signed_in
 def list_shares() -> ResponseReturnValue:
-    return respond("shares/list.html", _page_of_shares(None))
+    with transaction() as tx:
+        page = _page_of_shares(tx, None)
+    return respond("shares/list.html", page)
 
 
 @bp.get("/bundles/<uuid:bundle_id>/shares")
-@documented("Links on documents of a bundle", returns=Page[SharePage])
+@documented("Links on documents of a bundle", returns=BundleShares, errors=["not-found"])
 @signed_in
 def list_bundle_shares(bundle_id: UUID) -> ResponseReturnValue:
-    return respond("shares/list.html", _page_of_shares(bundle_id))
+    with transaction() as tx:
+        bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_SEE)
+        may_share = tx.allows(Permission.SHARE_CREATE, bundle)
+        found = _page_of_shares(tx, bundle_id)
+    page = BundleShares(**dict(found), bundle_id=bundle_id, may_share=may_share)
+    return respond("shares/list.html", page)
 
 
 @pages.get("/bundles/<uuid:bundle_id>/shares/new")
 @signed_in
+@leads_to_password
 def new_share(bundle_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
-        bundle = tx.load(Bundle, bundle_id, Permission.SHARE_CREATE)
-        opened = open_bundle(tx, bundle)
-        page = share_form_page(tx, opened, _offered(tx, bundle_id), known_organisations(tx))
+        opened = open_bundle(tx, tx.load(Bundle, bundle_id, Permission.SHARE_CREATE))
+        offered = [found for found in files_of(tx, opened.bundle) if found[0].withdrawn_at is None]
+        page = share_form_page(tx, opened, offered, known_organisations(tx))
     return respond("shares/new.html", page)
 
 
 @bp.post("/bundles/<uuid:bundle_id>/shares")
-@documented("Make a link for one recipient; its address is in the answer, once", body=NewShare, returns=NewSharePage, status=201)
+@documented(
+    "Make a link for one recipient; its address is in the answer, once",
+    body=NewShare,
+    returns=NewSharePage,
+    status=201,
+    errors=["invalid", "not-found", "bundle-locked"],
+)
 @signed_in
 @shows_form(new_share)
 def create(bundle_id: UUID) -> ResponseReturnValue:
     wanted = parse(NewShare) if speaks_json(request) else parse(NewShareForm).as_share()
+    with transaction() as tx:
+        tx.load(Bundle, bundle_id, Permission.SHARE_CREATE)
     lending = _lending(wanted)
     with transaction() as tx:
         share, secret = create_share(tx, bundle_id, lending)
-        url = f"{tx.settings.base_url}/s/{b64url(share.id.bytes)}#{b64url(secret.reveal())}"
-        page = new_share_page(share, url)
+        page = new_share_page(tx, share, _link(tx, share, secret))
     return respond("shares/made.html", page, status=201)
 
 
 @bp.get("/shares/<uuid:share_id>")
-@documented("One link", returns=SharePage)
+@documented("One link", returns=SharePage, errors=["not-found"])
 @signed_in
 def show(share_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
-        share = tx.load(Share, share_id, Permission.SHARE_SEE)
-        page = share_page(tx, share, openings_of(tx, share))
+        page = _shown(tx, tx.load(Share, share_id, Permission.SHARE_SEE))
     return respond("shares/share.html", page)
 
 
 @bp.get("/shares/<uuid:share_id>/openings")
-@documented("The visits of a link's recipient", returns=OpeningsPage)
+@documented("The visits of a link's recipient", returns=OpeningsPage, errors=["not-found"])
 @signed_in
 def openings(share_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         share = tx.load(Share, share_id, Permission.SHARE_SEE)
-        page = OpeningsPage(items=[opening_page(opening) for opening in openings_of(tx, share)])
+        page = openings_page(share, openings_of(tx, share))
     return respond("shares/openings.html", page)
 
 
 @bp.post("/shares/<uuid:share_id>/revocation")
-@documented("End a link now", body=Revocation, returns=SharePage, status=201)
+@documented("End a link now", body=Revocation, returns=SharePage, status=201, errors=["not-found"])
 @signed_in
 @shows_form(show)
 def revoke(share_id: UUID) -> ResponseReturnValue:
     wanted = parse(Revocation)
     with transaction() as tx:
-        page = share_page(tx, revoke_share(tx, share_id, wanted.reason))
+        page = _shown(tx, revoke_share(tx, share_id, wanted.reason))
     return respond("shares/share.html", page, location=_address(share_id, "revoked"))
 
 
-@bp.post("/shares/<uuid:share_id>/extension")
-@documented("Let a link live longer", body=Extension, returns=SharePage, status=201)
+@pages.get("/shares/<uuid:share_id>/extension")
 @signed_in
-@shows_form(show)
+def new_extension(share_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        page = _shown(tx, tx.load(Share, share_id, Permission.SHARE_EXTEND))
+    return respond("shares/extend.html", page)
+
+
+@bp.post("/shares/<uuid:share_id>/extension")
+@documented(
+    "Let a link live longer", body=Extension, returns=SharePage, status=201, errors=["invalid", "conflict"]
+)
+@signed_in
+@shows_form(new_extension, Conflict)
 def extend(share_id: UUID) -> ResponseReturnValue:
     wanted = parse(Extension)
     with transaction() as tx:
-        page = share_page(tx, extend_share(tx, share_id, wanted.expires_at))
+        page = _shown(tx, extend_share(tx, share_id, wanted.expires_at))
     return respond("shares/share.html", page, location=_address(share_id, "extended"))
 
 
 @bp.post("/shares/<uuid:share_id>/resumption")
-@documented("Let a suspended link work again", returns=SharePage, status=201)
+@documented("Let a suspended link work again", returns=SharePage, status=201, errors=["conflict"])
 @signed_in
+@shows_form(show, Conflict)
 def resume(share_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
-        page = share_page(tx, resume_share(tx, share_id))
+        page = _shown(tx, resume_share(tx, share_id))
     return respond("shares/share.html", page, location=_address(share_id, "resumed"))
 
 
-@bp.post("/documents/<uuid:document_id>/withdrawal")
-@documented("Withdraw a wrong document; its links end", body=Withdrawal)
-@signed_in
-def withdraw(document_id: UUID) -> ResponseReturnValue:
-    wanted = parse(Withdrawal)
-    with transaction() as tx:
-        document = withdraw_with_links(tx, document_id, wanted.reason)
-    return respond("", None, location=_bundle_address(document, "withdrawn"))
-
-
-@bp.post("/documents/<uuid:document_id>/move")
-@documented("Move a document to another open bundle; its links end", body=Move)
-@signed_in
-def move(document_id: UUID) -> ResponseReturnValue:
-    wanted = parse(Move)
-    with transaction() as tx:
-        document = move_with_links(tx, document_id, wanted.bundle)
-    return respond("", None, location=_bundle_address(document, "moved"))
-
-
-def _page_of_shares(bundle_id: UUID | None) -> Page[SharePage]:
+def _page_of_shares(tx: Transaction, bundle_id: UUID | None) -> Page[SharePage]:
     asked = asked_page()
-    with transaction() as tx:
-        if bundle_id is not None:
-            tx.load(Bundle, bundle_id, Permission.BUNDLE_SEE)
-        shares = visible_shares(tx, asked.limit, _cursor(asked.after), bundle_id)
-        items = [share_page(tx, share, openings_of(tx, share)) for share in shares[: asked.limit]]
-    follows = str(items[-1].id) if len(shares) > asked.limit else None
-    return Page[SharePage](items=items, next=follows)
+    tx.require(Permission.SHARE_SEE)
+    shares = visible_shares(tx, asked.limit, _cursor(asked.after), bundle_id)
+    shown = shares[: asked.limit]
+    visits = openings_of_all(tx, shown)
+    items = [share_page(tx, share, visits[share.id]) for share in shown]
+    return Page[SharePage](items=items, next=str(items[-1].id) if len(shares) > len(shown) else None)
 
 
 def _cursor(after: str | None) -> UUID | None:
     try:
         return UUID(after) if after else None
     except ValueError:
-        raise Invalid("The page is unknown.") from None
+        fault = Fault("/after", "Give the cursor of the page before.")
+        raise Invalid("The page is unknown.", errors=[fault]) from None
 
 
 def _lending(wanted: NewShare) -> Lending:
@@ -183,19 +198,13 @@ def _lending(wanted: NewShare) -> Lending:
     )
 
 
-def _offered(tx: Transaction, bundle_id: UUID) -> list[tuple[Document, Version]]:
-    query = (
-        select(Document, Version)
-        .join(Version, (Version.document_id == Document.id) & (Version.number == Document.current_number))
-        .where(Document.bundle_id == bundle_id, Document.withdrawn_at.is_(None))
-        .order_by(Document.created_at)
-    )
-    return [(document, version) for document, version in tx.session.execute(query)]
+def _link(tx: Transaction, share: Share, secret: Secret) -> str:
+    return f"{tx.settings.base_url}/s/{b64url(share.id.bytes)}#{b64url(secret.reveal())}"
+
+
+def _shown(tx: Transaction, share: Share) -> SharePage:
+    return share_page(tx, share, openings_of(tx, share))
 
 
 def _address(share_id: UUID, notice: str) -> str:
-    return url_for("shares.show", share_id=share_id, notice=notice)
-
-
-def _bundle_address(document: Document, notice: str) -> str:
-    return url_for("bundles.show", bundle_id=document.bundle_id, notice=notice)
+    return url_for(".show", share_id=share_id, notice=None if speaks_json(request) else notice)

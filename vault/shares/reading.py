@@ -1,0 +1,97 @@
+"""What a visit may read: a lent version, opened with the link's key, its seal and size checked before the first byte.
+
+One `share.document_opened` per opening and document; the row of readings says which bytes went out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from vault.bundles.models import Document, Version
+from vault.bundles.opening import version_slot
+from vault.crypto.locks import file_lock
+from vault.errors import Gone, NotFound, Refusal, Tampered
+from vault.shares.visits import is_still_open, keep_visit
+from vault.transfers.reading import USE_EVERY, Content, begin_reading, content_of, record_served
+
+if TYPE_CHECKING:
+    from vault.access.actor import Actor
+    from vault.runtime import Runtime, Transaction
+    from vault.shares.models import SharedDocument
+    from vault.shares.visits import Visit
+
+SHARE_KEY_NUMBER = 0
+"""The key number in file locks under a link's key."""
+
+
+def lent_document(visit: Visit, n: int) -> SharedDocument:
+    """The n-th document of the visit's share, from 1; `NotFound` for any other number."""
+    for lent in visit.share.documents:
+        if lent.position == n:
+            return lent
+    raise NotFound
+
+
+def open_lent(tx: Transaction, visit: Visit, n: int) -> Content:
+    """The n-th document's content. Nothing is recorded yet.
+
+    Errors: `NotFound`, `Gone` for one that lies elsewhere by now, `Tampered` when locks, seal and sizes do not agree.
+    """
+    lent = lent_document(visit, n)
+    document = tx.session.get_one(Document, lent.document_id)
+    version = tx.session.get_one(Version, lent.version_id)
+    if document.withdrawn_at is not None or document.bundle_id != visit.share.bundle_id:
+        raise Gone("The sender has withdrawn this document.")
+    lock = file_lock(visit.share.id, version.id, SHARE_KEY_NUMBER)
+    try:
+        file_key = lock.open(visit.key.reveal(), version_slot(tx, version), blob=lent.file_lock)
+    except Tampered:
+        refusal = Refusal("share.refused", "shares", visit.share.id, {"reason": "file-lock"})
+        raise Tampered(refusal=refusal) from None
+    return content_of(tx, document, version, file_key)
+
+
+def record_lent(tx: Transaction, visit: Visit, content: Content) -> UUID:
+    """The reading's id; the event stands in the log once per opening and document. The actor is the visitor."""
+    reading_id, is_first = begin_reading(tx, content.version)
+    if is_first:
+        tx.record(
+            "share.document_opened",
+            visit.share,
+            opening=visit.opening.id,
+            document=content.document.id,
+            version=content.version.id,
+        )
+    return reading_id
+
+
+class VisitWatch:
+    """What a running stream of a visitor calls between its pieces; each call is a short transaction of its own."""
+
+    def __init__(
+        self, runtime: Runtime, visitor: Actor, visit: Visit, reading_id: UUID | None = None
+    ) -> None:
+        self._runtime, self._visitor, self._reading_id = runtime, visitor, reading_id
+        self._share_id, self._opening_id = visit.share.id, visit.opening.id
+        self._used_at = time.monotonic()
+
+    def still_allowed(self) -> bool:
+        """Whether link and visit still stand; while they do, the stream counts as use."""
+        with self._runtime.reading(self._visitor) as tx:
+            allowed = is_still_open(tx, self._share_id, self._opening_id)
+        if allowed and time.monotonic() - self._used_at >= USE_EVERY:
+            self._used_at = time.monotonic()
+            with self._runtime.transaction(self._visitor) as tx:
+                keep_visit(tx, self._opening_id)
+        return allowed
+
+    def served(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Keep what was handed out."""
+        if not ranges or self._reading_id is None:
+            return
+        with self._runtime.transaction(self._visitor) as tx:
+            record_served(tx, self._reading_id, ranges)
+            keep_visit(tx, self._opening_id)
