@@ -21,10 +21,10 @@ from vault.crypto.encoding import b64url
 from vault.crypto.passwords import derive
 from vault.db import make_engine
 from vault.deployment import Deployment
+from vault.inspection.formats import BY_ENDING
 from vault.keystore.models import KeystoreBase
 from vault.keystore.service import Keystore
 from vault.keystore.setup import found_deployment
-from vault.inspection.formats import BY_ENDING
 from vault.kms.keyring import Keyring, create_keyring
 from vault.people.enrolments import enrol
 from vault.people.models import Office, Person
@@ -100,21 +100,15 @@ class Factory:
         self.runtime = runtime
         self.clock = clock
         self._numbers = count(1)
-        self._office: Office | None = None
         self._password_keys: dict[UUID, bytes] = {}
+        self.home = self.office("NBO", "Nairobi")
+        """The office that people and cases belong to when nothing is said."""
 
     def office(self, code: str = "", name: str = "", patterns: Sequence[str] = ()) -> Office:
         """A new office."""
         number = next(self._numbers)
         with self.runtime.transaction(SYSTEM) as tx:
             return create_office(tx, code or f"OF{number}", name or f"Office {number}", list(patterns))
-
-    @property
-    def home(self) -> Office:
-        """The office that people and cases belong to when nothing is said."""
-        if self._office is None:
-            self._office = self.office("NBO", "Nairobi")
-        return self._office
 
     def invited(self, *roles: Role, username: str = "", office: Office | None = None) -> tuple[Person, str]:
         """A person who has not enrolled yet, and the link to do it with."""

@@ -83,25 +83,24 @@ def withdraw_enrolments(tx: Transaction, person_id: UUID) -> None:
     tx.session.execute(update(Enrolment).where(*unused).values(withdrawn_at=tx.now))
 
 
-def look_at_enrolment(tx: Transaction, enrolment_id: UUID) -> Person:
-    """Whose enrolment this is, while it can be used; otherwise `Gone`. Changes nothing, proves nothing."""
+def look_at_enrolment(tx: Transaction, enrolment_id: UUID) -> tuple[Enrolment, Person]:
+    """An enrolment that can be used and whose it is; otherwise `Gone`. Changes nothing, proves nothing."""
     enrolment = tx.session.get(Enrolment, enrolment_id)
     person = tx.session.get(Person, enrolment.person_id) if enrolment else None
     if enrolment is None or person is None or not enrolment.is_live(tx.now):
         raise Gone(CLOSED)
     if person.left_at is not None or person.sign_in_locked_at is not None:
         raise Gone(CLOSED)
-    return person
+    return enrolment, person
 
 
 def prove_enrolment(tx: Transaction, enrolment_id: UUID, code: str) -> Person:
     """Whose enrolment this is, if the code fits; otherwise `Gone`. The whole link is as good as its code."""
-    person = look_at_enrolment(tx, enrolment_id)
+    enrolment, person = look_at_enrolment(tx, enrolment_id)
     try:
         secret = unb64url(code.rpartition("#")[2].strip())
     except Tampered:
         raise Gone(CLOSED) from None
-    enrolment = tx.session.get_one(Enrolment, enrolment_id)
     if not compare(sha256(secret), enrolment.auth_digest):
         raise Gone(CLOSED)
     return person

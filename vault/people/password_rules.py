@@ -16,6 +16,8 @@ SHORTEST, LONGEST = 15, 256
 WEIGHED = 72
 """Characters that zxcvbn looks at; what is longer is only counted."""
 GOOD_ENOUGH = 3
+OWN_PART = 8
+"""Characters that must be left when the known words are taken out."""
 
 PRODUCT_WORDS = (
     "casevault",
@@ -67,6 +69,8 @@ def _objection(password: str, words: list[str]) -> str:
         return TOO_LONG
     if _is_common(password):
         return COMMON
+    if _left_without(password, words) < OWN_PART:
+        return WEAK
     return WEAK if zxcvbn(password[:WEIGHED], user_inputs=words)["score"] < GOOD_ENOUGH else ""
 
 
@@ -74,6 +78,12 @@ def _is_common(password: str) -> bool:
     plain = password.casefold()
     without_spaces = re.sub(r"\s", "", plain)
     return not {plain, without_spaces}.isdisjoint(_blocklist())
+
+
+def _left_without(password: str, words: list[str]) -> int:
+    longest_first = sorted(words, key=len, reverse=True)
+    rest = re.sub("|".join(map(re.escape, longest_first)), "", password.casefold())
+    return len(re.sub(r"[\W_]", "", rest))
 
 
 @cache

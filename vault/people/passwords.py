@@ -59,7 +59,8 @@ def replace_password(tx: Transaction, old_key: bytes, new_key: bytes, profile: A
     Errors: `Invalid` at /old when the old key does not open the lock.
     """
     person, keys = own_person(tx), tx.actor.session
-    if keys is None:
+    row = tx.session.get(PersonSession, keys.id, with_for_update=True) if keys else None
+    if keys is None or row is None or row.ended_at is not None:
         raise Unauthenticated
     try:
         seed = open_seed(tx.keystore, person.principal, old_key)
@@ -70,6 +71,6 @@ def replace_password(tx: Transaction, old_key: bytes, new_key: bytes, profile: A
     set_keys(tx, person.principal, seed, new_key, profile)
     end_sessions_of(tx, person.id, "password-changed", but=keys.id)
     keys = replace(keys, secret=Secret(random_key()))
-    lock_session(tx, tx.session.get_one(PersonSession, keys.id), person, keys)
+    lock_session(tx, row, person, keys)
     tx.record("password.changed", person)
     return actor_of(person, keys)

@@ -123,8 +123,13 @@ def is_live(row: PersonSession, person: Person, now: datetime, settings: Setting
     """Whether neither time nor word has ended the session; says nothing about who holds its cookie."""
     if row.ended_at is not None or person.left_at is not None or person.sign_in_locked_at is not None:
         return False
-    idle = settings.privileged_idle if actor_of(person).is_privileged else settings.session_idle
+    idle = idle_time(actor_of(person), settings)
     return now < row.seen_at + idle and now < row.started_at + settings.session_absolute
+
+
+def idle_time(actor: Actor, settings: Settings) -> timedelta:
+    """How long a session of this person may go unused."""
+    return settings.privileged_idle if actor.is_privileged else settings.session_idle
 
 
 def touch_session(session: Session, session_id: UUID, now: datetime) -> None:

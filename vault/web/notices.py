@@ -11,6 +11,7 @@ NOTICES = {
     "signed-out": _("You are signed out."),
     "session-ended": _("You were signed out after a time without activity. Your work so far is saved."),
     "saved": _("Saved."),
+    "enrolled": _("You are enrolled and signed in. Note your user name: you need it the next time."),
     "stored": _("Stored safely."),
     "locked": _("The bundle is locked again."),
     "unlocked": _("The bundle is open."),

@@ -1,0 +1,83 @@
+"""What may be asked about people."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vault.access.actor import Role
+
+Name = Annotated[str, Field(min_length=1, max_length=120)]
+Username = Annotated[str, Field(min_length=1, max_length=64)]
+Password = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
+
+
+class Form(BaseModel):
+    """A form that takes no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class SignIn(Form):
+    """A name and a password."""
+
+    username: Username
+    password: Password
+
+
+class SignInForm(SignIn):
+    """The same from the page, with the way on."""
+
+    next: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class EnrolmentForm(Form):
+    """The code of a one-time link and the password to be, twice."""
+
+    secret: Annotated[str, Field(min_length=1, max_length=300, repr=False)]
+    password: Password
+    again: Password
+
+
+class PasswordChange(Form):
+    """The present password and the new one, twice."""
+
+    old: Password
+    new: Password
+    again: Password
+
+
+class NewPerson(Form):
+    """An account to be made."""
+
+    username: Username
+    display_name: Name
+    office: UUID
+    roles: list[Role] = []
+
+
+class Roles(Form):
+    """The roles that a person is to hold."""
+
+    roles: list[Role] = []
+
+
+class Leaving(Form):
+    """The user name, typed to confirm that a person has left for good."""
+
+    username: Username
+
+
+class NewOffice(Form):
+    """An office to be made; one pattern a line."""
+
+    code: Annotated[str, Field(min_length=1, max_length=20)]
+    name: Name
+    case_patterns: Annotated[str, Field(max_length=1200)] | None = None
+
+    @property
+    def patterns(self) -> list[str]:
+        """The patterns, without empty lines."""
+        return [line.strip() for line in (self.case_patterns or "").splitlines() if line.strip()]

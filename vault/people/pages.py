@@ -1,0 +1,186 @@
+"""What is shown of people, to pages and to the API alike. Never a case number: administrators see these pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from vault.access.actor import Role
+from vault.access.policy import Permission
+from vault.people.leaving import lone_subjects
+from vault.people.models import Office, Person, PersonSession
+from vault.people.queries import live_enrolment, live_sessions, own_person
+from vault.people.sessions import idle_time
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+
+class OfficeEntry(BaseModel):
+    """An office."""
+
+    id: UUID
+    code: str
+    name: str
+    case_patterns: list[str]
+
+
+class PersonEntry(BaseModel):
+    """A person in a list. `state` is invited, active, locked or left."""
+
+    id: UUID
+    username: str
+    display_name: str
+    office: str
+    roles: list[Role]
+    state: str
+
+
+class PersonPage(PersonEntry):
+    """A person, as administrators and colleagues see one; what only administrators see is empty for others."""
+
+    created_at: datetime
+    signed_in_at: datetime | None
+    enrolment_expires_at: datetime | None = None
+    is_waiting: bool = False
+    lone_bundles: list[UUID] = []
+    may_manage: bool = False
+    is_self: bool = False
+
+
+class InvitationPage(PersonEntry):
+    """A one-time link, shown once."""
+
+    url: str
+    expires_at: datetime
+    is_reset: bool
+
+
+class NewPersonPage(BaseModel):
+    """What a new account can be given."""
+
+    offices: list[OfficeEntry]
+    roles: list[Role]
+
+
+class SessionEntry(BaseModel):
+    """A session of one's own."""
+
+    id: UUID
+    device: str
+    started_at: datetime
+    seen_at: datetime
+    is_current: bool
+
+
+class AccountPage(BaseModel):
+    """One's own account."""
+
+    person: PersonEntry
+    sessions: list[SessionEntry]
+    idle_minutes: int
+    hours: int
+
+
+class SignedInPage(BaseModel):
+    """Who has just signed in, and when the session ends at the latest."""
+
+    person: PersonEntry
+    ends_at: datetime
+    idle_minutes: int
+
+
+class SignInPage(BaseModel):
+    """Where to go on after signing in."""
+
+    next: str
+
+
+class EnrolmentPage(BaseModel):
+    """An open enrolment; nothing that its id alone must not tell."""
+
+    expires_at: datetime
+    is_reset: bool
+
+
+def office_entry(office: Office) -> OfficeEntry:
+    """The office as shown."""
+    return OfficeEntry(
+        id=office.id, code=office.code, name=office.name, case_patterns=list(office.case_patterns)
+    )
+
+
+def person_entry(person: Person) -> PersonEntry:
+    """The person as a line."""
+    return PersonEntry(**_facts(person))
+
+
+def person_page(tx: Transaction, person: Person) -> PersonPage:
+    """The person as the actor may see one."""
+    page = PersonPage(
+        **_facts(person),
+        created_at=person.created_at,
+        signed_in_at=person.signed_in_at,
+        may_manage=tx.allows(Permission.PERSON_MANAGE, person),
+        is_self=person.id == tx.actor.id,
+    )
+    if page.may_manage:
+        enrolment = live_enrolment(tx, person.id)
+        page.enrolment_expires_at = enrolment.expires_at if enrolment else None
+        page.is_waiting = person.left_at is not None and person.principal.slot_id is not None
+        page.lone_bundles = lone_subjects(tx.session, person.id)
+    return page
+
+
+def invitation_page(person: Person, url: str, expires_at: datetime) -> InvitationPage:
+    """The link, and whose it is."""
+    return InvitationPage(
+        **_facts(person), url=url, expires_at=expires_at, is_reset=person.principal.has_keys
+    )
+
+
+def signed_in_page(tx: Transaction) -> SignedInPage:
+    """Who has just signed in."""
+    idle = idle_time(tx.actor, tx.settings)
+    return SignedInPage(
+        person=person_entry(own_person(tx)),
+        ends_at=tx.now + tx.settings.session_absolute,
+        idle_minutes=int(idle.total_seconds()) // 60,
+    )
+
+
+def account_page(tx: Transaction) -> AccountPage:
+    """One's own account and sessions."""
+    person = own_person(tx)
+    current = tx.actor.session.id if tx.actor.session else None
+    return AccountPage(
+        person=person_entry(person),
+        sessions=[session_entry(row, current) for row in live_sessions(tx, person)],
+        idle_minutes=int(idle_time(tx.actor, tx.settings).total_seconds()) // 60,
+        hours=int(tx.settings.session_absolute.total_seconds()) // 3600,
+    )
+
+
+def session_entry(row: PersonSession, current: UUID | None) -> SessionEntry:
+    """The session as a line."""
+    return SessionEntry(
+        id=row.id,
+        device=row.device,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+        is_current=row.id == current,
+    )
+
+
+def _facts(person: Person) -> dict[str, Any]:
+    return {
+        "id": person.id,
+        "username": person.username,
+        "display_name": person.display_name,
+        "office": person.office.name,
+        "roles": sorted(person.roles),
+        "state": person.state,
+    }
