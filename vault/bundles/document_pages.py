@@ -201,4 +201,4 @@ def history_rows(tx: Transaction, events: Sequence[AuditEvent]) -> list[HistoryR
 
 def _names(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, str]:
     query = select(Person.id, Person.display_name).where(Person.id.in_(list(ids)))
-    return dict(tx.session.execute(query).tuples().all())
+    return dict(tx.session.execute(query).all())

@@ -40,7 +40,7 @@ P = ParamSpec("P")
 
 def register(bp: Blueprint, pages: Blueprint) -> None:
     """Put the resources on `bp` and the pages with forms on `pages`."""
-    bp.get("/bundles/<uuid:bundle_id>/documents")(index)
+    bp.get("/bundles/<uuid:bundle_id>/documents")(documents)
     bp.get("/documents/<uuid:document_id>")(show_document)
     bp.patch("/documents/<uuid:document_id>")(change)
     bp.get("/documents/<uuid:document_id>/versions")(versions)
@@ -68,7 +68,7 @@ def leads_to_password(view: Callable[P, ResponseReturnValue]) -> Callable[P, Res
 @documented("What lies in an open bundle", returns=FileList, errors=["not-found", "bundle-locked"])
 @signed_in
 @leads_to_password
-def index(bundle_id: UUID) -> ResponseReturnValue:
+def documents(bundle_id: UUID) -> ResponseReturnValue:
     """The documents of a bundle; to people the bundle's page."""
     if not speaks_json(request):
         return redirect(url_for("bundles.show", bundle_id=bundle_id), 303)

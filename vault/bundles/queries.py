@@ -73,7 +73,7 @@ def count_files(tx: Transaction, bundle_id: UUID) -> Counts:
         .where(Document.bundle_id == bundle_id, Document.withdrawn_at.is_(None))
         .group_by(Document.kind)
     )
-    found = dict(tx.session.execute(query).tuples().all())
+    found = dict(tx.session.execute(query).all())
     return Counts(found.get("document", 0), found.get("recording", 0))
 
 

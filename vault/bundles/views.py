@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.audit.queries import AuditFilter, audit_page
-from vault.bundles import document_views
+from vault.bundles import case_views, document_views
 from vault.bundles.document_pages import HistoryRow, history_rows
 from vault.bundles.forms import (
     MemberChange,
@@ -46,6 +46,7 @@ from vault.web.signin import signed_in
 
 bp = Blueprint("bundles", __name__, template_folder="templates")
 pages = Blueprint("bundles_pages", __name__)
+case_views.register(bp, pages)
 document_views.register(bp, pages)
 
 
@@ -54,7 +55,7 @@ document_views.register(bp, pages)
 @signed_in
 def index(case_id: UUID) -> ResponseReturnValue:
     if not speaks_json(request):
-        return redirect(url_for("cases.show", case_id=case_id), 303)
+        return redirect(url_for("bundles.show_case", case_id=case_id), 303)
     with transaction() as tx:
         page = bundle_list(tx, tx.load(Case, case_id, Permission.CASE_SEE).id)
     return respond("", page)

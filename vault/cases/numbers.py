@@ -48,8 +48,11 @@ def read_number(text: str, pointer: str = "/number") -> Number:
 
 def read_numbers(texts: Iterable[str], pointer: str) -> list[Number]:
     """Several numbers, doubles dropped, in the order given."""
-    found = [read_number(text, f"{pointer}/{place}") for place, text in enumerate(texts)]
-    return list({number.key: number for number in found}.values())
+    found: dict[str, Number] = {}
+    for place, text in enumerate(texts):
+        number = read_number(text, f"{pointer}/{place}")
+        found.setdefault(number.key, number)
+    return list(found.values())
 
 
 def is_usual(number: Number, patterns: Iterable[str], office_patterns: Iterable[str] = ()) -> bool:

@@ -1,4 +1,4 @@
-"""The worklist, search by number, and the page of a case."""
+"""Adding, changing and searching cases. The worklist and a case's page show bundles and stand in `bundles.case_views`."""
 
 from __future__ import annotations
 
@@ -7,55 +7,22 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from vault.access.policy import Permission, may_ever
-from vault.bundles.pages import CaseFile, case_file
-from vault.bundles.queries import worked_on_by
+from vault.access.policy import Permission
 from vault.cases.forms import CaseEdit, CaseSearch, NewCase
 from vault.cases.models import Case
 from vault.cases.pages import CasePage, FoundCases, case_page
-from vault.cases.queries import list_cases
 from vault.cases.service import change_case, create_case, search_cases
 from vault.errors import Conflict
 from vault.runtime import Transaction
-from vault.web.acting import actor, transaction
+from vault.web.acting import transaction
 from vault.web.etags import require_match
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
-from vault.web.paging import Page, asked_page
-from vault.web.places import places
 from vault.web.respond import parse, respond, shows_form
 from vault.web.signin import signed_in
 
 bp = Blueprint("cases", __name__, template_folder="templates")
 pages = Blueprint("cases_pages", __name__)
-
-
-@bp.context_processor
-def offered() -> dict[str, bool]:
-    """What the lists offer besides their rows."""
-    return {"may_create_case": may_ever(Permission.CASE_CREATE, actor())}
-
-
-@pages.get("/")
-@signed_in
-def first() -> ResponseReturnValue:
-    return redirect(places()[0].url, 303)
-
-
-@bp.get("/cases")
-@documented(
-    "Cases that you may see, last changed first; `?of=mine` for those you work on", returns=Page[CasePage]
-)
-@signed_in
-def index() -> ResponseReturnValue:
-    asked = asked_page()
-    mine = request.args.get("of", "office" if speaks_json(request) else "mine") == "mine"
-    with transaction() as tx:
-        tx.require(Permission.CASE_SEE)
-        found = list_cases(tx, asked.after, asked.limit, worked_on_by(actor()) if mine else None)
-        items = [case_page(tx, case) for case in found.cases]
-    page = Page[CasePage](items=items, next=found.next)
-    return respond("cases/worklist.html" if mine else "cases/office.html", page)
 
 
 @pages.get("/cases/search")
@@ -74,7 +41,7 @@ def search() -> ResponseReturnValue:
         tx.require(Permission.CASE_SEE)
         page = FoundCases(items=[case_page(tx, case) for case in search_cases(tx, wanted.number)])
     if len(page.items) == 1 and not speaks_json(request):
-        return redirect(url_for("cases.show", case_id=page.items[0].id), 303)
+        return redirect(_address(page.items[0].id), 303)
     return respond("cases/search.html", page)
 
 
@@ -88,26 +55,15 @@ def new() -> ResponseReturnValue:
 
 @bp.post("/cases")
 @documented(
-    "Add a case to your office", body=NewCase, returns=CaseFile, status=201, errors=["invalid", "conflict"]
+    "Add a case to your office", body=NewCase, returns=CasePage, status=201, errors=["invalid", "conflict"]
 )
 @signed_in
 @shows_form(new, Conflict)
 def create() -> ResponseReturnValue:
     wanted = parse(NewCase)
     with transaction() as tx:
-        page = case_file(tx, _created(tx, wanted))
-    return respond("cases/case.html", page, location=url_for(".show", case_id=page.id))
-
-
-@bp.get("/cases/<uuid:case_id>")
-@documented("A case and its bundles", returns=CaseFile, errors=["not-found"])
-@signed_in
-def show(case_id: UUID) -> ResponseReturnValue:
-    with transaction() as tx:
-        page = case_file(tx, tx.load(Case, case_id, Permission.CASE_SEE))
-    response = respond("cases/case.html", page)
-    response.set_etag(str(page.revision))
-    return response
+        page = case_page(tx, _created(tx, wanted))
+    return respond("", page, location=_address(page.id))
 
 
 @pages.get("/cases/<uuid:case_id>/edit")
@@ -119,11 +75,11 @@ def edit_form(case_id: UUID) -> ResponseReturnValue:
 
 
 @bp.patch("/cases/<uuid:case_id>")
-@documented("Change a case", body=CaseEdit, returns=CaseFile, errors=["conflict", "precondition-failed"])
+@documented("Change a case", body=CaseEdit, returns=CasePage, errors=["conflict", "precondition-failed"])
 @signed_in
 def change(case_id: UUID) -> ResponseReturnValue:
     page = _changed(case_id)
-    response = respond("cases/case.html", page)
+    response = respond("cases/edit.html", page)
     response.set_etag(str(page.revision))
     return response
 
@@ -132,15 +88,19 @@ def change(case_id: UUID) -> ResponseReturnValue:
 @signed_in
 @shows_form(edit_form, Conflict)
 def edit(case_id: UUID) -> ResponseReturnValue:
-    page = _changed(case_id)
-    return respond("cases/case.html", page, location=url_for("cases.show", case_id=case_id, notice="saved"))
+    return respond("", _changed(case_id), location=_address(case_id, "saved"))
 
 
-def _changed(case_id: UUID) -> CaseFile:
+def _changed(case_id: UUID) -> CasePage:
     wanted = parse(CaseEdit)
     with transaction() as tx:
         require_match(str(tx.load(Case, case_id, Permission.CASE_CHANGE, lock=True).revision))
-        return case_file(tx, change_case(tx, case_id, wanted.change, wanted.revision))
+        return case_page(tx, change_case(tx, case_id, wanted.change, wanted.revision))
+
+
+def _address(case_id: UUID, notice: str | None = None) -> str:
+    endpoint = "api_bundles.show_case" if speaks_json(request) else "bundles.show_case"
+    return url_for(endpoint, case_id=case_id, notice=notice)
 
 
 def _created(tx: Transaction, wanted: NewCase) -> Case:
