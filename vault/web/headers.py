@@ -13,10 +13,10 @@ POLICY = (
 )
 USER_CONTENT_POLICY = "sandbox; default-src 'none'"
 OFF = (
-    "accelerometer=(), autoplay=(), bluetooth=(), camera=(), display-capture=(), encrypted-media=(), "
+    "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), "
     "geolocation=(), gyroscope=(), hid=(), idle-detection=(), local-fonts=(), magnetometer=(), "
     "microphone=(), midi=(), payment=(), picture-in-picture=(), serial=(), storage-access=(), usb=(), "
-    "web-share=(), xr-spatial-tracking=()"
+    "xr-spatial-tracking=()"
 )
 OURS = (
     "clipboard-write=(self), fullscreen=(self), publickey-credentials-create=(self), "

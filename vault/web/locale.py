@@ -144,7 +144,7 @@ def ngettext(singular: str, plural: str, number: int) -> str:
 
 def pgettext(context: str, text: str) -> str:
     """`text`, told apart from its namesakes by `context`."""
-    return language().translations.pgettext(context, text)
+    return str(language().translations.pgettext(context, text))
 
 
 def npgettext(context: str, singular: str, plural: str, number: int) -> str:

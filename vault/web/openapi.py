@@ -5,7 +5,7 @@ documented is not described, and a test says so.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from flask import Flask, Response, current_app, json
@@ -27,7 +27,7 @@ CONVERTERS: dict[str, dict[str, Any]] = {
 }
 
 View = TypeVar("View", bound=Callable[..., Any])
-Models = dict[tuple[type[BaseModel], Literal["validation", "serialization"]], dict[str, Any]]
+Models = Mapping[Any, dict[str, Any]]
 
 
 class Documentation(NamedTuple):

@@ -7,6 +7,7 @@ exception.
 
 import secrets
 import traceback
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
@@ -177,7 +178,7 @@ def _log(error: Exception) -> None:
         method=request.method,
         error=type(error).__qualname__,
         cause=type(error.__cause__).__qualname__ if error.__cause__ else None,
-        at=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+        at=[f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames],
     )
 
 

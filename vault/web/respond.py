@@ -28,7 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import wraps
-from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from flask import Flask, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -57,6 +57,19 @@ class FormState:
     typed: dict[str, list[str]] = dataclass_field(default_factory=dict)
     faults: dict[str, str] = dataclass_field(default_factory=dict)
     labels: dict[str, str] = dataclass_field(default_factory=dict)
+    is_here: bool = True
+
+    def enter(self, action: str) -> None:
+        """What follows belongs to the form that posts to `action`, this page's own address if empty."""
+        self.is_here = bool(self.error) and action in {"", request.path}
+
+    def fault(self, name: str) -> str:
+        """What is wrong with the input `name` of the form entered last."""
+        return self.faults.get(name, "") if self.is_here else ""
+
+    def answers(self, name: str, otherwise: list[str]) -> list[str]:
+        """What was typed or ticked in the input `name`, or `otherwise` in a form that is shown for the first time."""
+        return self.typed.get(name, []) if self.error and self.is_here else otherwise
 
 
 def install(app: Flask) -> None:
@@ -174,7 +187,7 @@ def _json_body() -> str:
     """The body written anew, after the checks that pydantic's own reader does not make."""
     request.max_content_length = MAX_BODY
     try:
-        body = json.loads(request.get_data(), object_pairs_hook=_unique, parse_constant=_refuse)
+        body = json.loads(request.get_data(), object_pairs_hook=_unique)
         return json.dumps(_clean(body), allow_nan=False)
     except (ValueError, RecursionError):
         raise Invalid("The body is not valid JSON.") from None
@@ -185,10 +198,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise Invalid("The body names a field twice.")
     return found
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
 
 
 def _clean(value: Any) -> Any:

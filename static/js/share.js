@@ -1,0 +1,16 @@
+// The recipient's page: the secret after # goes into the form and out of the address bar. Nothing is sent by itself.
+
+const field = document.querySelector('input[name="secret"]');
+
+function takeSecret() {
+  const secret = location.hash.slice(1);
+  if (!field || !secret || document.getElementById(secret)) return;
+  field.value = secret;
+  history.replaceState(null, "", location.pathname + location.search);
+  const row = field.closest("[data-from-link]") ?? field.closest(".field");
+  if (row) row.hidden = true;
+  document.querySelector("form input:not([type=hidden], [name=secret]), form button")?.focus();
+}
+
+takeSecret();
+addEventListener("hashchange", takeSecret);
