@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -17,7 +18,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from vault.crypto.kdf import hmac_sha256
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import lock_text, unlock_text
-from vault.crypto.secret import random_key
 from vault.db import Base, Row
 from vault.errors import Conflict
 
@@ -65,7 +65,7 @@ def make_remark(tx: Transaction, text: str, holder: Holder | None = None) -> Rem
             id=remark_id,
             holder_id=holder.id,
             text_lock=lock_text(holder.key, holder.id, LABEL, remark_id, text),
-            salt=random_key(),
+            salt=token_bytes(32),
             made_by_id=tx.actor.id,
             made_at=tx.now,
         )
