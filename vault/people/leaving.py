@@ -16,7 +16,7 @@ from vault.access.actor import STRANGER, SYSTEM
 from vault.access.grants import Grant, end_grant
 from vault.access.principals import Principal
 from vault.errors import Conflict
-from vault.jobs import ClaimedJob, handles
+from vault.jobs import ClaimedJob, handles, renew
 from vault.people.accounts import keep_an_administrator, load_managed, not_oneself
 from vault.people.devices import forget_devices
 from vault.people.enrolments import withdraw_enrolments
@@ -67,7 +67,7 @@ def take_back_leaving(tx: Transaction, person_id: UUID) -> Person:
 
 
 @handles("people.finish_leavings")
-def finish_leavings(runtime: Runtime, _job: ClaimedJob) -> None:
+def finish_leavings(runtime: Runtime, job: ClaimedJob) -> None:
     """Every slot that waited for a handover and need not wait any more is destroyed."""
     waiting = select(Person.id).join(Principal, Principal.id == Person.id)
     with runtime.reading(STRANGER) as tx:
@@ -75,6 +75,7 @@ def finish_leavings(runtime: Runtime, _job: ClaimedJob) -> None:
         person_ids = tx.session.scalars(query).all()
     for person_id in person_ids:
         with runtime.transaction(SYSTEM) as tx:
+            renew(tx.session, job, tx.now)
             person = load_managed(tx, person_id)
             if finish_leaving(tx, person):
                 tx.record("person.left", person, bundles_waiting=0)
