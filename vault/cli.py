@@ -108,7 +108,7 @@ def up(context: Context, with_demo: bool) -> None:
         click.echo(enrolment)
     _say("Ctrl-C stops everything.")
     context.runtime.close()
-    commands = [web_command(settings), worker_command(settings, with_beat=True)]
+    commands = [web_command(settings), worker_command(with_beat=True)]
     sys.exit(Supervisor(commands, child_environment(settings)).run())
 
 
@@ -129,7 +129,7 @@ def serve(context: Context) -> None:
 
     ensure_free(context.settings.bind)
     command = web_command(context.settings)
-    os.execvpe(command[0], command, child_environment(context.settings))
+    os.execvpe(command[0], command, child_environment(context.settings))  # noqa: S606
 
 
 @casevault.command()
@@ -139,8 +139,8 @@ def worker(context: Context, beat: bool) -> None:
     """Run a worker alone."""
     from vault.supervisor import child_environment, worker_command
 
-    command = worker_command(context.settings, with_beat=beat)
-    os.execvpe(command[0], command, child_environment(context.settings))
+    command = worker_command(with_beat=beat)
+    os.execvpe(command[0], command, child_environment(context.settings))  # noqa: S606
 
 
 @casevault.command()

@@ -6,6 +6,7 @@ the commit; a sweep finishes what a crash left.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,12 +23,14 @@ from vault.access.remarks import Holder, digest_of, make_remark
 from vault.audit.log import NewEntry, append
 from vault.clock import Clock, Reading, advance_mark, read_clock
 from vault.db import Row
-from vault.errors import NotFound, Refusal, Refused, VaultError, VaultSealed
+from vault.errors import Busy, NotFound, Refusal, Refused, VaultError, VaultSealed
 from vault.jobs import enqueue
 from vault.keystore.service import Keystore
 from vault.settings import Settings
 from vault.slots import Destruction, finish_destruction
 from vault.store.base import Store
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Any)
 
@@ -232,7 +235,11 @@ class Transaction:
     def after_commit(self) -> None:
         """Kill the slots and ring the bells of what was committed."""
         for slot_id, successor_id in self._destructions:
-            finish_destruction(self._runtime, slot_id, successor_id)
+            try:
+                finish_destruction(self._runtime, slot_id, successor_id)
+            except Busy:
+                # The slot is dead; only its last trace in the journal waits, and the sweep takes it away.
+                log.warning("slot %s: its trace in the journal is taken away later", slot_id)
         for job_id in self._jobs:
             self._runtime.bell.ring(job_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from vault.errors import Conflict
 from vault.settings import Settings
 
 GRACE_SECONDS = 20.0
+PARENT_DEATH_SIGNAL = 1
 
 
 def web_command(settings: Settings) -> list[str]:
@@ -28,12 +30,13 @@ def web_command(settings: Settings) -> list[str]:
     return command
 
 
-def worker_command(settings: Settings, with_beat: bool) -> list[str]:
+def worker_command(with_beat: bool) -> list[str]:
     """One Celery worker for all queues; embedded, it also keeps the beat."""
-    command = [sys.executable, "-m", "celery", "--app=worker.celery", "worker", "--loglevel=warning"]
-    command += ["--without-mingle", "--without-gossip", "--concurrency=1", "--pool=prefork", "--quiet"]
+    command = [sys.executable, "-m", "celery", "--app=worker.celery", "--quiet", "worker"]
+    command += ["--without-mingle", "--without-gossip", "--concurrency=1", "--pool=prefork"]
+    command += ["--loglevel=warning"]
     if with_beat:
-        command += ["--beat", f"--schedule={settings.data / 'tmp' / 'beat'}"]
+        command.append("--beat")
     return command
 
 
@@ -62,6 +65,12 @@ def ensure_free(bind: str) -> None:
             raise Conflict(message) from None
 
 
+def _stop_with_parent() -> None:
+    """In the child: be asked to stop when the parent is gone, even if it was killed (Linux, prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
 class Supervisor:
     """The children of `up`. When one ends or a signal comes, all are asked to stop, then made to."""
 
@@ -77,7 +86,9 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._ask_to_stop)
         for command in self._commands:
             # A session of its own: Ctrl-C reaches us alone, and we pass it on in order.
-            child = subprocess.Popen(command, env=self._environment, start_new_session=True)  # noqa: S603
+            child = subprocess.Popen(  # noqa: S603
+                command, env=self._environment, start_new_session=True, preexec_fn=_stop_with_parent
+            )
             self._children.append(child)
         while not self._stopping and all(child.poll() is None for child in self._children):
             time.sleep(0.2)
