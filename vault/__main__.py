@@ -19,16 +19,15 @@ RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 
 def main() -> None:
     """Run the command line inside `.venv`, which is made or refreshed when its lock file has changed."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - it may be run by an older Python
         sys.exit("Casevault needs Python 3.11 or newer; this is " + sys.version.split()[0])
     lock = DEVELOPMENT if sys.argv[1:2] == ["test"] else RUNTIME
     if not _is_fresh(lock):
         _install(lock)
     if Path(sys.prefix).resolve() != VENV.resolve():
-        os.chdir(ROOT) if lock == DEVELOPMENT else None
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-        os.execv(PYTHON, [str(PYTHON), "-m", "vault", *sys.argv[1:]])
+        os.execv(PYTHON, [str(PYTHON), "-m", "vault", *sys.argv[1:]])  # noqa: S606
     from vault.cli import main as command_line
 
     command_line()

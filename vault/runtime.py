@@ -105,8 +105,11 @@ class Runtime:
 
 
 class Transaction:
-    """What a request is. Public face: session actor now keystore store settings · load require allows add record remark later
-    destroy; the rest is for the runtime."""
+    """What a request is: one actor, one instant, one commit.
+
+    Public face: session actor now keystore store settings · load require allows add record remark later destroy; the
+    rest is for the runtime.
+    """
 
     def __init__(self, runtime: Runtime, session: Session, actor: Actor, reading: Reading) -> None:
         self.session = session

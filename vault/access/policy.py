@@ -108,10 +108,15 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
 }
 
 
-def permits(permission: Permission, model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:
+def permits(
+    permission: Permission,
+    model: type[Any],
+    actor: Actor,
+    now: datetime,  # noqa: ARG001 - no rule of this release begins or ends at a time
+) -> ColumnElement[bool]:
     """Whether the actor may do this to a row of `model`: true for exactly the rows that it reaches.
 
-    `now` is the transaction's instant; rules that begin or end at a time compare with it.
+    `now` is the transaction's instant, for rules that begin or end at a time.
     """
     rules = [rule for rule in MATRIX[permission] if not actor.roles.isdisjoint(rule.roles)]
     if not rules:
