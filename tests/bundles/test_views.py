@@ -165,6 +165,7 @@ def test_members_are_added_and_taken_off_by_pages(app, desk, make):
 def test_members_by_the_api(desk, make):
     bundle = make.bundle(desk.actor, desk.case)
     colleague = make.person()
+    make.clock.move(seconds=1)
     address = f"/bundles/{bundle.id}/members"
     assert desk.browser.api("POST", address, {"person": str(colleague.id)}).status_code == 201
     members = desk.browser.api("GET", address).json["items"]
@@ -270,7 +271,7 @@ def test_a_reviewer_is_offered_only_what_a_reviewer_may_do(app, desk, make, act)
     pages = browser.get(f"/bundles/{bundle.id}").text + browser.get(f"/documents/{document.id}").text
 
     assert "Registration form" in pages
-    for offer in ("Add files", "Withdraw", "Move to another bundle", "Change what is said", ">Password<"):
+    for offer in ("Add files", "Withdraw", "Move to another bundle", "Change the description", "Password"):
         assert offer not in pages
     assert browser.get(f"/documents/{document.id}/edit").status_code == 403
     assert browser.get(f"/bundles/{bundle.id}/password").status_code == 403
