@@ -257,7 +257,9 @@ def test_a_link_opens_with_the_right_secret_and_password_alone():
 
 
 @pytest.mark.parametrize(
-    ("secret", "password_key"), [(b"", None), (SECRET[:31], None), (SECRET * 2, None), (SECRET, b"")]
+    ("secret", "password_key"),
+    [(b"", None), (SECRET[:31], None), (SECRET * 2, None), (SECRET, b"")],
+    ids=["none", "short", "long", "no password key"],
 )
 def test_a_link_key_is_made_of_32_bytes_each(secret, password_key):
     with pytest.raises(Tampered):

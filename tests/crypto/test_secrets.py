@@ -28,7 +28,20 @@ SECRET = Secret(b"k" * 32)
         vars,
         list,
     ],
-    ids=str,
+    ids=[
+        "repr",
+        "str",
+        "str.format",
+        "format",
+        "bytes",
+        "pickle",
+        "json",
+        "copy",
+        "deepcopy",
+        "hash",
+        "vars",
+        "list",
+    ],
 )
 def test_a_secret_does_not_leak(leak):
     with pytest.raises(TypeError):
