@@ -92,6 +92,17 @@ def test_a_file_of_line_ends_and_half_boundaries_comes_out_as_it_went_in(content
     assert read(whole, step=step)[1:] == [("file", "x", content), ("file", "y", content[::-1])]
 
 
+@pytest.mark.parametrize("step", [1, 2, 7, 1000])
+def test_a_part_without_a_body_may_share_its_line_end(step):
+    bare = b'--xYz\r\nContent-Disposition: form-data; name="file"; filename="e"\r\n\r\n'
+
+    assert read(bare + part("file", b"a", "x") + bare + END, step=step) == [
+        ("file", "e", b""),
+        ("file", "x", b"a"),
+        ("file", "e", b""),
+    ]
+
+
 def test_content_that_nobody_reads_is_passed_over():
     with body(part("file", b"a" * 300_000, "x") + part("file", b"b", "y") + END) as parts:
         assert [each.file_name for each in parts] == ["x", "y"]

@@ -14,6 +14,7 @@ from vault.access.policy import Permission
 from vault.crypto.header import age_header
 from vault.crypto.identity import parse_recipient
 from vault.crypto.marks import fingerprint_words
+from vault.errors import Fault, Invalid
 from vault.transfers.models import CopyMade
 from vault.transfers.reading import Content, open_content
 
@@ -30,7 +31,7 @@ def export_version(
     not 1 to 10.
     """
     content, _opened = open_content(tx, document_id, number, Permission.DOCUMENT_EXPORT)
-    header = age_header(content.file_key.reveal(), recipients)
+    header = _header(content, recipients)
     version = content.version
     copy = tx.add(
         CopyMade(
@@ -53,6 +54,13 @@ def export_version(
         fingerprints=[fingerprint(recipient) for recipient in recipients],
     )
     return content, header
+
+
+def _header(content: Content, recipients: Sequence[str]) -> bytes:
+    try:
+        return age_header(content.file_key.reveal(), recipients)
+    except Invalid as error:
+        raise Invalid(error.message, errors=[Fault("/recipients", error.message)]) from None
 
 
 def fingerprint(recipient: str) -> str:

@@ -27,8 +27,10 @@ class NewDocuments(Asked):
 
     document_type: Annotated[str, StringConstraints(max_length=40)]
     individuals: Annotated[
-        list[Annotated[str, Limits(max_length=80)]], _split(r"[\r\n,;]+"), Limits(max_length=50)
-    ] = []
+        list[Annotated[str, Limits(max_length=80)]],
+        _split(r"[\r\n,;]+"),
+        Limits(max_length=50, default_factory=list),
+    ]
     language: Language | None = None
     title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = None
 
@@ -38,6 +40,7 @@ class NewVersion(Asked):
 
 
 class Export(Asked):
-    """Who can open the exported file: age recipients, all `age1pq1…` or all `age1…`."""
+    """Who can open the exported file: age recipients, all `age1pq1…` or all `age1…`. No version: the current one."""
 
     recipients: Annotated[list[str], _split(r"[\s,]+"), Limits(min_length=1, max_length=10)]
+    version: Annotated[int, Limits(ge=1, lt=10**9)] | None = None

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from vault.bundles.document_types import enabled_types
 from vault.cases.models import Case
-from vault.inspection.formats import ACCEPTED, BY_ENDING
+from vault.inspection.formats import AUDIO, BY_ENDING, DOCUMENT, IMAGE
 from vault.transfers.reading import Content
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Choice(BaseModel):
 
 
 class UploadForm(BaseModel):
-    """What the page for new files needs. `limit` is in bytes, for each file."""
+    """What the page for new files needs. `limit` is in MB, for each file."""
 
     bundle: UUID
     bundle_title: str
@@ -68,12 +68,11 @@ class UploadForm(BaseModel):
     types: list[Choice]
     individuals: list[str]
     limit: int
-    accepted: str
     endings: str
 
 
 class VersionForm(BaseModel):
-    """What the page for a further version needs."""
+    """What the page for a further version needs; `limit` in MB."""
 
     bundle: UUID
     document: UUID
@@ -81,7 +80,6 @@ class VersionForm(BaseModel):
     document_type: str
     version: int
     limit: int
-    accepted: str
     endings: str
 
 
@@ -110,7 +108,11 @@ class RecordingPage(BaseModel):
     is_playable: bool
 
 
-ENDINGS = ",".join(f".{ending}" for ending in sorted(BY_ENDING))
+FAMILIES = (DOCUMENT, IMAGE, AUDIO)
+ENDINGS = ",".join(
+    f".{ending}" for ending, accepted in sorted(BY_ENDING.items()) if accepted.media.family in FAMILIES
+)
+MEBIBYTE = 1024 * 1024
 
 
 def upload_form(tx: Transaction, opened: OpenBundle) -> UploadForm:
@@ -122,8 +124,7 @@ def upload_form(tx: Transaction, opened: OpenBundle) -> UploadForm:
         case_number=case.number,
         types=[Choice(value=each.code, label=each.name) for each in enabled_types()],
         individuals=[individual.number for individual in case.individuals],
-        limit=tx.settings.form_limit,
-        accepted=ACCEPTED,
+        limit=tx.settings.form_limit // MEBIBYTE,
         endings=ENDINGS,
     )
 
@@ -136,8 +137,7 @@ def version_form(tx: Transaction, opened: OpenBundle, document: Document) -> Ver
         title=opened.title_of(document),
         document_type=document.document_type,
         version=document.current_number + 1,
-        limit=tx.settings.form_limit,
-        accepted=ACCEPTED,
+        limit=tx.settings.form_limit // MEBIBYTE,
         endings=ENDINGS,
     )
 

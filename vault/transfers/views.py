@@ -57,7 +57,7 @@ def new_export(document_id: UUID) -> ResponseReturnValue:
 def export(document_id: UUID) -> ResponseReturnValue:
     wanted = parse(Export)
     with transaction() as tx:
-        found, header = export_version(tx, document_id, wanted.recipients, _asked_version())
+        found, header = export_version(tx, document_id, wanted.recipients, wanted.version)
     watch = Watch(runtime(), actor(), found)
     return send_export(found, header, runtime().store, watch.still_allowed, watch.served)
 

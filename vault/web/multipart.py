@@ -94,6 +94,7 @@ class Body:
                 self._bytes.rest()
                 return
             name, file_name = self._names()
+            self._share_line_end()
             content = self._content()
             if file_name is None:
                 yield self._field(name, content)
@@ -138,12 +139,22 @@ class Body:
                 return found["name"], found.get("filename")
         raise _malformed()
 
+    def _share_line_end(self) -> None:
+        """A part without a body may let the end of its headers begin the delimiter (RFC 2046, Appendix A)."""
+        rest = self._delimiter[2:]
+        while len(self._buffer) < len(rest):
+            self._buffer += self._bytes.piece()
+        if self._buffer.startswith(rest):
+            self._buffer[:0] = b"\r\n"
+
     def _line(self, end: bytes) -> bytes:
         """What stands before `end`, at most 16 KiB; both are passed over."""
         while (length := self._buffer.find(end)) < 0:
             if len(self._buffer) > HEADERS_LIMIT:
                 raise _malformed()
             self._buffer += self._bytes.piece()
+        if length > HEADERS_LIMIT:
+            raise _malformed()
         line = self._taken(length)
         self._taken(len(end))
         return line
