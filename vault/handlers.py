@@ -10,6 +10,7 @@ from datetime import timedelta
 from importlib import import_module
 
 MODULES_WITH_JOBS = (
+    "vault.clock",
     "vault.slots",
     "vault.people.leaving",
     "vault.transfers.leftovers",
@@ -19,6 +20,7 @@ MODULES_WITH_JOBS = (
 """Modules whose import registers handlers."""
 
 PERIODIC = {
+    "clock.keep_pace": timedelta(minutes=10),
     "shares.end_expired": timedelta(seconds=60),
     "slots.finish_destructions": timedelta(seconds=60),
     "people.finish_leavings": timedelta(hours=1),

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from vault.access.actor import SYSTEM
 from vault.clock import ClockState, advance_mark, read_clock
+from vault.handlers import PERIODIC, import_handlers
+from vault.jobs import run_job, sweep
 
 
 def reading(runtime):
@@ -56,3 +58,22 @@ def test_an_hour_of_quiet_is_no_jump(runtime, clock):
     act_once(runtime)
     clock.move(minutes=59)
     assert reading(runtime).state is ClockState.STEADY
+
+
+def test_a_quiet_night_of_a_running_vault_is_no_jump(runtime, clock):
+    import_handlers()
+    act_once(runtime)
+    for _ in range(10 * 12):
+        clock.move(minutes=5)
+        for job_id in sweep(runtime, PERIODIC):
+            assert run_job(runtime, job_id)
+        assert reading(runtime).state is ClockState.STEADY
+
+
+def test_a_running_vault_does_not_confirm_a_jump_by_itself(runtime, clock):
+    import_handlers()
+    act_once(runtime)
+    clock.move(hours=2)
+    for job_id in sweep(runtime, PERIODIC):
+        assert run_job(runtime, job_id)
+    assert reading(runtime).state is ClockState.AHEAD
