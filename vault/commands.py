@@ -199,7 +199,7 @@ def restore(context: Any, dry_run: bool, as_json: bool) -> None:
 @JSON
 @click.pass_obj
 def check(context: Any, as_json: bool) -> None:
-    """Look at every part: exit 1 if one does not answer or a warning stands."""
+    """Look at every part: exit 1 if one does not answer; warnings say what is risky."""
     from vault.diagnosis import diagnose
 
     try:

@@ -57,7 +57,7 @@ EVENTS: dict[str, str] = {
     "access.refused": "Somebody was refused what they asked for.",
     "clock.jumped": "The clock jumped; nothing is destroyed until an administrator confirms it.",
     "clock.confirmed": "An administrator confirmed the clock.",
-    "keystore.epoch_rotated": "The keystore's master key was rotated.",
+    "keystore.epoch_rotated": "The keystore began a new epoch, under a new key.",
     "fixity.checked": "Stored files were checked and found unchanged.",
     "fixity.failed": "A stored file is missing or is not what was stored.",
     "vault.restored": "The vault was restored from a backup.",
