@@ -74,7 +74,7 @@ def revoke_share(tx: Transaction, share_id: UUID, reason: str = "") -> Share:
 
     People give a reason; the command line, which acts for the vault itself, needs none.
     """
-    share = _load(tx, share_id, Permission.SHARE_REVOKE)
+    share = load_share(tx, share_id, Permission.SHARE_REVOKE)
     if share.revoked_at is None and share.ended_at is None:
         share.revoked_at = share.ended_at = tx.now
         share.revision += 1
@@ -86,7 +86,7 @@ def revoke_share(tx: Transaction, share_id: UUID, reason: str = "") -> Share:
 
 def extend_share(tx: Transaction, share_id: UUID, expires_at: datetime) -> Share:
     """Move the expiry on, never past the absolute end that the link was made with; the link stays the same."""
-    share = _load(tx, share_id, Permission.SHARE_EXTEND)
+    share = load_share(tx, share_id, Permission.SHARE_EXTEND)
     if share.ended_at is not None or share.has_expired(tx.now):
         raise Conflict("This link has ended. Make a new one.")
     if not share.expires_at < expires_at <= share.absolute_end_at:
@@ -100,7 +100,7 @@ def extend_share(tx: Transaction, share_id: UUID, expires_at: datetime) -> Share
 
 def resume_share(tx: Transaction, share_id: UUID) -> Share:
     """Let a link work again that was suspended, after a restore or after too many wrong passwords."""
-    share = _load(tx, share_id, Permission.SHARE_EXTEND)
+    share = load_share(tx, share_id, Permission.SHARE_EXTEND)
     if share.ended_at is not None or share.has_expired(tx.now):
         raise Conflict("This link has ended. Make a new one.")
     if share.suspended_at is not None:
@@ -110,7 +110,7 @@ def resume_share(tx: Transaction, share_id: UUID) -> Share:
     return share
 
 
-def _load(tx: Transaction, share_id: UUID, permission: Permission) -> Share:
+def load_share(tx: Transaction, share_id: UUID, permission: Permission) -> Share:
     """The share, locked for a change by somebody who may, or by the vault itself."""
     if tx.actor is not SYSTEM:
         return tx.load(Share, share_id, permission, lock=True)

@@ -1,0 +1,67 @@
+"""Fixtures for links: the job that ends them, and a row changed behind the vault's back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from vault.audit.models import AuditEntry
+from vault.jobs import Job, enqueue, run_job
+from vault.runtime import Runtime
+from vault.shares.models import Share
+
+
+@pytest.fixture
+def end_expired(runtime: Runtime) -> Callable[[], None]:
+    """`end_expired()` runs the periodic job once."""
+    import vault.shares.endings  # noqa: F401 - registers the handler
+
+    def run() -> None:
+        with runtime.session() as session:
+            job: Job | None = enqueue(session, "shares.end_expired", None, runtime.clock.now())
+            assert job is not None
+            job_id = job.id
+        assert run_job(runtime, job_id)
+
+    return run
+
+
+@pytest.fixture
+def stored(runtime: Runtime) -> Callable[[Share], Share]:
+    """`stored(share)` is the row as it is now."""
+
+    def read(share: Share) -> Share:
+        with runtime.session() as session:
+            return session.get_one(Share, share.id)
+
+    return read
+
+
+@pytest.fixture
+def tamper(runtime: Runtime) -> Callable[..., None]:
+    """`tamper(row, column=value)` writes to the database as a thief with its password would, past every check."""
+
+    def write(row: Any, **columns: Any) -> None:
+        with runtime.engine.begin() as connection:
+            connection.exec_driver_sql("PRAGMA ignore_check_constraints=ON")
+            connection.execute(update(type(row)).where(type(row).id == row.id).values(columns))
+            connection.exec_driver_sql("PRAGMA ignore_check_constraints=OFF")
+
+    return write
+
+
+@pytest.fixture
+def reasons(runtime: Runtime) -> Callable[[], list[str]]:
+    """`reasons()` says why each refusal of a link and each end of one happened, oldest first."""
+
+    def read() -> list[str]:
+        told = AuditEntry.event.in_(["share.refused", "share.ended"])
+        with runtime.session() as session:
+            leaves = session.scalars(select(AuditEntry.leaf).where(told).order_by(AuditEntry.number))
+            return [json.loads(leaf)["details"]["reason"] for leaf in leaves]
+
+    return read
