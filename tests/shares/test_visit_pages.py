@@ -103,6 +103,7 @@ def test_a_person_without_script_pastes_the_link_and_reads(client, lent):
     assert re.search(r"815-26-\d{5}", shown)
     assert "open until" in shown
     assert "1 opening left" in shown
+    assert re.search(r"Until <time[^>]*>25 Nov 2026, 09:00 UTC</time> you can come back", shown)
     assert "Form &lt;b&gt;1&lt;/b&gt;" in shown
     assert "Resettlement Registration Form" in shown
     assert shown.count("/content") == 2

@@ -130,12 +130,13 @@ class LentPage(BaseModel):
 
 
 class VisitPage(BaseModel):
-    """What a recipient sees after opening a link."""
+    """What a recipient sees after opening a link. Until `rejoin_until` coming back costs no opening."""
 
     id: UUID
     office: str
     case_number: str
     expires_at: datetime
+    rejoin_until: datetime
     openings_left: int
     items: list[LentPage]
 
@@ -257,6 +258,7 @@ def visit_page(tx: Transaction, visit: Visit, playable: Container[str]) -> Visit
         office=tx.session.get_one(Office, share.office_id).name,
         case_number=tx.session.get_one(Case, share.case_id).number,
         expires_at=share.expires_at,
+        rejoin_until=min(visit.opening.ends_at, share.expires_at),
         openings_left=share.max_openings - share.openings,
         items=[lent_page(tx, visit, lent, playable) for lent in share.documents],
     )
