@@ -81,7 +81,8 @@ def install(app: Flask, *, pseudo_languages: bool = False, catalogues: Path = CA
     )
     app.jinja_env.filters.update(caseno=caseno, filesize=filesize, when=when, date=day)
     app.add_template_global(language, "language")
-    app.add_template_global(lambda: spoken, "languages")
+    offered = [language for language in spoken if language not in PSEUDO]
+    app.add_template_global(lambda: offered, "languages")
     app.after_request(_keep_choice)
 
 
