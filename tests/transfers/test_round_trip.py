@@ -31,15 +31,15 @@ def content_back(desk: Desk, document_id, number=None) -> bytes:
     return b"".join(read_range(found.head, key, found.length, 0, found.length - 1, read))
 
 
-@pytest.mark.parametrize("length", [1, 2, 65535, 65536, 65537, 131072, 3_000_001])
-def test_a_file_comes_back_byte_for_byte(desk, length):
-    content = text_of(length)
+def test_a_file_comes_back_byte_for_byte(desk):
+    for length in (1, 2, 65535, 65536, 65537, 131072, 3_000_001):
+        content = text_of(length)
 
-    version = desk.store(content).version
+        version = desk.store(content).version
 
-    assert content_back(desk, version.document_id) == content
-    assert version.length == length
-    assert version.object_length == object_length(length) == desk.runtime.store.size(version.object_name)
+        assert content_back(desk, version.document_id) == content
+        assert version.length == length
+        assert version.object_length == object_length(length) == desk.runtime.store.size(version.object_name)
 
 
 def test_the_digests_are_those_of_object_and_plaintext(desk):
@@ -111,13 +111,14 @@ def test_video_is_refused_until_it_is_approved(desk):
         desk.store(text_of(10), "form.txt", "interview_video", individuals=(INDIVIDUAL,))
 
 
-@pytest.mark.parametrize(
-    "content", [b"<!doctype html><html><script>1</script>", b'<svg xmlns="http://www.w3.org/2000/svg"/>']
-)
-@pytest.mark.parametrize("name", ["page.html", "picture.svg", "form.pdf", "photo.png", "form.txt"])
-def test_html_and_svg_are_refused_under_every_name(desk, trail, content, name):
-    with pytest.raises(WrongType):
-        desk.store(content, name)
+MARKUP = [b"<!doctype html><html><script>1</script>", b'<svg xmlns="http://www.w3.org/2000/svg"/>']
+
+
+def test_html_and_svg_are_refused_under_every_name(desk, trail):
+    for content in MARKUP:
+        for name in ("page.html", "picture.svg", "form.pdf", "photo.png", "form.txt"):
+            with pytest.raises(WrongType):
+                desk.store(content, name)
 
     assert "upload.begun" not in trail()
 

@@ -40,6 +40,7 @@ MIXED = 207
 """Multi-Status (RFC 4918): some files were stored, some refused; the body tells which."""
 MOST_FILES = 20
 FILE_FIELD = "file"
+REFUSALS = ("bundle-locked", "conflict", "storage-full")
 FIELDS_ROOM = 1024 * 1024
 """Bytes of a form besides its files."""
 
@@ -72,7 +73,12 @@ def new_version(document_id: UUID) -> ResponseReturnValue:
 
 
 @documented(
-    "Store files, each at most 25 MB, in a multipart form: fields first, then `file` parts", returns=Receipt
+    "Store files, each at most 25 MB, in a multipart form: fields first, then `file` parts",
+    form=NewDocuments,
+    returns=Receipt,
+    status=201,
+    answers=[MIXED],
+    errors=REFUSALS,
 )
 @csrf.reads_multipart
 @signed_in
@@ -85,7 +91,11 @@ def deposit(bundle_id: UUID) -> ResponseReturnValue:
 
 
 @documented(
-    "Store a further version of a document, in a multipart form with one `file` part", returns=Receipt
+    "Store a further version of a document, in a multipart form with one `file` part",
+    form=NewVersion,
+    returns=Receipt,
+    status=201,
+    errors=REFUSALS,
 )
 @csrf.reads_multipart
 @signed_in

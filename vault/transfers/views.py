@@ -22,6 +22,9 @@ from vault.web.respond import parse, respond, shows_form
 from vault.web.signin import signed_in
 from vault.web.streams import PLAYABLE, send_export, send_version
 
+VERSION = {"version": {"type": "integer", "minimum": 1, "maximum": 999_999_999}}
+"""The number of a version, in the address."""
+
 bp = Blueprint("transfers", __name__, template_folder="templates")
 pages = Blueprint("transfers_pages", __name__)
 upload_views.register(bp, pages)
@@ -29,7 +32,11 @@ upload_views.register(bp, pages)
 
 @bp.get("/documents/<uuid:document_id>/content")
 @documented(
-    "The content of a document, whole or a range of it; `?version=` names another than the current one"
+    "The content of a document, whole or a range of it; `?version=` names another than the current one",
+    answers=[206, 304],
+    query=VERSION,
+    sends_bytes=True,
+    errors=["bundle-locked", "precondition-failed", "bad-range"],
 )
 @signed_in
 def content(document_id: UUID) -> ResponseReturnValue:
@@ -51,7 +58,13 @@ def new_export(document_id: UUID) -> ResponseReturnValue:
 
 
 @bp.post("/documents/<uuid:document_id>/export")
-@documented("The document as an age file for these recipients", body=Export)
+@documented(
+    "The document as an age file for these recipients",
+    body=Export,
+    query=VERSION,
+    sends_bytes=True,
+    errors=["bundle-locked"],
+)
 @signed_in
 @shows_form(new_export)
 def export(document_id: UUID) -> ResponseReturnValue:
