@@ -18,10 +18,29 @@ from tests.places import IN_CI, TESTS
 if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
+    from playwright.sync_api import Browser
 
     from tests.factory import Factory
     from vault.access.actor import Actor
     from vault.runtime import Runtime, Transaction
+
+STAY_AT_HOME = [
+    *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-quic"),
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `long` wait for `--long`."""
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: give --long"))
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +73,19 @@ def node_packages(need: Callable[[str, bool], None]) -> Path:
                 done.returncode == 0,
             )
     return folder
+
+
+@pytest.fixture(scope="module")
+def chromium(need: Callable[[str, bool], None]) -> Iterator[Browser]:
+    """A Chromium that calls nobody by itself. One for each file: its driver keeps an event loop while it lives."""
+    program = shutil.which("chromium")
+    need("chromium", program is not None)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=STAY_AT_HOME)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

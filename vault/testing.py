@@ -9,12 +9,15 @@ from collections.abc import Sequence
 
 from vault.__main__ import ROOT
 
+PARALLEL = ["-n", "2", "--dist", "loadgroup"]
+"""Two processes; tests that drive a browser keep to one of them."""
+
 
 def run_tests(arguments: Sequence[str]) -> int:
     """Run pytest from the project's root; returns its exit code."""
     if importlib.util.find_spec("pytest") is None:
         print("Run the tests as: python3 -m vault test", file=sys.stderr)
         return 2
-    parallel = [] if any(item.startswith(("-n", "--numprocesses")) for item in arguments) else ["-n", "2"]
+    parallel = [] if any(item.startswith(("-n", "--numprocesses")) for item in arguments) else PARALLEL
     command = [sys.executable, "-m", "pytest", *parallel, *arguments]
     return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.web.front import make_app
 
-pytestmark = pytest.mark.browser
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 PAGES = ["/case", "/forms", "/confirm", "/landing", "/fails/missing", "/fails/crash"]
 LOOKS = {
     "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
@@ -41,18 +39,6 @@ def address() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium(need: Callable[[str, bool], None]) -> Iterator[object]:
-    program = shutil.which("chromium")
-    need("chromium", program is not None)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def headers_for(look: str) -> dict[str, str]:

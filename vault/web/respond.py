@@ -60,8 +60,9 @@ class FormState:
     is_here: bool = True
 
     def enter(self, action: str) -> None:
-        """What follows belongs to the form that posts to `action`, this page's own address if empty."""
-        self.is_here = bool(self.error) and action in {"", request.path}
+        """What follows belongs to the form that posts to `action`, this page's own address if empty, the same without its
+        fragment if `?`."""
+        self.is_here = bool(self.error) and action in {"", "?", request.path}
 
     def fault(self, name: str) -> str:
         """What is wrong with the input `name` of the form entered last."""
