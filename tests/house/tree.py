@@ -58,7 +58,9 @@ def tracked() -> tuple[Path, ...]:
         return tuple(path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file())
     skipped = {".venv", ".git", "data", "node_modules", "__pycache__", ".pytest_cache", ".hypothesis"}
     return tuple(
-        path for path in sorted(ROOT.rglob("*")) if path.is_file() and skipped.isdisjoint(path.parts)
+        path
+        for path in sorted(ROOT.rglob("*"))
+        if path.is_file() and skipped.isdisjoint(path.relative_to(ROOT).parts)
     )
 
 
