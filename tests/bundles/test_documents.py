@@ -111,6 +111,7 @@ def test_the_description_changes_and_an_older_revision_does_not_win(act, make):
         {"document_type": "interview_audio"},
         {"document_type": "interview_video"},
         {"document_type": "nonsense"},
+        {"document_type": "working_copy"},
         {"individuals": ["815-99999999"]},
         {"title": " "},
     ],

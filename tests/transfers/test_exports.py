@@ -161,3 +161,14 @@ def test_an_older_version_can_be_exported(browser, desk, path, version):
     assert pyrage.decrypt(older.data, [identity]) == CONTENT
     with desk.runtime.session() as session:
         assert len(session.scalars(select(Version)).all()) == 2
+
+
+@pytest.mark.parametrize("type_code", ["working_copy", "retrieved_copy"])
+def test_what_may_be_disposed_of_is_never_exported(browser, desk, type_code, trail):
+    version = desk.store(CONTENT, type_code=type_code).version
+    recipient = str(keys(1)[0].to_public())
+
+    answer = browser.post(f"/documents/{version.document_id}/export", json={"recipients": [recipient]}, headers=JSON)
+
+    assert answer.status_code == 409
+    assert "document.exported" not in trail()

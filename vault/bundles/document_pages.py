@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from vault.access.policy import Permission
 from vault.audit.queries import AuditEvent, sentence
-from vault.bundles.document_types import DOCUMENT_TYPES, enabled_types
+from vault.bundles.document_types import DOCUMENT_TYPES, enabled_types, is_permanent
 from vault.bundles.documents import withdrawal_reason
 from vault.bundles.models import Document, Version
 from vault.bundles.opening import OpenBundle
@@ -157,7 +157,7 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
         may_change=stays and tx.allows(Permission.DOCUMENT_CHANGE, document),
         may_withdraw=stays and tx.allows(Permission.DOCUMENT_WITHDRAW, document),
         may_move=stays and tx.allows(Permission.DOCUMENT_MOVE, document),
-        may_export=stays and tx.allows(Permission.DOCUMENT_EXPORT, document),
+        may_export=stays and is_permanent(document.document_type) and tx.allows(Permission.DOCUMENT_EXPORT, document),
     )
 
 

@@ -73,3 +73,8 @@ def check_named(kind: str, individuals: int) -> None:
 
 def _unfit(message: str) -> Invalid:
     return Invalid(message, errors=[Fault("/document_type", message)])
+
+
+def is_permanent(code: str) -> bool:
+    """Whether documents of this type are permanent records, which are never disposed of."""
+    return DOCUMENT_TYPES[code].disposal == PERMANENT

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from vault.access.policy import Permission
 from vault.access.remarks import Holder, Remark, read_remark
 from vault.bundles.deposits import individuals_by_number
-from vault.bundles.document_types import check_named, document_type
+from vault.bundles.document_types import check_named, document_type, is_permanent
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle, version_slot
 from vault.bundles.seals import check_sealed, seal_of
@@ -153,6 +153,9 @@ def _change_type(document: Document, code: str) -> None:
     chosen = document_type(code)
     if chosen.kind != document.kind:
         message = "A recording stays a recording, and a document a document."
+        raise Invalid(message, errors=[Fault("/document_type", message)])
+    if is_permanent(document.document_type) and not is_permanent(chosen.code):
+        message = "A permanent record does not become a temporary copy."
         raise Invalid(message, errors=[Fault("/document_type", message)])
     document.document_type = chosen.code
 

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from vault.access.policy import Permission
+from vault.bundles.document_types import is_permanent
 from vault.crypto.header import age_header
 from vault.crypto.identity import parse_recipient
 from vault.crypto.marks import fingerprint_words
-from vault.errors import Fault, Invalid
+from vault.errors import Conflict, Fault, Invalid
 from vault.transfers.models import CopyMade
 from vault.transfers.reading import Content, open_content
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
+
+DISPOSABLE = "Recordings and temporary copies are not exported: they are disposed of one day, and an export cannot be."
 
 
 def export_version(
@@ -27,10 +30,13 @@ def export_version(
 ) -> tuple[Content, bytes]:
     """The version's content and the age header that lets these recipients open it.
 
-    Errors: `NotFound`, `Refused`, `BundleLocked`, `Tampered`; `Invalid` for recipients that are none, of two kinds, or
+    Errors: `NotFound`, `Refused`, `BundleLocked`, `Tampered`; `Conflict` for what may be disposed of one day, since
+    an export could not be; `Invalid` for recipients that are none, of two kinds, or
     not 1 to 10.
     """
     content, _opened = open_content(tx, document_id, number, Permission.DOCUMENT_EXPORT)
+    if not is_permanent(content.document.document_type):
+        raise Conflict(DISPOSABLE)
     header = _header(content, recipients)
     version = content.version
     copy = tx.add(
