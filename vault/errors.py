@@ -42,6 +42,9 @@ class Refusal:
     event: str
     subject_type: str = ""
     subject_id: UUID | None = None
+    office_id: UUID | None = None
+    case_id: UUID | None = None
+    bundle_id: UUID | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
 

@@ -188,9 +188,9 @@ class Transaction:
                 event=refusal.event,
                 actor_kind=self.actor.kind,
                 actor_id=self.actor.id,
-                office_id=self.actor.office_id,
-                case_id=refusal.subject_id if refusal.subject_type == "cases" else None,
-                bundle_id=refusal.subject_id if refusal.subject_type == "bundles" else None,
+                office_id=refusal.office_id or self.actor.office_id,
+                case_id=refusal.case_id,
+                bundle_id=refusal.bundle_id,
                 subject_type=refusal.subject_type,
                 subject_id=refusal.subject_id,
                 details=_plain(refusal.details),
@@ -247,12 +247,20 @@ class Transaction:
             self._runtime.bell.ring(job_id)
 
     def _refusal(self, permission: Permission, row: Row | None) -> Refusal:
-        return Refusal(
-            "access.refused",
-            row.__tablename__ if row is not None else "",
-            row.id if row is not None else None,
-            {"permission": permission.value},
-        )
+        return refusal_about(row, "access.refused", permission=permission.value)
+
+
+def refusal_about(row: Row | None, event: str, **details: str) -> Refusal:
+    """A refusal that names the row and where it belongs, so that those who may see the row's events see it too."""
+    return Refusal(
+        event,
+        row.__tablename__ if row is not None else "",
+        row.id if row is not None else None,
+        getattr(row, "office_id", None),
+        _named(row, "cases", "case_id"),
+        _named(row, "bundles", "bundle_id"),
+        details,
+    )
 
 
 def _named(subject: Row | None, table: str, column: str) -> UUID | None:

@@ -14,7 +14,8 @@ from vault.access.policy import Permission
 from vault.access.throttle import Limit, give_back_try, take_try
 from vault.bundles.models import Bundle
 from vault.crypto.passwords import derive
-from vault.errors import Busy, Refusal, TooMany
+from vault.errors import Busy, TooMany
+from vault.runtime import refusal_about
 
 if TYPE_CHECKING:
     from vault.access.actor import Actor
@@ -49,7 +50,7 @@ def take_guess(tx: Transaction, bundle_id: UUID) -> Argon2Profile | None:
     try:
         take_try(tx.session, guess_name(tx.actor.id, bundle.id), LIMIT, tx.now)
     except TooMany as error:
-        error.refusal = Refusal("bundle.unlock_refused", "bundles", bundle.id, {"reason": "too_many"})
+        error.refusal = refusal_about(bundle, "bundle.unlock_refused", reason="too_many")
         raise
     return bundle.profile
 

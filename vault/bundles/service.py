@@ -25,7 +25,8 @@ from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import bundle_lock, lock_text
 from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.secret import Secret, random_key
-from vault.errors import BundleLocked, Conflict, Fault, Invalid, Refusal, Tampered
+from vault.errors import BundleLocked, Conflict, Fault, Invalid, Tampered
+from vault.runtime import refusal_about
 from vault.slots import replace_slot
 
 if TYPE_CHECKING:
@@ -181,5 +182,5 @@ def _wrong_password(bundle: Bundle) -> BundleLocked:
     return BundleLocked(
         message,
         errors=[Fault("/password", message)],
-        refusal=Refusal("bundle.unlock_refused", "bundles", bundle.id, {"reason": "wrong_password"}),
+        refusal=refusal_about(bundle, "bundle.unlock_refused", reason="wrong_password"),
     )

@@ -11,12 +11,13 @@ from vault.access.principals import open_seed, set_keys
 from vault.access.throttle import Limit, forget_tries, give_back_try, take_try
 from vault.crypto.passwords import Argon2Profile, derive
 from vault.crypto.secret import Secret, random_key
-from vault.errors import Busy, Fault, Invalid, Refusal, Tampered, Unauthenticated
+from vault.errors import Busy, Fault, Invalid, Tampered, Unauthenticated
 from vault.people.enrolments import words_about
 from vault.people.models import PersonSession
 from vault.people.password_rules import check_password
 from vault.people.queries import own_person
 from vault.people.sessions import actor_of, end_sessions_of, lock_session
+from vault.runtime import refusal_about
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
@@ -65,7 +66,7 @@ def replace_password(tx: Transaction, old_key: bytes, new_key: bytes, profile: A
     try:
         seed = open_seed(tx.keystore, person.principal, old_key)
     except Tampered:
-        refusal = Refusal("access.refused", "persons", person.id, {"permission": "password.change"})
+        refusal = refusal_about(person, "access.refused", permission="password.change")
         fault = Fault("/old", NOT_THE_OLD)
         raise Invalid("Nothing was changed.", errors=[fault], refusal=refusal) from None
     set_keys(tx, person.principal, seed, new_key, profile)

@@ -13,7 +13,8 @@ from uuid import UUID
 from vault.bundles.models import Document, Version
 from vault.bundles.opening import version_slot
 from vault.crypto.locks import file_lock
-from vault.errors import Gone, NotFound, Refusal, Tampered
+from vault.errors import Gone, NotFound, Tampered
+from vault.runtime import refusal_about
 from vault.shares.visits import is_still_open, keep_visit
 from vault.transfers.reading import USE_EVERY, Content, begin_reading, content_of, record_served
 
@@ -49,7 +50,7 @@ def open_lent(tx: Transaction, visit: Visit, n: int) -> Content:
     try:
         file_key = lock.open(visit.key.reveal(), version_slot(tx, version), blob=lent.file_lock)
     except Tampered:
-        refusal = Refusal("share.refused", "shares", visit.share.id, {"reason": "file-lock"})
+        refusal = refusal_about(visit.share, "share.refused", reason="file-lock")
         raise Tampered(refusal=refusal) from None
     return content_of(tx, document, version, file_key)
 

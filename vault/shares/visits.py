@@ -25,6 +25,7 @@ from vault.crypto.secret import Secret, compare, random_key
 from vault.errors import Fault, Gone, Invalid, Refusal, Tampered, TooMany
 from vault.people.models import Person
 from vault.people.sessions import actor_of
+from vault.runtime import refusal_about
 from vault.shares.models import Opening, Share
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def _guess_name(share_id: UUID) -> str:
 
 
 def _refusal(share: Share, reason: str) -> Refusal:
-    return Refusal("share.refused", "shares", share.id, {"reason": reason})
+    return refusal_about(share, "share.refused", reason=reason)
 
 
 def _closed(share: Share, reason: str, message: str) -> Gone:

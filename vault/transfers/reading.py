@@ -20,9 +20,10 @@ from vault.bundles.seals import check_sealed
 from vault.cases.models import Case
 from vault.crypto.payload import check_size
 from vault.crypto.secret import Secret
-from vault.errors import NotFound, Refusal, Tampered, Unauthenticated
+from vault.errors import NotFound, Tampered, Unauthenticated
 from vault.people.models import Person, PersonSession
 from vault.people.sessions import is_live, touch_session
+from vault.runtime import refusal_about
 from vault.transfers.models import Reading
 from vault.transfers.names import download_name
 
@@ -111,7 +112,7 @@ def content_of(tx: Transaction, document: Document, version: Version, file_key: 
         check_size(version.length, version.object_length)
         check_size(version.length, tx.store.size(version.object_name) or 0)
     except Tampered:
-        refusal = Refusal("fixity.failed", "versions", version.id, {"reason": "seal"})
+        refusal = refusal_about(version, "fixity.failed", reason="seal")
         raise Tampered(refusal=refusal) from None
     case = tx.session.get_one(Case, document.case_id)
     name = download_name(case.number, document.document_type, version.number, version.extension)
