@@ -28,9 +28,10 @@ class RecordingBell:
 
     def __init__(self) -> None:
         self.rung: list[UUID] = []
+        self.sweeps = 0
 
     def ring(self, job_id: UUID) -> None:
         self.rung.append(job_id)
 
     def ring_sweep(self) -> None:
-        """Tests sweep themselves."""
+        self.sweeps += 1

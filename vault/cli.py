@@ -11,6 +11,7 @@ import sys
 from typing import Any, ClassVar
 
 import click
+from sqlalchemy.exc import DatabaseError
 
 from vault import __version__
 from vault.errors import Busy, Misconfigured, TooMany, VaultError
@@ -183,6 +184,10 @@ def main() -> None:
         _fail(error, TRY_LATER)
     except VaultError as error:
         _fail(error, 1)
+    except DatabaseError as error:
+        _say(f"casevault: a database does not answer as it should ({type(error.orig).__name__}).")
+        _say("Nothing was changed. Are database and keystore there, running, and where the settings say?")
+        sys.exit(1)
 
 
 def _fail(error: VaultError, code: int) -> None:

@@ -40,6 +40,8 @@ class Rings(Protocol):
 
     def ring(self, job_id: UUID) -> None: ...
 
+    def ring_sweep(self) -> None: ...
+
 
 @dataclass
 class Runtime:
