@@ -101,7 +101,9 @@ def change(document_id: UUID) -> ResponseReturnValue:
     return _answer("bundles/document.html", _changed(document_id))
 
 
-@documented("All versions of a document, newest first", returns=VersionList, errors=["not-found"])
+@documented(
+    "All versions of a document, newest first", returns=VersionList, errors=["not-found", "bundle-locked"]
+)
 @signed_in
 @leads_to_password
 def versions(document_id: UUID) -> ResponseReturnValue:

@@ -70,7 +70,13 @@ def new(case_id: UUID) -> ResponseReturnValue:
 
 
 @bp.post("/cases/<uuid:case_id>/bundles")
-@documented("Make a bundle; you are its first member", body=NewBundle, returns=BundlePage, status=201)
+@documented(
+    "Make a bundle; you are its first member",
+    body=NewBundle,
+    returns=BundlePage,
+    status=201,
+    errors=["conflict"],
+)
 @signed_in
 @shows_form(new)
 def create(case_id: UUID) -> ResponseReturnValue:
@@ -131,7 +137,8 @@ def password_form(bundle_id: UUID) -> ResponseReturnValue:
     return respond("bundles/password.html", page)
 
 
-@bp.route("/bundles/<uuid:bundle_id>/password", methods=["PUT", "POST"])
+@bp.put("/bundles/<uuid:bundle_id>/password")
+@pages.post("/bundles/<uuid:bundle_id>/password", endpoint="post_password")
 @documented(
     "Set, change or remove a bundle's password",
     body=PasswordChange,
@@ -167,7 +174,7 @@ def members(bundle_id: UUID) -> ResponseReturnValue:
     body=MemberChange,
     returns=MembersPage,
     status=201,
-    errors=["bundle-locked"],
+    errors=["bundle-locked", "conflict"],
 )
 @signed_in
 @shows_form(members, Conflict)
@@ -240,9 +247,12 @@ def _number(cursor: str | None) -> int | None:
 
 
 def _here(bundle_id: UUID, notice: str) -> str:
-    return url_for(".show", bundle_id=bundle_id, notice=None if speaks_json(request) else notice)
+    if speaks_json(request):
+        return url_for("api_bundles.show", bundle_id=bundle_id)
+    return url_for("bundles.show", bundle_id=bundle_id, notice=notice)
 
 
 def _members(bundle_id: UUID, notice: str) -> str:
-    endpoint = ".members" if speaks_json(request) else "bundles.members"
-    return url_for(endpoint, bundle_id=bundle_id, notice=None if speaks_json(request) else notice)
+    if speaks_json(request):
+        return url_for("api_bundles.members", bundle_id=bundle_id)
+    return url_for("bundles.members", bundle_id=bundle_id, notice=notice)

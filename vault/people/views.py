@@ -35,7 +35,13 @@ def sign_in() -> ResponseReturnValue:
 
 
 @bp.post("/session")
-@documented("Sign in; the answer sets the session cookie", body=SignIn, returns=SignedInPage, status=201)
+@documented(
+    "Sign in; the answer sets the session cookie",
+    body=SignIn,
+    returns=SignedInPage,
+    status=201,
+    errors=["unauthenticated", "too-many"],
+)
 @shows_form(sign_in, Unauthenticated, TooMany)
 def begin_session() -> ResponseReturnValue:
     wanted = parse(SignIn if speaks_json(request) else SignInForm)

@@ -95,6 +95,7 @@ def deposit(bundle_id: UUID) -> ResponseReturnValue:
     form=NewVersion,
     returns=Receipt,
     status=201,
+    answers=[MIXED],
     errors=REFUSALS,
 )
 @csrf.reads_multipart
@@ -119,7 +120,8 @@ def _wanted(asked: NewDocuments, file_name: str) -> Wanted:
 
 
 def _answer(bundle_id: UUID, outcomes: Sequence[Outcome]) -> ResponseReturnValue:
-    """All stored: on to the bundle. Otherwise a list of what became of each; to a program, one refused file is an error."""
+    """All stored: on to the bundle. Otherwise a list of what became of each; to a program, one refused file alone is an
+    error, and several are 207 whatever became of them."""
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     receipt = Receipt(bundle=bundle_id, items=[outcome.result for outcome in outcomes])
     if errors and len(outcomes) == 1 and speaks_json(request):
@@ -128,8 +130,8 @@ def _answer(bundle_id: UUID, outcomes: Sequence[Outcome]) -> ResponseReturnValue
         is_plain = all(item.same_as is None for item in receipt.items)
         onward = url_for("bundles.show", bundle_id=bundle_id, notice="stored")
         return respond("transfers/receipt.html", receipt, 201, onward if is_plain else None)
-    status = meaning_of(errors[0]).status if len(errors) == len(outcomes) else MIXED
-    return respond("transfers/receipt.html", receipt, status)
+    is_mixed = speaks_json(request) or len(errors) < len(outcomes)
+    return respond("transfers/receipt.html", receipt, MIXED if is_mixed else meaning_of(errors[0]).status)
 
 
 @dataclass
@@ -239,7 +241,6 @@ class Intake:
 def _asked(model: type[Asked], fields: list[Field]) -> Asked:
     """What the fields say, once the form has proved to be ours. A program proves itself another way."""
     tokens = [each.text for each in fields if each.name == csrf.FIELD]
-    is_bearer = request.authorization is not None and request.authorization.type == "bearer"
-    if not is_bearer and not request.path.startswith(PROGRAM_PATHS):
+    if not request.path.startswith(PROGRAM_PATHS):
         csrf.check_token(tokens[0] if tokens else None)
     return parse_fields(model, [each for each in fields if each.name != csrf.FIELD])

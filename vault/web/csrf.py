@@ -1,10 +1,10 @@
-"""Forged requests: nothing changes unless our own page, or a program with a token, asked for it.
+"""Forged requests: nothing changes unless our own page, or a program, asked for it.
 
 Two walls for every unsafe method. Provenance: `Sec-Fetch-Site`, else `Origin`, must not name another site.
 Token: a form carries a value derived from the secret session cookie, or for somebody without a session from
-a `SameSite=Strict` cookie. Programs (bearer token, JSON, `/api/`, `/files/`) need no form token: no page of
-another site can send those without a CORS preflight, which nothing here answers, and their provenance is
-checked all the same.
+a `SameSite=Strict` cookie. Programs (JSON, `/api/`, `/files/`) send no form token: provenance is checked all the
+same, browsers do not send the `SameSite=Lax` session cookie with the POST of another site, and no CORS preflight is
+ever answered.
 """
 
 import hmac
@@ -86,8 +86,7 @@ def _mark(mark: str) -> Callable[[View], View]:
 
 
 def _check() -> None:
-    bearer = request.authorization is not None and request.authorization.type == "bearer"
-    if bearer or request.method in SAFE_METHODS:
+    if request.method in SAFE_METHODS:
         return
     _check_provenance()
     mark = getattr(current_app.view_functions.get(request.endpoint or ""), "csrf", "")

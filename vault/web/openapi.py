@@ -5,7 +5,7 @@ documented is not described, and a test says so.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from flask import Flask, Response, current_app, json
@@ -13,13 +13,16 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
-from vault import __version__
+from vault import __version__, errors
+from vault.web.csrf import MULTIPART
+from vault.web.etags import Stale
 from vault.web.media import JSON, PROBLEM
 from vault.web.paging import MAX_LIMIT, Page
 from vault.web.problems import STATUS_OF_CODE
 
 PREFIX = "/api/v1/"
 REFERENCE = "#/components/schemas/{model}"
+FILE_FIELD = "file"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CONVERTERS: dict[str, dict[str, Any]] = {
     "UUIDConverter": {"type": "string", "format": "uuid"},
@@ -38,6 +41,10 @@ class Documentation(NamedTuple):
     returns: type[BaseModel] | None
     status: int
     errors: Sequence[str]
+    form: type[BaseModel] | None = None
+    answers: Sequence[int] = ()
+    query: Mapping[str, dict[str, Any]] = {}
+    sends_bytes: bool = False
 
 
 class ProblemFault(BaseModel):
@@ -64,14 +71,25 @@ def documented(
     returns: type[BaseModel] | None = None,
     status: int = 200,
     errors: Sequence[str] = (),
+    form: type[BaseModel] | None = None,
+    answers: Sequence[int] = (),
+    query: Mapping[str, dict[str, Any]] | None = None,
+    sends_bytes: bool = False,
 ) -> Callable[[View], View]:
-    """Describe a view: one sentence, JSON in and out, status when all is well, codes of likely errors."""
+    """Describe a view: one sentence, JSON in and out, status when all is well, codes of errors of its own.
+
+    Errors that follow from the address, the body and the sign-in are added by themselves. `form` is the fields of a
+    multipart body with `file` parts behind them; `answers` are further good statuses; `query` has a schema for each
+    parameter; `sends_bytes` says that the good answer is a stored content.
+    """
     unknown = [code for code in errors if code not in STATUS_OF_CODE]
     if unknown:
         raise ValueError(f"unknown error codes: {unknown}")
 
     def described(view: View) -> View:
-        view.documentation = Documentation(summary, body, returns, status, errors)  # type: ignore[attr-defined]
+        view.documentation = Documentation(  # type: ignore[attr-defined]
+            summary, body, returns, status, errors, form, answers, query or {}, sends_bytes
+        )
         return view
 
     return described
@@ -102,20 +120,18 @@ def build_document(app: Flask) -> dict[str, Any]:
     for rule, documentation in described:
         for method in METHODS:
             if method in (rule.methods or ()):
-                operation = _operation(rule, method, documentation, models)
+                needs_person = getattr(app.view_functions[rule.endpoint], "needs_person", False)
+                operation = _operation(rule, method, documentation, needs_person, models)
                 paths.setdefault(_path(rule), {})[method.lower()] = operation
     cookies: tuple[str, ...] = app.extensions["csrf"]
     return {
         "openapi": "3.1.0",
         "info": {"title": "Casevault", "version": __version__},
-        "security": [{"bearer": []}, *({cookie: []} for cookie in cookies)],
+        "security": [{cookie: []} for cookie in cookies],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": definitions.get("$defs", {}),
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer"},
-                **{name: {"type": "apiKey", "in": "cookie", "name": name} for name in cookies},
-            },
+            "securitySchemes": {name: {"type": "apiKey", "in": "cookie", "name": name} for name in cookies},
         },
     }
 
@@ -131,18 +147,38 @@ def _path(rule: Rule) -> str:
     return re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule)
 
 
-def _operation(rule: Rule, method: str, documentation: Documentation, models: Models) -> dict[str, Any]:
+def _operation(
+    rule: Rule, method: str, view: Documentation, needs_person: bool, models: Models
+) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
-        "summary": documentation.summary,
+        "summary": view.summary,
         "tags": [rule.rule.removeprefix(PREFIX).partition("/")[0]],
-        "parameters": [*_path_parameters(rule), *_query_parameters(documentation)],
-        "responses": _responses(documentation, models),
+        "parameters": [
+            *_path_parameters(rule),
+            *_query_parameters(view),
+            *_header_parameters(view),
+        ],
+        "responses": _responses(view, _likely_errors(rule, view, needs_person), models),
     }
-    if documentation.body:
-        content = {JSON: {"schema": models[documentation.body, "validation"]}}
+    if not needs_person:
+        operation["security"] = []
+    if view.body:
+        content = {JSON: {"schema": models[view.body, "validation"]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    if view.form:
+        content = {MULTIPART: {"schema": _with_files(view.form)}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _with_files(form: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a multipart body: its fields, and one or more files behind them."""
+    schema = form.model_json_schema()
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    files = {"type": "array", "items": file, "minItems": 1}
+    properties = {**schema.get("properties", {}), FILE_FIELD: files}
+    return {**schema, "properties": properties, "required": [*schema.get("required", []), FILE_FIELD]}
 
 
 def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
@@ -151,20 +187,51 @@ def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(documentation: Documentation) -> Iterator[dict[str, Any]]:
-    if documentation.returns and issubclass(documentation.returns, Page):
+def _query_parameters(view: Documentation) -> Iterator[dict[str, Any]]:
+    if _is_list(view):
         limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
         yield {"name": "after", "in": "query", "schema": {"type": "string", "minLength": 1}}
         yield {"name": "limit", "in": "query", "schema": limit}
+    for name, schema in view.query.items():
+        yield {"name": name, "in": "query", "schema": schema}
 
 
-def _responses(documentation: Documentation, models: Models) -> dict[str, Any]:
-    """The good answer, each likely error, and `default` for all other problems."""
-    good: dict[str, Any] = {"description": documentation.summary}
-    if documentation.returns:
-        good["content"] = {JSON: {"schema": models[documentation.returns, "serialization"]}}
+def _header_parameters(view: Documentation) -> Iterator[dict[str, Any]]:
+    if Stale.code in view.errors:
+        yield {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
+    if errors.BadRange.code in view.errors:
+        yield {"name": "Range", "in": "header", "schema": {"type": "string"}}
+
+
+def _is_list(view: Documentation) -> bool:
+    return view.returns is not None and issubclass(view.returns, Page)
+
+
+def _likely_errors(rule: Rule, view: Documentation, needs_person: bool) -> Iterator[str]:
+    """Codes that follow from what the request carries and who may send it, then those that the view names."""
+    if _is_list(view) or view.query or view.body or view.form:
+        yield errors.Invalid.code
+    if needs_person:
+        yield errors.Unauthenticated.code
+    yield errors.Refused.code
+    if rule.arguments:
+        yield errors.NotFound.code
+    if view.body or view.form:
+        yield from (errors.TooLarge.code, errors.WrongType.code)
+    yield from view.errors
+
+
+def _responses(view: Documentation, codes: Iterable[str], models: Models) -> dict[str, Any]:
+    """The good answers, each likely error by its status, and `default` for what may befall any request."""
+    good: dict[str, Any] = {"description": view.summary}
+    if view.returns:
+        good["content"] = {JSON: {"schema": models[view.returns, "serialization"]}}
+    if view.sends_bytes:
+        good["content"] = {"*/*": {}}
     problem = {PROBLEM: {"schema": models[ProblemDetails, "serialization"]}}
-    found: dict[str, Any] = {str(documentation.status): good}
-    for code in documentation.errors:
-        found.setdefault(str(STATUS_OF_CODE[code]), {"description": code, "content": problem})
+    found: dict[str, Any] = {str(status): good for status in (view.status, *view.answers)}
+    for code in codes:
+        known = found.setdefault(str(STATUS_OF_CODE[code]), {"description": code, "content": problem})
+        if code not in known["description"].split(", "):
+            known["description"] += f", {code}"
     return {**found, "default": {"description": "A problem", "content": problem}}

@@ -67,6 +67,7 @@ def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseRet
         refused = require_person()
         return view(*args, **kwargs) if refused is None else refused
 
+    guarded.needs_person = True  # type: ignore[attr-defined]
     return guarded
 
 
