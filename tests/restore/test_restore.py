@@ -177,7 +177,9 @@ def test_grants_of_the_backup_are_those_of_the_living_slot(machine, office):
     machine.put_back("database")
     machine.restore()
     with machine.runtime.session() as session:
-        live = session.scalars(select(Grant).where(Grant.subject_id == first.id, Grant.ended_at.is_(None))).all()
+        live = session.scalars(
+            select(Grant).where(Grant.subject_id == first.id, Grant.ended_at.is_(None))
+        ).all()
         assert [grant.principal_id for grant in live] == [owner.id]
 
 
