@@ -97,7 +97,12 @@ def test_a_stranger_may_nothing(act, bundle):
 
 
 def test_administrators_and_auditors_open_no_content():
-    content = {Permission.BUNDLE_OPEN, Permission.DOCUMENT_READ, Permission.DOCUMENT_EXPORT, Permission.SHARE_CREATE}
+    content = {
+        Permission.BUNDLE_OPEN,
+        Permission.DOCUMENT_READ,
+        Permission.DOCUMENT_EXPORT,
+        Permission.SHARE_CREATE,
+    }
     for permission in content:
         for rule in MATRIX[permission]:
             assert rule.roles.isdisjoint({Role.ADMINISTRATOR, Role.AUDITOR})
