@@ -1,22 +1,22 @@
 """What can go wrong, as one tree. `web/problems.py` alone knows what each means in HTTP.
 
-    VaultError
-    ├── Invalid           the request cannot be understood or breaks a rule; `errors` points at the fields
-    ├── Unauthenticated   nobody is signed in, or the password is wrong
-    ├── Refused           known, but not allowed
-    ├── NotFound          absent, or not yours to know about
-    ├── Gone              a link that opens no more (strangers are not told why)
-    ├── Conflict          the world changed under the request
-    ├── BundleLocked      the bundle's password is due
-    ├── TooLarge          over a size limit
-    ├── WrongType         content that is not accepted, or does not match its name
-    ├── BadRange          a range that cannot be served
-    ├── TooMany           throttled; `retry_after` seconds
-    ├── Busy              momentarily out of capacity; `retry_after` seconds
-    ├── StorageFull       the object store has no room
-    ├── VaultSealed       something was put back from a backup and not yet replayed
-    ├── Misconfigured     the settings do not allow a start
-    └── Tampered          bytes that do not verify: a lock, a seal, a MAC, a signature
+VaultError
+├── Invalid           the request cannot be understood or breaks a rule; `errors` points at the fields
+├── Unauthenticated   nobody is signed in, or the password is wrong
+├── Refused           known, but not allowed
+├── NotFound          absent, or not yours to know about
+├── Gone              a link that opens no more (strangers are not told why)
+├── Conflict          the world changed under the request
+├── BundleLocked      the bundle's password is due
+├── TooLarge          over a size limit
+├── WrongType         content that is not accepted, or does not match its name
+├── BadRange          a range that cannot be served
+├── TooMany           throttled; `retry_after` seconds
+├── Busy              momentarily out of capacity; `retry_after` seconds
+├── StorageFull       the object store has no room
+├── VaultSealed       something was put back from a backup and not yet replayed
+├── Misconfigured     the settings do not allow a start
+└── Tampered          bytes that do not verify: a lock, a seal, a MAC, a signature
 """
 
 from __future__ import annotations

@@ -168,7 +168,9 @@ def test_what_may_be_disposed_of_is_never_exported(browser, desk, type_code, tra
     version = desk.store(CONTENT, type_code=type_code).version
     recipient = str(keys(1)[0].to_public())
 
-    answer = browser.post(f"/documents/{version.document_id}/export", json={"recipients": [recipient]}, headers=JSON)
+    answer = browser.post(
+        f"/documents/{version.document_id}/export", json={"recipients": [recipient]}, headers=JSON
+    )
 
     assert answer.status_code == 409
     assert "document.exported" not in trail()

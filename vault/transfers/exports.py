@@ -22,7 +22,9 @@ from vault.transfers.reading import Content, open_content
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
-DISPOSABLE = "Recordings and temporary copies are not exported: they are disposed of one day, and an export cannot be."
+DISPOSABLE = (
+    "Recordings and temporary copies are not exported: they are disposed of one day, and an export cannot be."
+)
 
 
 def export_version(
