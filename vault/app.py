@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from flask import Flask
+from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from vault.runtime import Runtime
@@ -19,6 +20,7 @@ from vault.web import (
     pages,
     problems,
     respond,
+    ringing,
     signin,
     statics,
     system,
@@ -41,6 +43,7 @@ def create_app(runtime: Runtime) -> Flask:
     app = Flask("vault", static_folder=None, template_folder="web/templates")
     app.extensions["runtime"] = runtime
     app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
+    app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     settings = runtime.settings
     headers.install(app)
@@ -52,6 +55,7 @@ def create_app(runtime: Runtime) -> Flask:
     notices.install(app)
     signin.install(app)
     health.install(app)
+    ringing.install(app)
     openapi.install(app)
     pages.install(app, places)
     for name in ROOMS:

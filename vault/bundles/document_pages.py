@@ -68,6 +68,7 @@ class FileList(BaseModel):
 class DocumentPage(FileRow):
     """A document with its versions, and what the actor may do with it."""
 
+    case_id: UUID
     case_number: str
     bundle_title: str
     uploaded_by: str
@@ -148,6 +149,7 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
     stays = document.withdrawn_at is None
     return DocumentPage(
         **dict(file_row(opened, document, current)),
+        case_id=document.case_id,
         case_number=tx.session.get_one(Case, document.case_id).number,
         bundle_title=opened.title,
         uploaded_by=tx.session.get_one(Person, document.owner_id).display_name,
@@ -157,7 +159,9 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
         may_change=stays and tx.allows(Permission.DOCUMENT_CHANGE, document),
         may_withdraw=stays and tx.allows(Permission.DOCUMENT_WITHDRAW, document),
         may_move=stays and tx.allows(Permission.DOCUMENT_MOVE, document),
-        may_export=stays and is_permanent(document.document_type) and tx.allows(Permission.DOCUMENT_EXPORT, document),
+        may_export=stays
+        and is_permanent(document.document_type)
+        and tx.allows(Permission.DOCUMENT_EXPORT, document),
     )
 
 
