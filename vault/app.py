@@ -14,6 +14,7 @@ from vault.web import (
     csrf,
     headers,
     health,
+    idempotency,
     locale,
     notices,
     openapi,
@@ -54,6 +55,7 @@ def create_app(runtime: Runtime) -> Flask:
     problems.install(app, sign_in_endpoint="people_pages.sign_in")
     notices.install(app)
     signin.install(app)
+    idempotency.install(app)
     health.install(app)
     ringing.install(app)
     openapi.install(app)

@@ -12,7 +12,8 @@ from vault.people import models as people
 from vault.shares import models as shares
 from vault.slots import Destruction
 from vault.transfers import models as transfers
+from vault.web.remembered import RememberedRequest
 
 METADATA = Base.metadata
 TABLES = (grants, principals, remarks, throttle, audit, bundles, cases, people, shares, transfers)
-SINGLE_TABLES = (ClockMark, Deployment, Destruction, Job)
+SINGLE_TABLES = (ClockMark, Deployment, Destruction, Job, RememberedRequest)

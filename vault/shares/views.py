@@ -102,7 +102,9 @@ def create(bundle_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         share, secret = create_share(tx, bundle_id, lending)
         page = new_share_page(tx, share, _link(tx, share, secret))
-    return respond("shares/made.html", page, status=201)
+    response = respond("shares/made.html", page, status=201)
+    response.headers["Location"] = url_for(".show", share_id=page.id)
+    return response
 
 
 @bp.get("/shares/<uuid:share_id>")

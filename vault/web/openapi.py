@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
 from vault import __version__, errors
+from vault.web import idempotency
 from vault.web.csrf import MULTIPART
 from vault.web.etags import Stale
 from vault.web.media import JSON, PROBLEM
@@ -24,6 +25,11 @@ PREFIX = "/api/v1/"
 REFERENCE = "#/components/schemas/{model}"
 FILE_FIELD = "file"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+KEY_ERRORS = (errors.Invalid.code, errors.Conflict.code)
+REPLAY = {
+    "description": "Done before: status and Location are those of the first answer, and there is no body.",
+    "schema": {"const": "true"},
+}
 CONVERTERS: dict[str, dict[str, Any]] = {
     "UUIDConverter": {"type": "string", "format": "uuid"},
     "IntegerConverter": {"type": "integer", "minimum": 0},
@@ -150,6 +156,8 @@ def _path(rule: Rule) -> str:
 def _operation(
     rule: Rule, method: str, view: Documentation, needs_person: bool, models: Models
 ) -> dict[str, Any]:
+    takes_key = _takes_key(rule.endpoint, method, view)
+    codes = [*_likely_errors(rule, view, needs_person), *(KEY_ERRORS if takes_key else ())]
     operation: dict[str, Any] = {
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
         "summary": view.summary,
@@ -157,9 +165,9 @@ def _operation(
         "parameters": [
             *_path_parameters(rule),
             *_query_parameters(view),
-            *_header_parameters(view),
+            *_header_parameters(view, takes_key),
         ],
-        "responses": _responses(view, _likely_errors(rule, view, needs_person), models),
+        "responses": _responses(view, codes, models, takes_key),
     }
     if not needs_person:
         operation["security"] = []
@@ -196,11 +204,19 @@ def _query_parameters(view: Documentation) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "query", "schema": schema}
 
 
-def _header_parameters(view: Documentation) -> Iterator[dict[str, Any]]:
+def _header_parameters(view: Documentation, takes_key: bool) -> Iterator[dict[str, Any]]:
+    if takes_key:
+        schema = {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST, "pattern": "^[ -~]+$"}
+        yield {"name": idempotency.HEADER, "in": "header", "schema": schema}
     if Stale.code in view.errors:
         yield {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
     if errors.BadRange.code in view.errors:
         yield {"name": "Range", "in": "header", "schema": {"type": "string"}}
+
+
+def _takes_key(endpoint: str, method: str, view: Documentation) -> bool:
+    is_remembered = not idempotency.REMEMBERED.isdisjoint((view.status, *view.answers))
+    return is_remembered and not view.form and idempotency.takes_key(endpoint, method)
 
 
 def _is_list(view: Documentation) -> bool:
@@ -221,13 +237,15 @@ def _likely_errors(rule: Rule, view: Documentation, needs_person: bool) -> Itera
     yield from view.errors
 
 
-def _responses(view: Documentation, codes: Iterable[str], models: Models) -> dict[str, Any]:
+def _responses(view: Documentation, codes: Iterable[str], models: Models, takes_key: bool) -> dict[str, Any]:
     """The good answers, each likely error by its status, and `default` for what may befall any request."""
     good: dict[str, Any] = {"description": view.summary}
     if view.returns:
         good["content"] = {JSON: {"schema": models[view.returns, "serialization"]}}
     if view.sends_bytes:
         good["content"] = {"*/*": {}}
+    if takes_key:
+        good["headers"] = {idempotency.REPLAYED: REPLAY}
     problem = {PROBLEM: {"schema": models[ProblemDetails, "serialization"]}}
     found: dict[str, Any] = {str(status): good for status in (view.status, *view.answers)}
     for code in codes:

@@ -282,6 +282,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_enrolments_person_id"), "enrolments", ["person_id"], unique=False)
     op.create_table(
+        "idempotency_keys",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("key_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("request_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("location", sa.String(length=200), nullable=True),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["persons.id"], name=op.f("fk_idempotency_keys_person_id_persons")
+        ),
+        sa.PrimaryKeyConstraint("person_id", "key_digest", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_index(op.f("ix_idempotency_keys_begun_at"), "idempotency_keys", ["begun_at"], unique=False)
+    op.create_table(
         "known_devices",
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("auth_digest", sa.LargeBinary(length=32), nullable=False),
@@ -676,6 +690,8 @@ def downgrade() -> None:
     op.drop_table("person_roles")
     op.drop_index(op.f("ix_known_devices_person_id"), table_name="known_devices")
     op.drop_table("known_devices")
+    op.drop_index(op.f("ix_idempotency_keys_begun_at"), table_name="idempotency_keys")
+    op.drop_table("idempotency_keys")
     op.drop_index(op.f("ix_enrolments_person_id"), table_name="enrolments")
     op.drop_table("enrolments")
     op.drop_index(op.f("ix_cases_office_id"), table_name="cases")
