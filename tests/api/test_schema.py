@@ -9,9 +9,9 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.core.parameters import ParameterLocation
 
-from tests.api.conftest import World
 from tests.factory import test_settings
 from tests.fakes import RecordingBell
+from tests.world import World
 from vault.app import create_app
 from vault.db import make_engine
 from vault.people.sessions import cookie_of

@@ -61,9 +61,8 @@ def new_export(document_id: UUID) -> ResponseReturnValue:
 @documented(
     "The document as an age file for these recipients",
     body=Export,
-    query=VERSION,
     sends_bytes=True,
-    errors=["bundle-locked"],
+    errors=["bundle-locked", "conflict"],
 )
 @signed_in
 @shows_form(new_export)

@@ -1,0 +1,113 @@
+"""Every way into the application: its rules, with ids put into their addresses and honest bodies to send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.browsing import Browser
+from vault.crypto.identity import age_recipient, public_key
+
+SAFE = ("GET", "HEAD")
+PASSWORD = "nine slow barges pass the lock"
+FUTURE = "2026-12-01T10:00:00Z"
+
+BODIES: dict[str, dict[str, Any]] = {
+    "/cases": {"number": "815-26-99001"},
+    "/cases/search": {"number": "815-26-00001"},
+    "/cases/<>": {"priority": "urgent"},
+    "/cases/<>/edit": {"priority": "urgent"},
+    "/cases/<>/bundles": {"title": "Second file", "tier": "confidential"},
+    "/bundles/<>/unlocking": {"password": PASSWORD},
+    "/bundles/<>/password": {"old": PASSWORD, "new": "eight loud geese cross the weir"},
+    "/bundles/<>/members": {"person": "<person>"},
+    "/bundles/<>/members/removal": {"person": "<person>"},
+    "/bundles/<>/shares": {
+        "documents": ["<document>"],
+        "recipient": {"name": "Iris Okello", "organisation": "A mission", "email": "iris@mission.example"},
+    },
+    "/documents/<>": {"title": "Other"},
+    "/documents/<>/edit": {"title": "Other"},
+    "/documents/<>/withdrawal": {"reason": "wrong file"},
+    "/documents/<>/move": {"bundle": "<bundle>"},
+    "/documents/<>/export": {"recipients": [age_recipient(public_key(bytes(32)))]},
+    "/shares/<>/revocation": {"reason": "wrong mission"},
+    "/shares/<>/extension": {"expires_at": FUTURE},
+    "/session": {"username": "nobody", "password": PASSWORD},
+}
+FORMS: dict[str, dict[str, Any]] = {
+    "/bundles/<>/shares": {
+        "documents": "<document>",
+        "name": "Iris Okello",
+        "organisation": "A mission",
+        "email": "iris@mission.example",
+    },
+    "/bundles/<>/password": {
+        "old": PASSWORD,
+        "new": "eight loud geese cross the weir",
+        "new_again": "eight loud geese cross the weir",
+    },
+}
+
+
+class Way(NamedTuple):
+    """One method of one rule."""
+
+    rule: str
+    method: str
+    endpoint: str
+    names: tuple[str, ...]
+
+    @property
+    def is_api(self) -> bool:
+        return self.rule.startswith("/api/")
+
+    @property
+    def plain(self) -> str:
+        """The rule without the API's prefix and its parameters: the key of BODIES."""
+        return re.sub(r"<[^>]+>", "<>", self.rule.removeprefix("/api/v1"))
+
+    def path(self, **ids: object) -> str:
+        """The address with these ids in it, by parameter or for all of them (`every`)."""
+        return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(ids.get(found[1], ids.get("every"))), self.rule)
+
+    def body(self, **ids: UUID) -> dict[str, Any]:
+        """What an honest person would send, with ids where it names something."""
+        wanted = BODIES.get(self.plain, {})
+        if not self.is_api and self.method == "POST":
+            wanted = FORMS.get(self.plain, wanted)
+        return {name: _filled(value, ids) for name, value in wanted.items()}
+
+
+def ways(app: Flask) -> Iterator[Way]:
+    """All methods of all rules but OPTIONS."""
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
+        for method in sorted((rule.methods or set()) - {"OPTIONS"}):
+            yield Way(rule.rule, method, rule.endpoint, tuple(sorted(rule.arguments)))
+
+
+def send(browser: Browser, way: Way, path: str, body: dict[str, Any]) -> TestResponse:
+    """As an honest browser or program would: forms with their token, files as multipart, JSON to the API."""
+    if way.method in SAFE:
+        return browser.client.open(path, method=way.method)
+    if way.method == "POST" and way.plain == "/bundles/<>/documents":
+        return browser.files(path, document_type="rrf")
+    if way.method == "POST" and way.plain == "/documents/<>/versions":
+        return browser.files(path)
+    if way.is_api or way.method != "POST":
+        return browser.client.open(path, method=way.method, json=body)
+    return browser.post(path, **body)
+
+
+def _filled(value: Any, ids: dict[str, UUID]) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(each, ids) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, ids) for each in value]
+    named = re.fullmatch(r"<(\w+)>", value)
+    return str(ids[named[1]]) if named else value

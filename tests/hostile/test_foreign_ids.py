@@ -1,0 +1,147 @@
+"""What is another office's answers exactly like what does not exist, wherever its id is put."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.browsing import Browser
+from tests.factory import test_settings
+from tests.fakes import RecordingBell
+from tests.hostile.routes import SAFE, Way, send, ways
+from tests.world import World
+from vault.app import create_app
+from vault.db import make_engine
+from vault.runtime import Runtime
+from vault.store.memory import MemoryStore
+
+KINDS = {"case_id", "bundle_id", "document_id", "share_id", "person_id", "session_id"}
+BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
+WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
+CHANGING = [way for way in WAYS if way.method not in SAFE]
+LEAD_ON = ("bundles.index", "bundles.documents", "bundles.versions")
+"""Addresses of the API that lead people to the page that shows the same, whatever the id."""
+NEEDS_MORE = {
+    ("/documents/<>/move", 423),  # the other bundle is locked
+    ("/bundles/<>/members", 409),  # the last one is not taken off
+    ("/bundles/<>/members/removal", 409),
+    *((f"/people/<>/{act}", 403) for act in ("enrolment", "leaving", "lock", "return", "roles", "unlock")),
+}
+IN_BODIES = [
+    ("/bundles/{bundle_id}/members", "person", {"person": "<person>"}),
+    ("/bundles/{bundle_id}/members", "person_id", {"person": "<person>"}),
+    ("/documents/{document_id}/move", "bundle_id", {"bundle": "<bundle>"}),
+    ("/cases", "office", {"number": "815-26-31313", "office": "<office>"}),
+]
+
+
+@pytest.fixture
+def browser(world: World) -> Browser:
+    return Browser(world.app, world.actor)
+
+
+def told(answer: TestResponse, wanted: UUID) -> tuple[int, str, list[str], str]:
+    """All that the answer tells, but for its reference and the id that was asked for."""
+    text = answer.get_data(as_text=True).replace(str(wanted), "ID")
+    names = sorted(name.lower() for name, _ in answer.headers if name.lower() != "content-length")
+    return answer.status_code, answer.content_type, names, re.sub(r"\b[0-9A-HJKMNP-TV-Z]{12}\b", "REF", text)
+
+
+def test_the_rules_that_take_ids_are_all_here():
+    assert len(WAYS) > 90
+    others = {
+        way.rule for way in ways(create_app(BARE)) if way.names and way not in WAYS and "/s/<" not in way.rule
+    }
+    assert others == {"/enrolment/<uuid:enrolment_id>", "/static/<path:name>"}
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.method} {way.rule}")
+def test_a_foreign_id_answers_like_a_missing_one(browser: Browser, world: World, way: Way):
+    foreign, missing = world.foreign[way.names[0]][0], uuid4()
+    ids = {name: world.own[f"{name}_id"][0] for name in ("document", "bundle", "person")}
+
+    of_foreign = send(browser, way, way.path(every=foreign), way.body(**ids))
+    of_missing = send(browser, way, way.path(every=missing), way.body(**ids))
+
+    assert told(of_foreign, foreign) == told(of_missing, missing)
+    assert of_foreign.status_code == (303 if way.endpoint in LEAD_ON else 404)
+
+
+@pytest.mark.parametrize("way", CHANGING, ids=lambda way: f"{way.method} {way.rule}")
+def test_the_same_request_changes_what_is_ones_own(world: World, way: Way):
+    """So that the test before cannot pass by sending what is refused anyway."""
+    world.renew()
+    own = {name: things[0] for name, things in world.own.items()}
+    if way.plain in ("/bundles/<>/password", "/bundles/<>/unlocking"):
+        own["bundle_id"] = world.own["bundle_id"][1]
+    ids = {"document": own["document_id"], "bundle": world.own["bundle_id"][1], "person": own["person"]}
+    if way.method == "DELETE" or way.plain.endswith("/removal"):
+        ids["person"] = world.people[0].id
+
+    answer = send(Browser(world.app, world.actor), way, way.path(**own), way.body(**ids))
+
+    is_done = answer.status_code in (200, 201, 303)
+    assert is_done or (way.plain, answer.status_code) in NEEDS_MORE, answer.text
+
+
+@pytest.mark.parametrize(("path", "kind", "body"), IN_BODIES)
+def test_a_foreign_id_in_a_body_answers_like_a_missing_one(browser, world, path, kind, body):
+    address = path.format(**{name: things[0] for name, things in world.own.items() if things})
+
+    def answer(wanted: UUID) -> tuple:
+        named = {name: str(wanted) if value.startswith("<") else value for name, value in body.items()}
+        return told(browser.api("POST", address, named), wanted)
+
+    foreign, missing = world.foreign[kind][0], uuid4()
+    assert answer(foreign) == answer(missing)
+    assert answer(foreign)[0] in (400, 403, 404)
+
+
+def test_a_link_lends_no_document_of_another_office(browser, world):
+    recipient = {"name": "Iris Okello", "organisation": "A mission", "email": "iris@mission.example"}
+
+    def answer(wanted: UUID) -> tuple:
+        own = str(world.own["document_id"][0])
+        lending = {"documents": [own, str(wanted)], "recipient": recipient}
+        return told(browser.api("POST", f"/bundles/{world.own['bundle_id'][0]}/shares", lending), wanted)
+
+    foreign, missing = world.foreign["document_id"][0], uuid4()
+    assert answer(foreign) == answer(missing)
+    assert answer(foreign)[0] == 404
+
+
+def test_lists_and_searches_show_nothing_of_another_office(browser, world):
+    with world.make.runtime.reading(world.foreigner) as tx:
+        from vault.cases.models import Case
+
+        number = tx.session.get_one(Case, world.foreign["case_id"][0]).number
+    foreign_ids = {str(each) for things in world.foreign.values() for each in things} - {
+        str(world.foreigner.office_id)
+    }
+
+    for path in ("/cases?limit=100", "/shares?limit=100", "/people?limit=100"):
+        assert not foreign_ids & set(re.findall(r"[0-9a-f-]{36}", browser.api("GET", path).text)), path
+    assert browser.api("POST", "/cases/search", {"number": number}).json["items"] == []
+
+
+def test_a_refusal_takes_the_same_steps_for_foreign_and_missing(world):
+    """The one difference is in the log: who tried what is foreign stands there."""
+    from sqlalchemy import func, select
+
+    from vault.audit.models import AuditEntry
+
+    def refused() -> int:
+        with world.make.runtime.session() as session:
+            return session.scalar(
+                select(func.count()).select_from(AuditEntry).where(AuditEntry.event == "access.refused")
+            )
+
+    browser, before = Browser(world.app, world.actor), refused()
+    browser.api("GET", f"/bundles/{uuid4()}")
+    assert refused() == before
+    browser.api("GET", f"/bundles/{world.foreign['bundle_id'][0]}")
+    assert refused() == before + 1

@@ -1,0 +1,81 @@
+"""A vault with two offices at work, so that addresses lead to what is one's own, foreign, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tests.factory import Factory, new_runtime
+from tests.fakes import SettableClock
+from vault.access.actor import Actor
+from vault.bundles.service import lock_bundle
+from vault.people.models import Person
+from vault.people.sessions import cookie_of
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+PASSWORD = "nine slow barges pass the lock"
+
+
+class World:
+    """Two offices with one vault: in each a caseworker, a colleague, and what they made. `renew` makes new things."""
+
+    def __init__(self, app: Flask, make: Factory) -> None:
+        self.app, self.make = app, make
+        abroad = make.office("KBL", "Kabul")
+        self.people = [make.person(), make.person()]
+        self.foreign_people = [make.person(office=abroad), make.person(office=abroad)]
+        self.foreigner = make.actor(self.foreign_people[0])
+        self.foreign = self._things(self.foreigner, self.foreign_people)
+        self.renew()
+
+    @property
+    def cookie(self) -> str:
+        """The session of the caseworker at home."""
+        return cookie_of(self.actor)
+
+    def renew(self) -> None:
+        """Fresh things at home, and a fresh session."""
+        self.actor = self.make.actor(self.people[0])
+        self.own = self._things(self.actor, self.people)
+
+    def instead(self, name: str, value: str) -> str:
+        """One's own thing of that kind (half of the time), a foreign one, or the same id that leads nowhere."""
+        number = UUID(value).int
+        kind = {"documents": "document_id", "bundle": "bundle_id"}.get(name, name)
+        own, foreign = self.own[kind], self.foreign[kind]
+        chosen = [own[number // 4 % len(own)]] * 2 + [foreign[number // 4 % len(foreign)], UUID(value)]
+        return str(chosen[number % 4])
+
+    def _things(self, actor: Actor, people: list[Person]) -> dict[str, list[UUID]]:
+        case, other = self.make.case(actor), self.make.case(actor)
+        bundle, sealed = self.make.bundle(actor, case), self.make.bundle(actor, case, password=PASSWORD)
+        documents = [self.make.document(actor, bundle) for _ in range(2)]
+        hidden = self.make.document(actor, sealed)
+        share = self.make.share(actor, documents[:1]).share
+        with self.make.runtime.transaction(actor) as tx:
+            lock_bundle(tx, sealed.id)
+        return {
+            "case_id": [case.id, other.id],
+            "bundle_id": [bundle.id, sealed.id],
+            "document_id": [*(document.id for document in documents), hidden.id],
+            "share_id": [share.id],
+            "person": [people[1].id],
+            "person_id": [people[1].id],
+            "session_id": [actor.session.id] if actor.session else [],
+            "office": [people[0].office_id],
+        }
+
+
+@contextmanager
+def new_world(folder: Path) -> Iterator[World]:
+    """Both offices, at nine in the morning, with their vault below `folder`."""
+    from vault.app import create_app
+
+    clock = SettableClock()
+    with new_runtime(folder, clock) as runtime:
+        yield World(create_app(runtime), Factory(runtime, clock))
