@@ -56,10 +56,12 @@ class Desk:
         self.page.goto(address if address.startswith("http") else self.vault.url + address)
 
     def press(self, name: str) -> None:
-        self.page.get_by_role("button", name=name, exact=True).click()
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name, exact=True).click()
 
     def follow(self, name: str) -> None:
-        self.page.get_by_role("link", name=name, exact=True).first.click()
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=name, exact=True).first.click()
 
     def fill(self, fields: Mapping[str, str]) -> None:
         """Type into fields, by their labels or the beginnings of those."""

@@ -95,10 +95,18 @@ class DocumentForm(DocumentPage):
     known_individuals: list[str]
 
 
+class Target(BaseModel):
+    """An open bundle that takes documents."""
+
+    bundle: UUID
+    case_number: str
+    title: str
+
+
 class MoveForm(DocumentPage):
     """The page for moving a document: the bundles that are open now."""
 
-    targets: list[Choice]
+    targets: list[Target]
 
 
 class HistoryRow(BaseModel):
@@ -179,9 +187,10 @@ def document_form(tx: Transaction, opened: OpenBundle, document: Document) -> Do
 def move_form(tx: Transaction, opened: OpenBundle, document: Document) -> MoveForm:
     """The document with the bundles that it could be moved to now."""
     targets = [
-        Choice(
-            value=str(target.bundle.id),
-            label=f"{tx.session.get_one(Case, target.bundle.case_id).number} · {target.title}",
+        Target(
+            bundle=target.bundle.id,
+            case_number=tx.session.get_one(Case, target.bundle.case_id).number,
+            title=target.title,
         )
         for target in open_targets(tx, opened.bundle)
     ]

@@ -155,7 +155,12 @@ def npgettext(context: str, singular: str, plural: str, number: int) -> str:
 
 @cache
 def pseudo(text: str) -> str:
-    """`[Šávé ~~]`: accents, about 40 % more length, brackets; placeholders, tags and entities are kept."""
+    """`[Šávé ~~]`: accents, about 40 % more length, brackets; placeholders, tags and entities are kept.
+
+    What has its brackets already was translated where its numbers were put in.
+    """
+    if text.startswith("[") and text.endswith("]"):
+        return text
     parts = KEPT.split(text)
     parts[::2] = [part.translate(ACCENTED) for part in parts[::2]]
     return f"[{''.join(parts)}{' ~' * max(1, len(text) // 5)}]"

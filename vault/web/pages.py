@@ -7,17 +7,20 @@ from flask import Flask, request
 
 
 class Place(NamedTuple):
-    """One line of the rail. `icon` is a name in icons.html; `waiting` counts what waits there."""
+    """One line of the rail. `icon` is a name in icons.html; `waiting` counts what waits there, `also` are
+    beginnings of paths that belong to the place besides its own."""
 
     label: str
     url: str
     icon: str
     waiting: int = 0
+    also: tuple[str, ...] = ()
 
     @property
     def is_current(self) -> bool:
         """True on the page itself and on those below it."""
-        return request.path == self.url or request.path.startswith(self.url.rstrip("/") + "/")
+        below = (self.url.rstrip("/") + "/", *self.also)
+        return request.path == self.url or request.path.startswith(below)
 
 
 def install(app: Flask, places: Callable[[], Sequence[Place]]) -> None:

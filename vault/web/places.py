@@ -14,9 +14,9 @@ def places() -> list[Place]:
     if who.kind != "person":
         return []
     offered = (
-        (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work")),
+        (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work", also=("/bundles/", "/documents/"))),
         (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links")),
-        (Permission.PERSON_MANAGE, Place(gettext("People"), "/people", "people")),
+        (Permission.PERSON_MANAGE, Place(gettext("People"), "/people", "people", also=("/offices",))),
         (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
         (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system")),
     )

@@ -174,7 +174,7 @@ def _form_again(show: Callable[[], ResponseReturnValue], error: VaultError) -> A
         return answer_vault_error(error)
     faults: dict[str, str] = {}
     for fault in error.errors:
-        faults.setdefault(fault.pointer.split("/")[1] if "/" in fault.pointer else "", fault.message)
+        faults.setdefault(fault.pointer.split("/")[1] if "/" in fault.pointer else "", gettext(fault.message))
     text = gettext(error.message or meaning.sentence)
     g.form_state = FormState(text, request.form.to_dict(flat=False), faults)
     response = make_response(show())

@@ -1,0 +1,207 @@
+"""Pages that no link leads to: answers to forms, errors, and what a recipient sees. They work in every language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urldefrag
+
+from tests.browser.running import RunningVault
+from tests.browser.tour import ROLES, Walker
+from vault.demo.papers import make_rrf_pdf
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+LINK_PASSWORD = "seven green boats"
+NUMBERS = count(time_ns() // 1000)
+RECIPIENT = {"name": "Officer Two", "organisation": "A mission", "email": "two@mission.example"}
+
+
+@dataclass
+class Stage:
+    """What the scenes play with: a case's number, an open bundle, one behind a password, and links."""
+
+    number: str
+    case: str
+    open_bundle: str
+    sealed_bundle: str
+    bundle_password: str
+    link: str
+    revoked_link: str
+    invitation: str
+
+
+def set_stage(chromium: Browser, vault: RunningVault) -> Stage:
+    """By the API: a link with a password on all that the demo's first case holds, a link taken back, an invitation."""
+    walker = Walker.of(chromium, vault, "caseworker")
+    told, case = vault.demo(), walker.api("GET", "/cases?limit=1")["items"][0]
+    bundles = walker.api("GET", f"/cases/{case['id']}/bundles")["items"]
+    sealed = next(each["id"] for each in bundles if each["has_password"])
+    plain = next(each["id"] for each in bundles if not each["has_password"])
+    walker.api("POST", f"/bundles/{sealed}/unlocking", {"password": told["bundle_password"]})
+    link = _lend(walker, sealed, password=LINK_PASSWORD)["url"]
+    revoked = _lend(walker, plain)
+    walker.api("POST", f"/shares/{revoked['id']}/revocation", {"reason": "Sent to the wrong mission."})
+    walker.close()
+    administrator = Walker.of(chromium, vault, "administrator")
+    invitation = _invite(administrator)
+    administrator.close()
+    return Stage(
+        number=case["number"],
+        case=f"/cases/{case['id']}",
+        open_bundle=f"/bundles/{plain}",
+        sealed_bundle=f"/bundles/{sealed}",
+        bundle_password=told["bundle_password"],
+        link=link,
+        revoked_link=revoked["url"],
+        invitation=invitation,
+    )
+
+
+def _lend(walker: Walker, bundle: str, **limits: str) -> dict[str, Any]:
+    documents = [each["id"] for each in walker.api("GET", f"/bundles/{bundle}/documents")["items"]]
+    wanted = {"documents": documents, "recipient": RECIPIENT, "max_openings": 50} | limits
+    made: dict[str, Any] = walker.api("POST", f"/bundles/{bundle}/shares", wanted)
+    return made
+
+
+def _invite(walker: Walker) -> str:
+    name = f"someone{next(NUMBERS)}"
+    walker.send("/people/new", {"username": name, "display_name": "Some One", "roles": ["auditor"]})
+    return walker.page.locator(".secret").inner_text().strip()
+
+
+def stranger_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
+    """Sign-in, enrolment, and what is not for strangers."""
+    walker.go("/sign-in?notice=signed-out")
+    yield "sign-in"
+    walker.send("/sign-in", {"username": "nobody.here", "password": "not the password"})
+    yield "sign-in, wrong"
+    walker.go(stage.invitation)
+    yield "enrolment"
+    walker.send(stage.invitation, {"password": "too short", "again": "tooshort"})
+    yield "enrolment, refused"
+    walker.go("/enrolment/00000000-0000-4000-8000-000000000000")
+    yield "enrolment, unknown"
+    walker.go("/nothing/here")
+    yield "missing, to a stranger"
+
+
+def recipient_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
+    """From the first page of a link to the last, and what does not open."""
+    walker.go(stage.link)
+    yield "link"
+    walker.send(stage.link, {"password": "not the password"})
+    yield "link, wrong password"
+    walker.send(stage.revoked_link, {"password": "any password"})
+    yield "link, withdrawn"
+    walker.send(urldefrag(stage.link).url + "#" + "A" * 43, {"password": "any password"})
+    yield "link, wrong code"
+    walker.send(stage.link, {"password": LINK_PASSWORD})
+    yield "link, documents"
+    walker.go(walker.page.locator('a[href$="/recording"]').first.evaluate("one => one.href"))
+    yield "link, recording"
+    walker.page.go_back()
+    walker.click(walker.page.locator("form button"))
+    yield "link, finished"
+    walker.go(urldefrag(stage.link).url + "/documents")
+    yield "link, after it was finished"
+
+
+def caseworker_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
+    """Forms refused and forms done, at cases, bundles, files and links."""
+    walker.send("/cases/new", {"number": "", "individuals": "not a number at all"})
+    yield "new case, refused"
+    walker.send("/cases/search", {"number": stage.number})
+    yield "search, found"
+    walker.send("/cases/search", {"number": "815-26-99999"})
+    yield "search, nothing found"
+    walker.send(f"{stage.case}/bundles/new", {"title": "Paper", "password": "one", "password_again": "other"})
+    yield "new bundle, refused"
+    walker.send(stage.sealed_bundle, {"password": "not the password"})
+    yield "unlock, wrong password"
+    walker.send(stage.sealed_bundle, {"password": stage.bundle_password})
+    yield "bundle, just unlocked"
+    walker.go(stage.case)
+    yield "case with open bundles"
+    walker.go(walker.page.locator('.card.open a[href$="/recording"]').first.evaluate("one => one.href"))
+    yield "recording"
+    yield from _file_scenes(walker, stage)
+    walker.go("/people/new")
+    yield "forbidden"
+    walker.go("/cases/00000000-0000-4000-8000-000000000000")
+    yield "missing"
+
+
+def _file_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
+    adding = f"{stage.open_bundle}/documents/new"
+    walker.send(adding, {"document_type": "other"})
+    yield "add files, none chosen"
+    form = make_rrf_pdf(stage.number, [], seed=int(time_ns()) % 1_000_000)
+    files = [
+        {"name": "form.pdf", "mimeType": "application/pdf", "buffer": form},
+        {"name": "the same form.pdf", "mimeType": "application/pdf", "buffer": form},
+        {"name": "page.html", "mimeType": "text/html", "buffer": b"<!doctype html><p>no</p>"},
+    ]
+    walker.send(adding, {"document_type": "rrf"}, files)
+    yield "add files, some refused"
+    walker.send(f"{stage.open_bundle}/shares/new", {"name": "", "organisation": "A mission"})
+    yield "make a link, refused"
+    first = walker.api("GET", f"{stage.open_bundle}/documents")["items"][0]["id"]
+    walker.send(f"{stage.open_bundle}/shares/new", RECIPIENT | {"documents": [first]})
+    yield "link made"
+
+
+def administrator_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
+    """People added, refused, locked, leaving."""
+    walker.send("/people/new", {"username": "A wrong name", "display_name": ""})
+    yield "new person, refused"
+    _invite(walker)
+    yield "invitation"
+    walker.click(walker.page.locator("main a").last)
+    yield "person, invited"
+    walker.click(walker.page.locator('form[action$="/lock"] button'))
+    yield "person, locked"
+    walker.go(stage.open_bundle)
+    yield "bundle, to an administrator"
+
+
+SCENES: dict[str, tuple[str, Callable[[Walker, Stage], Iterator[str]]]] = {
+    "strangers": ("stranger", stranger_scenes),
+    "recipients": ("stranger", recipient_scenes),
+    "caseworkers": ("caseworker", caseworker_scenes),
+    "administrators": ("administrator", administrator_scenes),
+}
+
+
+def all_pages(
+    chromium: Browser, vault: RunningVault, stage: Stage, roles: Sequence[str] = ROLES, **options: Any
+) -> Iterator[tuple[Walker, str]]:
+    """Every page once or a few times: (the walker that stands before it, its name)."""
+    language = options.pop("language", None)
+    for role in roles:
+        yield from _with(chromium, vault, role, language, lambda walker: walker.walk("/"), options)
+    for role, play in SCENES.values():
+        yield from _with(
+            chromium, vault, role, language, lambda walker, play=play: play(walker, stage), options
+        )
+
+
+def _with(
+    chromium: Browser,
+    vault: RunningVault,
+    role: str,
+    language: str | None,
+    pages: Callable[[Walker], Iterator[str]],
+    options: dict[str, Any],
+) -> Iterator[tuple[Walker, str]]:
+    walker = Walker.of(chromium, vault, role, **options)
+    if language:
+        walker.speak(language)
+    for name in pages(walker):
+        yield walker, name
+    walker.close()

@@ -1,0 +1,186 @@
+"""Every page of every role, as eyes, keyboards and slow lines meet it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.running import RunningVault
+from tests.browser.scenes import SCENES, Stage, all_pages, set_stage
+from tests.browser.tour import PHONE, ROLES, TOO_WIDE, WIDE, Seen, Walker, keep_picture
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "rules": {"color-contrast-enhanced": {"enabled": True}, "target-size": {"enabled": True}},
+    "resultTypes": ["violations"],
+}
+MOST = {"html": 14_000, "css": 8_000, "js": 12_000}
+MOST_REQUESTS, FIRST_VISIT = 4, 35_000
+OUTLINE = "(({outlineStyle: s, outlineWidth: w}) => s === 'none' ? 0 : parseFloat(w))(getComputedStyle(%s))"
+FOCUSED = "document.activeElement"
+HERE = f"(one => one.getBoundingClientRect().toJSON())({FOCUSED})"
+BROKEN = {
+    *("missing", "missing, to a stranger", "forbidden", "bundle, to an administrator", "enrolment, unknown"),
+    *("link, withdrawn", "link, wrong code", "link, after it was finished"),
+}
+"""Scenes that show what is not there, not allowed or over."""
+
+
+@dataclass
+class Looked:
+    """What was found on all pages, by the page's name and look."""
+
+    seen: list[Seen] = field(default_factory=list)
+    violations: dict[str, str] = field(default_factory=dict)
+    too_wide: dict[str, int] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def stage(chromium: Browser, demo_server: RunningVault) -> Stage:
+    return set_stage(chromium, demo_server)
+
+
+@pytest.fixture(scope="module")
+def looked(chromium: Browser, demo_server: RunningVault, stage: Stage) -> Looked:
+    """All pages, each looked at in the light and wide, then in the dark on a phone; axe sees each shape of page once."""
+    looked, shapes = Looked(), set[str]()
+    for walker, name in all_pages(chromium, demo_server, stage):
+        found = Seen.by(walker, name)
+        looked.seen.append(found)
+        is_new = found.shape not in shapes
+        shapes.add(found.shape)
+        for look in (light, dark):
+            look(walker.page)
+            if walker.page.evaluate(TOO_WIDE):
+                looked.too_wide[f"{name}, {look.__name__}"] = walker.page.evaluate(TOO_WIDE)
+            if is_new and (faults := axe_faults(walker.page)):
+                looked.violations[f"{name}, {look.__name__}"] = faults
+            if is_new:
+                keep_picture(walker.page, f"{len(looked.seen):03d} {name}", look.__name__)
+        light(walker.page)
+    return looked
+
+
+def light(page: Page) -> None:
+    page.set_viewport_size(WIDE)
+    page.emulate_media(color_scheme="light")
+
+
+def dark(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    page.emulate_media(color_scheme="dark")
+
+
+def axe_faults(page: Page) -> str:
+    """What axe finds, in its own words; nothing if nothing."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options=RULES)
+    return found.generate_report() if found.violations_count else ""
+
+
+def test_the_walk_came_everywhere(looked: Looked) -> None:
+    names = {found.name for found in looked.seen}
+    assert len(names) > 100
+    for role in ROLES:
+        assert f"{role} /account" in names
+    wanted = ("/bundles/*/history", "/bundles/*/shares/new", "/documents/*/export", "/shares/*/extension")
+    assert {f"caseworker {kind}" for kind in wanted} <= names
+    assert len(SCENES) == 4
+
+
+def test_axe_finds_nothing(looked: Looked) -> None:
+    assert not looked.violations, "\n\n".join(f"{name}: {said}" for name, said in looked.violations.items())
+
+
+def test_no_page_is_wider_than_its_screen(looked: Looked) -> None:
+    assert not looked.too_wide
+
+
+def test_no_page_complains_and_the_policy_blocks_nothing(looked: Looked) -> None:
+    assert not {found.name: found.complaints for found in looked.seen if found.complaints}
+
+
+def test_no_page_asks_another_host(looked: Looked, demo_server: RunningVault) -> None:
+    own = urlsplit(demo_server.url).netloc
+    asked = {urlsplit(each).netloc for found in looked.seen for each in found.requests}
+    assert asked == {own}
+
+
+def test_every_link_leads_somewhere(looked: Looked) -> None:
+    walked = [found for found in looked.seen if found.name.split()[0] in ROLES]
+    assert not {found.name: found.status for found in walked if found.status != 200}
+    assert {found.name for found in looked.seen if found.status in (403, 404, 410)} == BROKEN
+    assert not [found.name for found in looked.seen if found.status >= 500]
+
+
+def test_pages_are_light(looked: Looked) -> None:
+    heavy = {
+        (found.name, kind): found.weights[kind]
+        for found in looked.seen
+        for kind, most in MOST.items()
+        if found.weights[kind] > most
+    }
+    assert not heavy
+    assert all(sum(found.weights.values()) <= FIRST_VISIT for found in looked.seen)
+    assert not {
+        found.name: found.requests for found in looked.seen if len(set(found.requests)) > MOST_REQUESTS
+    }
+
+
+@pytest.fixture
+def walker(chromium: Browser, demo_server: RunningVault) -> Iterator[Walker]:
+    walker = Walker.of(chromium, demo_server, "stranger")
+    yield walker
+    walker.close()
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what is called so has the focus; the focus is seen at each step."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        assert page.evaluate(OUTLINE % FOCUSED) >= 3, page.evaluate(f"{FOCUSED}.outerHTML")
+        box = page.evaluate(HERE)
+        assert box["width"] > 1, page.evaluate(f"{FOCUSED}.outerHTML")
+        assert 0 <= box["top"] < WIDE["height"], page.evaluate(f"{FOCUSED}.outerHTML")
+        if page.evaluate(f"({FOCUSED}.labels?.[0] ?? {FOCUSED}).innerText").strip() == name:
+            return
+    raise AssertionError(f"{name} cannot be reached by Tab")
+
+
+def test_the_keyboard_alone_is_enough(walker: Walker, demo_server: RunningVault, stage: Stage) -> None:
+    page, told = walker.page, demo_server.demo()
+    walker.go("/sign-in")
+    tab_to(page, "User name")
+    page.keyboard.type(told["people"]["caseworker"])
+    tab_to(page, "Password")
+    page.keyboard.type(told["password"])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/cases")
+
+    page.keyboard.press("Tab")
+    assert page.evaluate(f"{FOCUSED}.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate(f"{FOCUSED}.id") == "main"
+    tab_to(page, stage.number)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/cases/*")
+    tab_to(page, "Unlock")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/bundles/*")
+    tab_to(page, "Password of the bundle")
+    page.keyboard.type(told["bundle_password"])
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("notice=unlocked"))
+    tab_to(page, "Lock now")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("notice=locked"))
