@@ -58,7 +58,7 @@ def leads_to_password(view: Callable[P, ResponseReturnValue]) -> Callable[P, Res
         try:
             return view(*args, **kwargs)
         except PasswordDue as due:
-            if speaks_json(request) or request.method != "GET":
+            if speaks_json(request) or request.method not in ("GET", "HEAD"):
                 raise
             return redirect(url_for("bundles.show", bundle_id=due.bundle_id), 303)
 

@@ -29,7 +29,7 @@ __all__ = ["bp", "pages"]
 @pages.get("/sign-in")
 def sign_in() -> ResponseReturnValue:
     wanted = own_path(request.values.get("next"))
-    if actor().kind == "person" and request.method == "GET":
+    if actor().kind == "person" and request.method != "POST":
         return redirect(wanted, 303)
     return respond("people/sign_in.html", SignInPage(next=wanted))
 

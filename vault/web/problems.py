@@ -119,7 +119,7 @@ def meaning_of(error: errors.VaultError) -> Meaning:
 def answer_vault_error(error: errors.VaultError) -> AnyResponse:
     """The answer to one of our own errors; those with a status of 500 are logged like a crash."""
     endpoint = current_app.extensions["sign_in_endpoint"]
-    signed_out = type(error) is errors.Unauthenticated and request.method == "GET"
+    signed_out = type(error) is errors.Unauthenticated and request.method in ("GET", "HEAD")
     if endpoint and signed_out and not speaks_json(request):
         return redirect(url_for(endpoint, next=request.full_path.rstrip("?")), 303)
     meaning = meaning_of(error)
