@@ -60,6 +60,8 @@ class HeardBell:
 class SmallRuntime:
     """The part of a runtime that jobs know."""
 
+    is_sealed = False
+
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
         Base.metadata.create_all(self.engine, tables=[Job.__table__])

@@ -61,7 +61,22 @@ def _install(lock: str) -> None:
         sys.exit(
             "casevault: the installation failed (see above). Nothing was started; run the command again."
         )
+    _write_command()
     _stamp(lock).write_text(_digest(lock))
+
+
+def _write_command() -> None:
+    """`.venv/bin/casevault`, the same program from any folder."""
+    command = VENV / "bin" / "casevault"
+    command.write_text(f"""#!{PYTHON}
+import sys
+
+sys.path.insert(0, {str(ROOT)!r})
+from vault.cli import main
+
+main()
+""")
+    command.chmod(0o755)
 
 
 if __name__ == "__main__":

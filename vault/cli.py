@@ -89,13 +89,22 @@ def up(context: Context, with_demo: bool) -> None:
     """Set up what is missing, then run everything: web, worker, beat."""
     from vault.assembly import set_up
     from vault.people.founding import ensure_first_administrator
-    from vault.supervisor import Supervisor, child_environment, ensure_free, web_command, worker_command
+    from vault.supervisor import (
+        Supervisor,
+        child_environment,
+        ensure_free,
+        hold_data_folder,
+        web_command,
+        worker_command,
+    )
 
     if with_demo and context.settings.profile == "embedded":
         os.environ["CASEVAULT_PROFILE"] = "demo"
         context = Context()
     settings = context.settings
     ensure_free(settings.bind)
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = hold_data_folder(settings.data)
     set_up(settings)
     _say(f"Casevault {__version__} at {settings.base_url}  (data in {settings.data})")
     if with_demo:
@@ -110,7 +119,9 @@ def up(context: Context, with_demo: bool) -> None:
     _say("Ctrl-C stops everything.")
     context.runtime.close()
     commands = [web_command(settings), worker_command(with_beat=True)]
-    sys.exit(Supervisor(commands, child_environment(settings)).run())
+    code = Supervisor(commands, child_environment(settings)).run()
+    held.close()
+    sys.exit(code)
 
 
 @casevault.command(context_settings={"ignore_unknown_options": True})

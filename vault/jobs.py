@@ -188,8 +188,11 @@ def due(session: Session, now: datetime, limit: int) -> list[UUID]:
 def sweep(runtime: Any, periodic: Mapping[str, timedelta], limit: int = 100) -> list[UUID]:
     """Queue the periodic jobs whose turn it is, drop rows done 7 days ago, and ring for whatever is due.
 
-    Returns the ids that were rung. This is what finds a job whose bell was lost, or whose worker died.
+    Returns the ids that were rung. This is what finds a job whose bell was lost, or whose worker died. A sealed vault
+    does nothing until it is restored.
     """
+    if runtime.is_sealed:
+        return []
     now = runtime.clock.now()
     with runtime.session() as session:
         for name, every in periodic.items():
@@ -206,6 +209,8 @@ def run_job(runtime: Any, job_id: UUID) -> bool:
 
     `runtime` offers `session()`, a context manager that commits, and `clock.now()`.
     """
+    if runtime.is_sealed:
+        return False
     with runtime.session() as session:
         row = claim(session, job_id, runtime.clock.now())
         job = row.claimed() if row else None

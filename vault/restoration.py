@@ -25,7 +25,7 @@ from vault.bundles.models import Bundle, Document, Unlocking, Version
 from vault.db import Instant
 from vault.keystore.restoration import Successors, rebuild, replay
 from vault.keystore.service import Keystore
-from vault.people.models import PersonSession
+from vault.people.models import Enrolment, PersonSession
 from vault.runtime import Runtime, Transaction
 from vault.shares.models import Share
 from vault.slots import DONE, Destruction
@@ -58,6 +58,7 @@ def restore_vault(runtime: Runtime) -> Restored:
         followed, ended = _follow_all(tx, successors)
         suspended = _suspend_links(tx)
         sessions = _end_sessions(tx)
+        _withdraw_enrolments(tx)
         result = Restored(rebuilt, killed, followed, ended, suspended, sessions)
         tx.record("vault.restored", **asdict(result))
     runtime.is_sealed = False
@@ -165,3 +166,9 @@ def _end_sessions(tx: Transaction) -> int:
         .values(ended_at=tx.now, end_reason="restored")
     )
     return int(ended.rowcount)  # type: ignore[attr-defined]
+
+
+def _withdraw_enrolments(tx: Transaction) -> None:
+    """A link that was used after the backup would otherwise work once more."""
+    unused = (Enrolment.used_at.is_(None), Enrolment.withdrawn_at.is_(None))
+    tx.session.execute(update(Enrolment).where(*unused).values(withdrawn_at=tx.now))

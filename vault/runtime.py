@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from vault.access.actor import SYSTEM, Actor
@@ -23,7 +24,7 @@ from vault.access.remarks import Holder, digest_of, make_remark
 from vault.audit.log import NewEntry, append
 from vault.clock import Clock, Reading, advance_mark, read_clock
 from vault.db import Row
-from vault.errors import Busy, NotFound, Refusal, Refused, VaultError, VaultSealed
+from vault.errors import NotFound, Refusal, Refused, VaultError, VaultSealed
 from vault.jobs import enqueue
 from vault.keystore.service import Keystore
 from vault.settings import Settings
@@ -242,9 +243,9 @@ class Transaction:
         for slot_id, successor_id in self._destructions:
             try:
                 finish_destruction(self._runtime, slot_id, successor_id)
-            except Busy:
-                # The slot is dead; only its last trace in the journal waits, and the sweep takes it away.
-                log.warning("slot %s: its trace in the journal is taken away later", slot_id)
+            except (VaultError, OSError, SQLAlchemyError):
+                # The change is committed, and so is the order to destroy the slot: the sweep carries it out.
+                log.exception("slot %s: its end is finished by the sweep", slot_id)
         for job_id in self._jobs:
             self._runtime.bell.ring(job_id)
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from vault.crypto.kinds import SlotKind
 from vault.db import Row
+from vault.errors import VaultError
 from vault.jobs import handles
 
 if TYPE_CHECKING:
@@ -90,11 +91,20 @@ def destruction_state(session: Session, slot_id: UUID) -> str | None:
 
 
 def finish_destructions(runtime: Runtime) -> int:
-    """Destroy every slot that a committed row names; each step can be repeated. Returns how many were finished."""
+    """Destroy every slot that a committed row names; each step can be repeated. Returns how many were finished.
+
+    One that fails does not keep the others waiting; its error is raised at the end.
+    """
     with runtime.session() as session:
         waiting = session.scalars(select(Destruction).where(Destruction.state == DESTROYING)).all()
+    failures: list[VaultError | OSError] = []
     for ordered in waiting:
-        finish_destruction(runtime, ordered.slot_id, ordered.successor_id)
+        try:
+            finish_destruction(runtime, ordered.slot_id, ordered.successor_id)
+        except (VaultError, OSError) as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return len(waiting)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -10,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from vault.errors import Conflict
 from vault.settings import Settings
@@ -71,6 +74,17 @@ def _stop_with_parent() -> None:
         ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
+def hold_data_folder(data: Path) -> IO[str]:
+    """The data folder is ours while the answer lives; `Conflict` when another `up` holds it."""
+    held = (data / "up.lock").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.close()
+        raise Conflict(f"Another `up` runs on {data}. Stop it first, or set CASEVAULT_DATA.") from None
+    return held
+
+
 class Supervisor:
     """The children of `up`. When one ends or a signal comes, all are asked to stop, then made to."""
 
@@ -100,6 +114,7 @@ class Supervisor:
         self._stopping = True
 
     def _stop_all(self) -> None:
+        print("Stopping…", file=sys.stderr, flush=True)
         for child in self._children:
             if child.poll() is None:
                 child.terminate()
@@ -110,3 +125,4 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
+        print("Stopped.", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from vault.audit.models import AuditEntry
 from vault.audit.verification import verify_log
 from vault.crypto.kinds import SlotKind
 from vault.errors import Conflict, Refusal, Tampered, VaultSealed
-from vault.jobs import Job
+from vault.jobs import Job, run_job, sweep
 from vault.people.models import Office
 from vault.slots import DESTROYING, DONE, Destruction, finish_destructions
 
@@ -112,3 +112,32 @@ def test_buttons_ask_the_same_rule(make, act):
     with act(make.actor()) as tx:
         assert tx.allows(Permission.CASE_CREATE)
         assert not tx.allows(Permission.PERSON_MANAGE)
+
+
+def test_a_sealed_vault_does_no_jobs(runtime, act):
+    with act(SYSTEM) as tx:
+        tx.later("slots.finish_destructions")
+    slot = runtime.keystore.create_slot(SlotKind.BUNDLE, uuid4())
+    with runtime.session() as session:
+        session.add(Destruction(slot_id=slot.id, state=DESTROYING, ordered_at=runtime.clock.now()))
+    runtime.is_sealed = True
+    assert sweep(runtime, {}) == []
+    assert not run_job(runtime, runtime.bell.rung[0])
+    assert runtime.keystore.is_live(slot.id)
+    runtime.is_sealed = False
+    assert run_job(runtime, runtime.bell.rung[0])
+    assert not runtime.keystore.is_live(slot.id)
+
+
+def test_an_end_that_fails_now_is_finished_later_and_the_others_go_on(runtime, act):
+    first, second = (runtime.keystore.create_slot(SlotKind.BUNDLE, uuid4()) for _ in range(2))
+    runtime.store._capacity = 0  # the object store is full: the ledger takes no entry
+    with act(SYSTEM) as tx:
+        tx.destroy(first.id)
+        tx.destroy(second.id)
+        tx.later("slots.finish_destructions")
+    assert runtime.keystore.live_among([first.id, second.id]) == {first.id, second.id}
+    assert len(runtime.bell.rung) == 1
+    runtime.store._capacity = None
+    assert finish_destructions(runtime) == 2
+    assert runtime.keystore.live_among([first.id, second.id]) == set()

@@ -20,6 +20,8 @@ data = Path(sys.argv[1])
 class SmallRuntime:
     """The part of a runtime that jobs know."""
 
+    is_sealed = False
+
     def __init__(self) -> None:
         self.sessions = sessionmaker(make_engine(f"sqlite:///{data / 'jobs.sqlite'}"), expire_on_commit=False)
         self.clock, self.bell = Clock(), Bell("filesystem://", data)

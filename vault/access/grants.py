@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -62,6 +62,12 @@ def live_grants(tx: Transaction, subject_id: UUID) -> Sequence[Grant]:
         .where(Grant.subject_id == subject_id, Grant.ended_at.is_(None))
         .order_by(Grant.granted_at)
     ).all()
+
+
+def lock_grants(tx: Transaction, subject_ids: Collection[UUID]) -> None:
+    """Hold the live grants on these subjects: who may still open something is decided by one at a time."""
+    query = select(Grant.id).where(Grant.subject_id.in_(subject_ids), Grant.ended_at.is_(None))
+    tx.session.execute(query.order_by(Grant.id).with_for_update())
 
 
 def give_grant(

@@ -83,9 +83,9 @@ def read_remark(tx: Transaction, remark: Remark, holder: Holder | None = None) -
     return unlock_text(holder.key, remark.holder_id, LABEL, remark.id, remark.text_lock)
 
 
-def office_holder(tx: Transaction) -> Holder:
-    """The actor's office as holder; its slot is made the first time."""
-    office_id = tx.actor.office_id
+def office_holder(tx: Transaction, office_id: UUID | None = None) -> Holder:
+    """An office, the actor's if none is named, as holder; its slot is made the first time."""
+    office_id = office_id or tx.actor.office_id
     if office_id is None:
         raise Conflict("A reason needs an office to be kept in.")
     kept = tx.session.scalar(select(OfficeSlot).where(OfficeSlot.office_id == office_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -142,11 +142,11 @@ def _moment(name: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            raise _unfit(name)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise _unfit(name) from None
-    if moment.tzinfo is None:
-        raise _unfit(name)
-    return moment
 
 
 def _unfit(name: str) -> Invalid:

@@ -48,6 +48,8 @@ def change_document(
     The type may change only within its kind. Errors: `BundleLocked`, `Invalid`, `Conflict` for an older revision.
     """
     document, opened = _load_open(tx, document_id, Permission.DOCUMENT_CHANGE)
+    if document.withdrawn_at is not None:
+        raise Conflict("A withdrawn document stays as it is.")
     if revision is not None and revision != document.revision:
         raise Conflict("Somebody changed this document meanwhile. Load it again, then make your change.")
     if "document_type" in wanted:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, delete, select
 
 from vault.access.actor import Role
-from vault.access.grants import Grant, end_grant, give_grant, live_grant, open_own_grant
+from vault.access.grants import Grant, end_grant, give_grant, live_grant, lock_grants, open_own_grant
 from vault.access.policy import MATRIX, Permission
 from vault.bundles.models import Bundle, Unlocking
 from vault.bundles.opening import open_bundle
@@ -57,6 +57,7 @@ def remove_member(tx: Transaction, bundle_id: UUID, person_id: UUID) -> Bundle:
     Errors: `NotFound` for one who is no member, `Conflict` for the last one who could open the bundle.
     """
     bundle = tx.load(Bundle, bundle_id, Permission.MEMBER_REMOVE, lock=True)
+    lock_grants(tx, [bundle.id])
     grant = live_grant(tx, person_id, bundle.id)
     if grant is None:
         raise NotFound
@@ -103,4 +104,5 @@ def _possible(bundle: Bundle) -> Select[Person]:
 
 
 def _can_open(member: Member) -> bool:
-    return member.person.left_at is None and member.person.principal.has_keys
+    """Whether this member could open the bundle tomorrow: is here, has keys, may sign in, in a role that opens."""
+    return member.person.state == "active" and not member.person.roles.isdisjoint(MEMBER_ROLES)

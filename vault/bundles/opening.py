@@ -96,6 +96,9 @@ def open_bundle(tx: Transaction, bundle: Bundle) -> OpenBundle:
 
     Errors: `NotFound` without a grant, `BundleLocked` while a password is due, `Tampered` for locks that do not fit.
     """
+    if bundle.rekey_pending_at is not None:
+        # Whoever makes new keys holds the row, and looks again: somebody else may have made them, or left, meanwhile.
+        tx.session.refresh(bundle, with_for_update=True)
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
     password_key = _password_key(tx, bundle)
     lock = bundle_lock(bundle.id, bundle.generation)

@@ -19,7 +19,9 @@ _TIME = range(1, 11)
 _LANES = range(1, 17)
 _WAIT_SECONDS = 2.0
 
-_gate = threading.BoundedSemaphore(os.cpu_count() or 1)
+# One hash at a time: it runs its lanes on all cores by itself, and two at once wait for each other's lanes for ever
+# (seen with cryptography 50.0.2 and OpenSSL 4.0.3).
+_gate = threading.BoundedSemaphore(1)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def derive(password: str, profile: Argon2Profile) -> bytes:
     except UnicodeEncodeError:
         raise Invalid("The password contains characters that cannot be used.") from None
     if not _gate.acquire(timeout=_WAIT_SECONDS):
-        raise Busy("Too many sign-ins at once. Please try again in a moment.", retry_after=1)
+        raise Busy("Too many sign-ins at once. Try again in a moment.", retry_after=1)
     try:
         return Argon2id(
             salt=profile.salt,
@@ -72,5 +74,7 @@ def derive(password: str, profile: Argon2Profile) -> bytes:
             lanes=profile.lanes,
             memory_cost=profile.memory_kib,
         ).derive(content)
+    except MemoryError:
+        raise Busy("Too many sign-ins at once. Try again in a moment.", retry_after=5) from None
     finally:
         _gate.release()

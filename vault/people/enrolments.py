@@ -15,10 +15,11 @@ from sqlalchemy import select, update
 from vault.access.actor import STRANGER
 from vault.access.grants import Grant, end_grant
 from vault.access.principals import set_keys
+from vault.access.remarks import office_holder
 from vault.access.throttle import forget_tries
-from vault.crypto.encoding import b64url, unb64url
+from vault.crypto.encoding import b64url, fields, u64, unb64url
 from vault.crypto.identity import new_seed
-from vault.crypto.kdf import sha256
+from vault.crypto.kdf import hkdf, hmac_sha256, sha256
 from vault.crypto.passwords import Argon2Profile, derive
 from vault.crypto.secret import Secret, compare, random_key
 from vault.errors import Conflict, Gone, Tampered
@@ -66,11 +67,12 @@ def invite(tx: Transaction, person: Person) -> Invitation:
     enrolment = Enrolment(
         id=uuid4(),
         person_id=person.id,
-        auth_digest=sha256(secret),
+        auth_digest=b"",
         expires_at=tx.now + tx.settings.enrolment,
         issued_by_id=tx.actor.id,
         issued_at=tx.now,
     )
+    enrolment.auth_digest = _authenticator(tx, enrolment, person, secret)
     tx.add(enrolment)
     event = "person.sign_in_reset" if person.principal.has_keys else "person.enrolment_issued"
     tx.record(event, person, enrolment=enrolment.id, expires_at=enrolment.expires_at)
@@ -101,9 +103,16 @@ def prove_enrolment(tx: Transaction, enrolment_id: UUID, code: str) -> Person:
         secret = unb64url(code.rpartition("#")[2].strip())
     except Tampered:
         raise Gone(CLOSED) from None
-    if not compare(sha256(secret), enrolment.auth_digest):
+    if not compare(_authenticator(tx, enrolment, person, secret), enrolment.auth_digest):
         raise Gone(CLOSED)
     return person
+
+
+def _authenticator(tx: Transaction, enrolment: Enrolment, person: Person, secret: bytes) -> bytes:
+    """What the row keeps of the secret. The office's slot is in it: who writes the database alone makes no enrolment."""
+    key = hkdf(office_holder(tx, person.office_id).key, b"", b"casevault-v1/enrolment\x00")
+    end = int(enrolment.expires_at.timestamp())
+    return hmac_sha256(key, fields(enrolment.id.bytes, person.id.bytes, u64(end), sha256(secret)))
 
 
 def enrol(

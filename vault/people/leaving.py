@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from vault.access.actor import STRANGER, SYSTEM
-from vault.access.grants import Grant, end_grant
+from vault.access.grants import Grant, end_grant, lock_grants
 from vault.access.principals import Principal
 from vault.errors import Conflict
 from vault.jobs import ClaimedJob, handles, renew
@@ -46,6 +46,8 @@ def record_leaving(tx: Transaction, person_id: UUID) -> Person:
 def finish_leaving(tx: Transaction, person: Person) -> bool:
     """Destroy the slot of somebody who has left; False while a bundle waits. What was granted opens for them no more."""
     principal = person.principal
+    tx.session.flush()
+    lock_grants(tx, tx.session.scalars(select(Grant.subject_id).where(_live_of(person.id))).all())
     if person.left_at is None or (principal.slot_id and lone_subjects(tx.session, person.id)):
         return False
     if principal.slot_id is not None:

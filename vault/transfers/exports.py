@@ -37,6 +37,8 @@ def export_version(
     not 1 to 10.
     """
     content, _opened = open_content(tx, document_id, number, Permission.DOCUMENT_EXPORT)
+    if content.document.withdrawn_at is not None:
+        raise Conflict("A withdrawn document is not exported.")
     if not is_permanent(content.document.document_type):
         raise Conflict(DISPOSABLE)
     header = _header(content, recipients)

@@ -187,11 +187,13 @@ def may_go_on(tx: Transaction, document_id: UUID, bundle_id: UUID) -> bool:
 
 
 def session_lives(tx: Transaction) -> bool:
-    """Whether neither time nor word has ended the actor's session since the request began."""
+    """Whether neither time nor word has ended the actor's session, nor taken a role, since the request began."""
     if tx.actor.session is None:
         return False
     row, person = tx.session.get(PersonSession, tx.actor.session.id), tx.session.get(Person, tx.actor.id)
-    return row is not None and person is not None and is_live(row, person, tx.now, tx.settings)
+    if row is None or person is None or not person.roles >= tx.actor.roles:
+        return False
+    return is_live(row, person, tx.now, tx.settings)
 
 
 def require_session(tx: Transaction) -> None:

@@ -9,7 +9,7 @@ from vault.web.locale import message as _
 
 NOTICES = {
     "signed-out": _("You are signed out."),
-    "session-ended": _("You were signed out after a time without activity. Your work so far is saved."),
+    "session-ended": _("You are signed out: your session has ended. What was stored is safe."),
     "saved": _("Saved."),
     "enrolled": _("You are enrolled and signed in. Note your user name: you need it the next time."),
     "stored": _("Stored safely."),

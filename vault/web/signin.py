@@ -136,7 +136,10 @@ def leave(reason: str) -> None:
 def own_path(wanted: str | None) -> str:
     """`wanted` if it is a path of ours, else `/`: nobody is sent to another site after signing in."""
     path = wanted or ""
-    parts = urlsplit(path.replace("\\", "/"))
+    try:
+        parts = urlsplit(path.replace("\\", "/"))
+    except ValueError:
+        return "/"
     if not path.startswith("/") or path.startswith(("//", "/\\", "/api/", "/session", "/sign-in")):
         return "/"
     if parts.scheme or parts.netloc or not path.isprintable() or "\\" in path:
