@@ -171,15 +171,18 @@ def caseno(number: str) -> Markup:
     return Markup('<bdi class="caseno" dir="ltr" translate="no">{}</bdi>').format(number)
 
 
-def filesize(count: int) -> str:
-    """`1 byte`, `12.3 MB`, `54 MB`: decimal units, three figures."""
+def filesize(count: int) -> Markup:
+    """`1 byte`, `12.3 MB`, `54 MB`: decimal units, three figures; isolated, or number and unit would change places."""
     size, unit = float(count), 0
     while size >= 999.5 and unit < len(UNITS) - 1:
         size, unit = size / 1000, unit + 1
     if unit == 0:
-        return ngettext("%(num)s byte", "%(num)s bytes", count) % {"num": count}
+        return Markup("<bdi>{}</bdi>").format(
+            ngettext("%(num)s byte", "%(num)s bytes", count) % {"num": count}
+        )
     pattern = "#0.0" if size < 99.95 else "#0"
-    return f"{format_decimal(size, pattern, locale=language().locale).removesuffix('.0')} {UNITS[unit]}"
+    figures = format_decimal(size, pattern, locale=language().locale).removesuffix(".0")
+    return Markup('<bdi dir="ltr">{} {}</bdi>').format(figures, UNITS[unit])
 
 
 def when(moment: datetime) -> Markup:
