@@ -86,7 +86,7 @@ def _mark(mark: str) -> Callable[[View], View]:
 
 
 def _check() -> None:
-    if request.method in SAFE_METHODS:
+    if request.method in SAFE_METHODS or request.routing_exception is not None:
         return
     _check_provenance()
     mark = getattr(current_app.view_functions.get(request.endpoint or ""), "csrf", "")

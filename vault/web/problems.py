@@ -16,6 +16,7 @@ from markupsafe import Markup
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from vault import errors
@@ -99,6 +100,7 @@ class Problem(NamedTuple):
 def install(app: Flask, *, sign_in_endpoint: str | None = None) -> None:
     """Answer every error of `app`; people who read while signed out go to `sign_in_endpoint?next=<path>`."""
     app.extensions["sign_in_endpoint"] = sign_in_endpoint
+    app.before_request(_lead_nobody_astray)
     app.register_error_handler(errors.VaultError, answer_vault_error)
     app.register_error_handler(HTTPException, _answer_http_exception)
     app.register_error_handler(Exception, _answer_unknown)
@@ -133,6 +135,12 @@ def answer_vault_error(error: errors.VaultError) -> AnyResponse:
     if meaning.status == 401 and speaks_json(request):
         response.headers["WWW-Authenticate"] = 'Bearer realm="casevault"'
     return response
+
+
+def _lead_nobody_astray() -> None:
+    """An address that is almost one of ours (`//cases`) is none: the router would redirect to whatever host was asked."""
+    if isinstance(request.routing_exception, RequestRedirect):
+        raise errors.NotFound
 
 
 def _answer_http_exception(error: HTTPException) -> AnyResponse:
