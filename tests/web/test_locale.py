@@ -85,7 +85,7 @@ def test_moments_are_shown_in_utc(front):
 def test_digits_stay_western_in_arabic(front):
     with front.test_request_context("/?lang=ar-XB"):
         assert "22" in locale.when(datetime(2026, 11, 22, 14, 5, tzinfo=UTC))
-        assert locale.filesize(12_345) == '<bdi dir="ltr">12.3 kB</bdi>'
+        assert locale.filesize(12_345) == '<bdi class="size" dir="ltr">12.3 kB</bdi>'
 
 
 def test_strangers_see_no_rail_and_members_see_theirs(guest):

@@ -182,7 +182,7 @@ def filesize(count: int) -> Markup:
         )
     pattern = "#0.0" if size < 99.95 else "#0"
     figures = format_decimal(size, pattern, locale=language().locale).removesuffix(".0")
-    return Markup('<bdi dir="ltr">{} {}</bdi>').format(figures, UNITS[unit])
+    return Markup('<bdi class="size" dir="ltr">{} {}</bdi>').format(figures, UNITS[unit])
 
 
 def when(moment: datetime) -> Markup:
