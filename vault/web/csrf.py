@@ -24,6 +24,8 @@ FIELD, HEADER = "csrf", "X-CSRF-Token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LABEL = b"casevault-csrf-v1"
 MULTIPART = "multipart/form-data"
+MOST_BODY = 1024 * 1024
+"""Bytes of a form or of JSON: they are read whole, also from somebody without a session."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -88,8 +90,10 @@ def _mark(mark: str) -> Callable[[View], View]:
 def _check() -> None:
     if request.method in SAFE_METHODS or request.routing_exception is not None:
         return
-    _check_provenance()
     mark = getattr(current_app.view_functions.get(request.endpoint or ""), "csrf", "")
+    if mark != "multipart" or request.mimetype != MULTIPART:
+        request.max_content_length = MOST_BODY
+    _check_provenance()
     if mark.startswith("exempt") or _is_from_program():
         return
     if request.mimetype == MULTIPART and mark != "multipart":

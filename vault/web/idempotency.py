@@ -26,14 +26,13 @@ from vault.crypto.kdf import hkdf, hmac_sha256, sha256
 from vault.crypto.secret import compare
 from vault.errors import Conflict, Invalid
 from vault.web.acting import actor, runtime
-from vault.web.csrf import MULTIPART
+from vault.web.csrf import MOST_BODY, MULTIPART
 from vault.web.remembered import RememberedRequest
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 LABEL = b"casevault-v1/idempotency\0"
 KEPT = timedelta(hours=24)
 LONGEST = 200
-MOST_BODY = 1024 * 1024
 REMEMBERED = frozenset({201, 204, 207})
 """Good answers of requests that made or changed something."""
 UNDONE = frozenset({503, 507})

@@ -37,13 +37,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from vault.errors import Fault, Invalid, VaultError, WrongType
 from vault.web.csrf import FIELD as CSRF_FIELD
+from vault.web.csrf import MOST_BODY
 from vault.web.faults import faults_of
 from vault.web.locale import gettext
 from vault.web.media import JSON, speaks_json
 from vault.web.paging import Page, linked, next_url
 from vault.web.problems import answer_vault_error, meaning_of
-
-MAX_BODY = 1024 * 1024
 
 Asked = TypeVar("Asked", bound=BaseModel)
 P = ParamSpec("P")
@@ -186,7 +185,7 @@ def _form_again(show: Callable[[], ResponseReturnValue], error: VaultError) -> A
 
 def _json_body() -> str:
     """The body written anew, after the checks that pydantic's own reader does not make."""
-    request.max_content_length = MAX_BODY
+    request.max_content_length = MOST_BODY
     try:
         body = json.loads(request.get_data(), object_pairs_hook=_unique)
         return json.dumps(_clean(body), allow_nan=False)
