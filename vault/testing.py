@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from vault.__main__ import ROOT
 
-PARALLEL = ["-n", "2", "--dist", "loadgroup"]
-"""Two processes; tests that drive a browser keep to one of them."""
+PARALLEL = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Two processes; a file keeps to one of them with the servers and browsers that it starts. Long files come early."""
 
 
 def run_tests(arguments: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from tests.browser.tour import PHONE, TOO_WIDE, WIDE, keep_picture
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 ROLES = ("administrator", "caseworker", "auditor")
 """The others see nothing that these do not see."""
 ENGLISH, ARABIC = "en-XA", "ar-XB"

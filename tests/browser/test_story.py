@@ -23,7 +23,7 @@ from vault.demo.sound import make_interview_wav
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 SECONDS = 24
 INDIVIDUAL = "00812345"
 PAPERS = {"RRF.pdf": "rrf", "declaration.docx": "declaration", "interview.wav": "interview_audio"}
