@@ -25,7 +25,7 @@ PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for
 PAGES |= {
     name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "SECURITY.md", "CHANGELOG.md")
 }
-FOR_TOOLS = {"CASEVAULT_SUITES", "CASEVAULT_LIBMAGIC"}
+FOR_TOOLS = {"CASEVAULT_SUITES", "CASEVAULT_LIBMAGIC", "CASEVAULT_TEST_SHOTS"}
 FOR_EXAMPLE = {"CASEVAULT_X", "CASEVAULT_X_FILE"}
 SETTINGS = {row["name"] for row in Settings().described()}
 COMMANDS = {name for name, _ in walk(casevault)}

@@ -73,7 +73,7 @@ def test_axe_finds_nothing(chromium, address, path, look):
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     rules = {"color-contrast-enhanced": {"enabled": True}, "target-size": {"enabled": True}}
     found = Axe().run(page, options={"runOnly": tags, "rules": rules})
-    kept = os.environ.get("CASEVAULT_SCREENSHOTS")
+    kept = os.environ.get("CASEVAULT_TEST_SHOTS")
     if kept:
         page.screenshot(path=Path(kept) / f"front{path.replace('/', '-')}-{look}.png", full_page=True)
     page.context.close()
