@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator
-
 from tests.browser.running import RunningVault
 
 if TYPE_CHECKING:
-    from playwright.sync_api import APIResponse, Browser, Page
+    from playwright.sync_api import APIResponse, Browser, Locator, Page
 
 PASSWORDS = {
     "administrator": "lantern orbit mustard fjord gravel",
