@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from vault.runtime import Runtime
 from vault.web import (
+    bodies,
     csrf,
     headers,
     health,
@@ -47,6 +48,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     settings = runtime.settings
+    app.wsgi_app = bodies.reads_safely(app.wsgi_app)  # type: ignore[method-assign, assignment]
     headers.install(app)
     locale.install(app, pseudo_languages=settings.profile != "production")
     statics.install(app)

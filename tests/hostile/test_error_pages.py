@@ -6,9 +6,9 @@ import re
 
 import pytest
 from sqlalchemy import text
-from tests.hostile.test_content import assert_inert
 
 from tests.browsing import Browser
+from tests.hostile.test_content import assert_inert
 from vault.web.csrf import FIELD
 
 INSIDE = re.compile(r"Traceback|File \"|sqlalchemy|werkzeug|flask|\.py\b|SELECT |vault\.|sqlite|/tmp/", re.I)
