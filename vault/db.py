@@ -11,6 +11,8 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from vault.errors import Misconfigured
+
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -63,11 +65,21 @@ def make_engine(url: str | URL, **options: Any) -> Engine:
     """
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True, **options)
+        return _postgresql_engine(url, options)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _postgresql_engine(url: URL, options: dict[str, Any]) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, **options)
+    except ModuleNotFoundError as fault:
+        raise Misconfigured(
+            "The driver for PostgreSQL is not installed. Run: python3 -m pip --python=.venv/bin/python install"
+            " --require-hashes --only-binary=:all: -r requirements-postgres.lock"
+        ) from fault
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

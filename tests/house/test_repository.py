@@ -8,8 +8,9 @@ from pathlib import Path
 from tests.house.tree import text_of, tracked
 from tests.places import ROOT
 
+NODE_FILES = ("tests/node/package-lock.json", "tests/node/.npmrc")
 WELL_KNOWN = ("vault/crypto/bip39_english.txt", "LICENSE", "tests/vectors/keys.json")
-LOCKS = ("requirements.lock", "requirements-dev.lock", "tests/node/package-lock.json", "tests/node/.npmrc")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-postgres.lock", *NODE_FILES)
 
 # In pieces, so that this file does not hold what it looks for.
 NOT_ABOUT_THE_PRODUCT = "|".join(
@@ -44,16 +45,16 @@ def test_lock_files_name_versions_and_hashes_and_no_address():
     for name in LOCKS:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert not re.search(r"https?://|--index-url|registry\s*=", text), name
-    for name in LOCKS[:2]:
+    for name in LOCKS[:3]:
         text = (ROOT / name).read_text(encoding="utf-8")
         pinned = re.findall(r"^[A-Za-z0-9][\w.\-\[\]]*==", text, re.M)
         assert len(pinned) > 10
         assert text.count("--hash=sha256:") >= len(pinned), name
 
 
-def test_the_development_lock_holds_what_the_runtime_lock_holds():
-    runtime, development = (set(re.findall(r"^\S+==\S+", _read(name), re.M)) for name in LOCKS[:2])
-    assert runtime <= development
+def test_the_other_locks_hold_what_the_runtime_lock_holds():
+    runtime, *others = (set(re.findall(r"^\S+==\S+", _read(name), re.M)) for name in LOCKS[:3])
+    assert all(runtime <= other for other in others)
 
 
 def test_files_are_plain_and_small():
