@@ -53,7 +53,7 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
 
 
-def write_at(descriptor: int, offset: int, content: bytes) -> None:
+def write_at(descriptor: int, offset: int, content: bytes | bytearray | memoryview) -> None:
     """All of the content is written, from `offset` bytes on; not yet synced."""
     rest = memoryview(content)
     while rest:

@@ -40,7 +40,12 @@ def reading(stored: bytes, start: int, end: int, length: int = len(CONTENT), hea
 
 
 def opened(stored: bytes, last: int) -> Iterator[bytes]:
-    return payload.read_range(HEAD, KEY, len(CONTENT), 0, last, lambda start, end: [stored[start:end]])
+    """The content up to `last`, read from a store that gives a chunk at a time."""
+
+    def chunks(start: int, end: int) -> Iterator[bytes]:
+        return (stored[at : min(at + SEALED, end)] for at in range(start, end, SEALED))
+
+    return payload.read_range(HEAD, KEY, len(CONTENT), 0, last, chunks)
 
 
 def until_refused(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -206,8 +211,9 @@ def test_a_lowered_length_is_refused_even_with_the_object_cut_to_match(length):
 
 
 def chunk(content: bytes, number: int, last: bool) -> bytes:
-    writer = payload.PayloadWriter(KEY, NONCE, number)
-    return writer._seal(bytearray(content), last)
+    sealed = bytearray(len(content) + 16)
+    payload.PayloadWriter(KEY, NONCE, number)._seal(bytearray(content), last, memoryview(sealed))
+    return bytes(sealed)
 
 
 def test_a_last_chunk_that_does_not_say_so_is_refused():

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from vault.errors import BadRange, Conflict, Invalid, Misconfigured, NotFound, StorageFull
-from vault.store.base import PIECE, Store, open_store
+from vault.store.base import PIECE, Different, Store, open_store
 from vault.store.disk import DiskStore
 from vault.store.memory import MemoryStore
 
@@ -276,3 +276,42 @@ def test_a_store_is_opened_by_its_setting(tmp_path):
     for spec in ("", "disk:", "memory:x", "ftp://host/x", str(tmp_path)):
         with pytest.raises(Misconfigured):
             open_store(spec)
+
+
+def test_a_writer_that_goes_on_finds_its_own_bytes_and_keeps_them(store):
+    name = a_name()
+    store.begin(name)
+    store.append(name, 0, b"acknowledged", sync=False)
+    store.append(name, 12, b" and torn")
+    assert store.append(name, 12, b" and") == 16
+    assert store.append(name, 16, b" torn, then more") == 32
+    store.sync(name)
+    store.finish(name)
+    assert store.get(name) == b"acknowledged and torn, then more"
+
+
+def test_zeros_that_a_crash_left_are_written_over(store):
+    name = a_name()
+    store.begin(name)
+    content = bytes(range(256)) * 16
+    torn = content[:512] + bytes(512) + content[1024:1536] + bytes(1000)
+    store.append(name, 0, torn)
+    assert store.append(name, 0, content) == len(content)
+    store.finish(name)
+    assert store.get(name) == content
+
+
+@pytest.mark.parametrize("present", [b"other", b"kepT", b"\0ept", b"kept longer but other"])
+def test_what_else_lies_there_is_never_written_over(store, present):
+    name = a_name()
+    store.begin(name)
+    store.append(name, 0, present)
+    with pytest.raises(Different):
+        store.append(name, 0, b"kept longer and longer")
+    store.finish(name)
+    assert store.get(name) == present
+
+
+def test_a_partial_that_is_not_there_cannot_be_synced(store):
+    with pytest.raises(NotFound):
+        store.sync(a_name())

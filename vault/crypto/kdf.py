@@ -11,7 +11,8 @@ class Sha256:
     def __init__(self) -> None:
         self._hash = hashes.Hash(hashes.SHA256())
 
-    def update(self, content: bytes) -> None:
+    def update(self, content: bytes | memoryview) -> None:
+        """Take the next bytes; over 2 KiB, other threads go on meanwhile."""
         self._hash.update(content)
 
     def digest(self) -> bytes:

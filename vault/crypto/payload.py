@@ -48,7 +48,7 @@ class PayloadWriter:
     def __init__(
         self, file_key: bytes, nonce: bytes, first_chunk: int = 0, *, length: int | None = None
     ) -> None:
-        self._key = _payload_key(file_key, nonce)
+        self._cipher = aead.Cipher(_payload_key(file_key, nonce))
         self._length = length
         self._waiting = bytearray()
         self.chunk = first_chunk
@@ -58,30 +58,42 @@ class PayloadWriter:
         """Plaintext that is in no chunk yet, from byte `chunk` * 65,536 on: at most 65,536 bytes."""
         return bytes(self._waiting)
 
-    def write(self, content: bytes) -> bytes:
+    def write(self, content: bytes | memoryview) -> bytearray:
         """The chunks that are complete now, perhaps none. Invalid beyond the announced length."""
-        self._waiting += content
-        written = self.chunk * CHUNK + len(self._waiting)
+        written = self.chunk * CHUNK + len(self._waiting) + len(content)
         if self._length is not None and written > self._length:
             raise Invalid("The file is longer than announced.")
         maybe_last = self._length is None or written == self._length
-        whole = max(0, len(self._waiting) - maybe_last) // CHUNK * CHUNK
-        sealed = b"".join(self._seal(self._waiting[at : at + CHUNK], False) for at in range(0, whole, CHUNK))
-        del self._waiting[:whole]
+        whole = max(0, len(self._waiting) + len(content) - maybe_last) // CHUNK
+        sealed, rest = bytearray(whole * SEALED), memoryview(content)
+        for at in range(0, len(sealed), SEALED):
+            rest = self._seal_next(rest, memoryview(sealed)[at : at + SEALED])
+        self._waiting += rest
         return sealed
 
-    def finish(self) -> bytes:
+    def finish(self) -> bytearray:
         """The last chunk. Invalid when the announced length is not reached."""
         if self._length is not None and self.chunk * CHUNK + len(self._waiting) != self._length:
             raise Invalid("The file is shorter than announced.")
-        sealed = self._seal(self._waiting, True)
+        sealed = bytearray(len(self._waiting) + aead.TAG)
+        self._seal(self._waiting, True, memoryview(sealed))
         self._waiting = bytearray()
         return sealed
 
-    def _seal(self, content: bytearray, last: bool) -> bytes:
-        sealed = aead.encrypt(self._key, _nonce(self.chunk, last), bytes(content))
+    def _seal_next(self, rest: memoryview, sealed: memoryview) -> memoryview:
+        """Fill `sealed` with the next full chunk; returns what is left of `rest`."""
+        if not self._waiting:
+            self._seal(rest[:CHUNK], False, sealed)
+            return rest[CHUNK:]
+        missing = CHUNK - len(self._waiting)
+        self._waiting += rest[:missing]
+        self._seal(self._waiting, False, sealed)
+        self._waiting = bytearray()
+        return rest[missing:]
+
+    def _seal(self, content: bytearray | memoryview, last: bool, sealed: memoryview) -> None:
+        self._cipher.encrypt_into(_nonce(self.chunk, last), content, sealed)
         self.chunk += 1
-        return sealed
 
 
 def read_range(
@@ -96,8 +108,8 @@ def read_range(
 
     `read(start, end_exclusive)` gives bytes of the object in pieces of any size and is called once. The
     caller has checked the object's size (`check_size`), the seal, and whose head it is (`check_object_head`).
-    BadRange and a bad head are raised at once, Tampered for a bad chunk in place of its bytes. Memory: one
-    piece and one chunk. An empty object is read with start 0 and end -1.
+    BadRange and a bad head are raised at once, Tampered for a bad chunk in place of its bytes. Memory: some
+    three pieces. An empty object is read with start 0 and end -1.
     """
     nonce = check_object_head(head, head_version(head), file_key)
     if not 0 <= start <= end < length and (length, start, end) != (0, 0, -1):
@@ -108,23 +120,39 @@ def read_range(
 def _opened(
     key: bytes, length: int, start: int, end: int, read: Callable[[int, int], Iterable[bytes]]
 ) -> Iterator[bytes]:
+    """One piece of plaintext for each piece read that completes a chunk."""
+    cipher = aead.Cipher(key)
     number, stop, last = start // CHUNK, max(end, 0) // CHUNK, _last_chunk(length)
     sealed_end = min(HEAD + (stop + 1) * SEALED, object_length(length))
-    waiting = bytearray()
+    rest = b""
     for piece in read(HEAD + number * SEALED, sealed_end):
-        waiting += piece
-        while number <= stop:
-            size = SEALED if number < last else object_length(length) - HEAD - last * SEALED
-            if len(waiting) < size:
-                break
-            content = aead.decrypt(key, _nonce(number, number == last), bytes(waiting[:size]))
-            del waiting[:size]
-            wanted = content[max(0, start - number * CHUNK) : end + 1 - number * CHUNK]
-            number += 1
-            if wanted:
-                yield wanted
-    if number <= stop or waiting:
+        waiting = rest + piece if rest else piece
+        count = min(len(waiting) // SEALED, last - number, stop + 1 - number)
+        if number + count == last <= stop and len(waiting) == count * SEALED + _last_size(length):
+            count += 1
+        content, rest = _opened_chunks(cipher, number, last, waiting, count)
+        skipped = max(0, start - number * CHUNK)
+        wanted = content[skipped : max(0, end + 1 - number * CHUNK)]
+        number += count
+        if wanted:
+            yield wanted
+    if number <= stop or rest:
         raise Tampered
+
+
+def _opened_chunks(
+    cipher: aead.Cipher, number: int, last: int, sealed: bytes, count: int
+) -> tuple[bytes, bytes]:
+    """The plaintext of `count` chunks from chunk `number` on, and what follows them. All but the last are full."""
+    size = min(count * SEALED, len(sealed))
+    content = bytearray(size - count * aead.TAG)
+    for place in range(count):
+        cipher.decrypt_into(
+            _nonce(number + place, number + place == last),
+            memoryview(sealed)[place * SEALED : min((place + 1) * SEALED, size)],
+            memoryview(content)[place * CHUNK : (place + 1) * CHUNK],
+        )
+    return bytes(content), sealed[size:]
 
 
 def open_payload(file_key: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -184,3 +212,8 @@ def _nonce(number: int, last: bool) -> bytes:
 
 def _last_chunk(length: int) -> int:
     return max(0, (length - 1) // CHUNK)
+
+
+def _last_size(length: int) -> int:
+    """Bytes of the last sealed chunk."""
+    return object_length(length) - HEAD - _last_chunk(length) * SEALED

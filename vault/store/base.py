@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from vault.errors import Invalid, Misconfigured
+from vault.errors import Conflict, Invalid, Misconfigured
 
-PIECE = 256 * 1024
-"""Bytes: no piece that `read` yields is larger."""
+PIECE = 16 * (64 * 1024 + 16)
+"""Bytes: every piece that `read` yields is so large, but for the last. A whole number of an object's chunks."""
+BLOCK = 512
+"""Bytes that a disk writes whole or not at all."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9]+)?")
 LONGEST_NAME = 200
+
+Buffer = bytes | bytearray | memoryview
 
 
 class Store(Protocol):
@@ -26,12 +31,16 @@ class Store(Protocol):
     def begin(self, name: str) -> None:
         """Start an empty partial. Raises `Conflict` if a partial or an object of that name exists."""
 
-    def append(self, name: str, offset: int, content: bytes) -> int:
-        """Add bytes at the end of a partial; returns its new size.
+    def append(self, name: str, offset: int, content: Buffer, sync: bool = True) -> int:
+        """The partial holds the content from `offset` on; returns where it ends. Without `sync` a power cut may undo it.
 
-        Raises `Conflict` if `offset` is not its size, `NotFound` if there is no such partial, and
-        `StorageFull` with the partial left at its old size.
+        A writer that goes on behind a crash may find more than it knows of: what lies at its place must be what it
+        brings, or what a crash leaves of that (`could_become`). Raises `Different` if it is not, `Conflict` if the
+        partial ends before `offset`, `NotFound` if there is none, and `StorageFull` with the partial cut at `offset`.
         """
+
+    def sync(self, name: str) -> None:
+        """What was appended survives a power cut. Raises `NotFound` without a partial."""
 
     def partial_size(self, name: str) -> int | None:
         """How much of a partial is stored, or None if there is none."""
@@ -65,6 +74,24 @@ class Store(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove an object; nothing happens if there is none."""
+
+
+class Different(Conflict):
+    """Something else lies where a writer wanted to go on."""
+
+
+def could_become(present: bytes, content: Buffer, offset: int) -> bool:
+    """Whether `present` is what a crash may have left of `content`: each block of the disk is equal, or zeros, or gone.
+
+    Both lie from `offset` on; whichever is longer, only what both reach is compared.
+    """
+    size = min(len(present), len(content))
+    wanted = memoryview(content)[:size]
+    if memoryview(present)[:size] == wanted:
+        return True
+    edges = [0, *range(BLOCK - offset % BLOCK, size, BLOCK), size]
+    blocks = [(present[start:end], wanted[start:end]) for start, end in itertools.pairwise(edges)]
+    return all(there == new or not any(there) for there, new in blocks)
 
 
 def checked_name(name: str) -> str:

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from vault.durable import CREATE, make_folder, opened, room, sync_folder, write_at
 from vault.errors import BadRange, Conflict, NotFound, Tampered
-from vault.store.base import PIECE, checked_name
+from vault.store.base import PIECE, Buffer, Different, checked_name, could_become
 
 
 class DiskStore:
@@ -37,19 +37,28 @@ class DiskStore:
         with room():
             self._create(self._partial(name))
 
-    def append(self, name: str, offset: int, content: bytes) -> int:
+    def append(self, name: str, offset: int, content: Buffer, sync: bool = True) -> int:
         with self._held(name) as descriptor:
             state = os.fstat(descriptor)
-            if state.st_size != offset or state.st_nlink != 1:
+            if state.st_size < offset or state.st_nlink != 1:
                 raise Conflict("The partial does not end there.")
+            if state.st_size > offset:
+                present = os.pread(descriptor, len(content), offset)
+                if not could_become(present, content, offset):
+                    raise Different("Something else lies there.")
             try:
                 with room():
                     write_at(descriptor, offset, content)
-                    os.fsync(descriptor)
+                    if sync:
+                        os.fsync(descriptor)
             except BaseException:
                 os.ftruncate(descriptor, offset)
                 raise
         return offset + len(content)
+
+    def sync(self, name: str) -> None:
+        with self._held(name) as descriptor, room():
+            os.fsync(descriptor)
 
     def partial_size(self, name: str) -> int | None:
         return _size(self._partial(name))
@@ -138,7 +147,7 @@ class DiskStore:
         """The open partial, which no other process appends to or finishes meanwhile."""
         path = self._partial(name)
         try:
-            with opened(path, os.O_WRONLY) as descriptor:
+            with opened(path, os.O_RDWR) as descriptor:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 # While we waited it may have become an object: then this descriptor must not write.
                 if os.stat(path).st_ino != os.fstat(descriptor).st_ino:

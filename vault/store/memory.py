@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from threading import RLock
 
 from vault.errors import BadRange, Conflict, NotFound, StorageFull
-from vault.store.base import PIECE, checked_name
+from vault.store.base import PIECE, Buffer, Different, checked_name, could_become
 
 
 class MemoryStore:
@@ -15,23 +15,28 @@ class MemoryStore:
     def __init__(self, capacity: int | None = None) -> None:
         self._capacity = capacity
         self._objects: dict[str, bytes] = {}
-        self._partials: dict[str, bytes] = {}
+        self._partials: dict[str, bytearray] = {}
         self._turn = RLock()
 
     def begin(self, name: str) -> None:
         with self._turn:
             if checked_name(name) in self._partials or name in self._objects:
                 raise Conflict("That upload has begun already.")
-            self._partials[name] = b""
+            self._partials[name] = bytearray()
 
-    def append(self, name: str, offset: int, content: bytes) -> int:
+    def append(self, name: str, offset: int, content: Buffer, sync: bool = True) -> int:  # noqa: ARG002
         with self._turn:
             partial = self._partial(name)
-            if len(partial) != offset:
+            if len(partial) < offset:
                 raise Conflict("The partial does not end there.")
-            self._make_room(len(content))
-            self._partials[name] = partial + content
+            if not could_become(bytes(partial[offset : offset + len(content)]), content, offset):
+                raise Different("Something else lies there.")
+            self._make_room(offset + len(content) - len(partial))
+            partial[offset : offset + len(content)] = content
             return offset + len(content)
+
+    def sync(self, name: str) -> None:
+        self._partial(name)
 
     def partial_size(self, name: str) -> int | None:
         partial = self._partials.get(checked_name(name))
@@ -42,7 +47,7 @@ class MemoryStore:
             partial = self._partial(name)
             if name in self._objects:
                 raise Conflict("An object of that name exists.")
-            self._objects[name] = partial
+            self._objects[name] = bytes(partial)
             del self._partials[name]
 
     def drop(self, name: str) -> None:
@@ -80,7 +85,7 @@ class MemoryStore:
     def delete(self, name: str) -> None:
         self._objects.pop(checked_name(name), None)
 
-    def _partial(self, name: str) -> bytes:
+    def _partial(self, name: str) -> bytearray:
         try:
             return self._partials[checked_name(name)]
         except KeyError:
