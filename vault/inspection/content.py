@@ -189,7 +189,8 @@ _SIGNATURES: tuple[tuple[bytes, Callable[[bytes], str]], ...] = (
     (b"OggS", _ogg),
     (b"fLaC", lambda _: "flac"),
     (_ASF, _asf),
-    (b"\x02dss", lambda _: "dss"),
-    (b"\x03ds2", lambda _: "ds2"),
+    *((bytes([sort]) + b"dss", lambda _: "dss") for sort in (2, 3, 6)),
+    *((bytes([sort]) + b"ds2", lambda _: "ds2") for sort in (1, 3, 7, 8)),
+    (b"\x03enc", lambda _: "ds2"),  # locked on the recorder; only its own software opens it
     (b"\x1a\x45\xdf\xa3", _matroska),
 )
