@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.databases import CHOICE, DATABASES, SERVER, chosen, is_postgresql, leave
 from tests.fakes import SettableClock
 from tests.places import IN_CI, TESTS
+from tests.postgres import Cluster, programs
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from vault.access.actor import Actor
     from vault.runtime import Runtime, Transaction
 
+CLUSTER = pytest.StashKey[Cluster]()
 STAY_AT_HOME = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-quic"),
@@ -32,15 +36,38 @@ STAY_AT_HOME = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests that take minutes, too")
+    parser.addoption("--database", choices=DATABASES, help="what stores the rows; SQLite if nothing is said")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The database of this run. PostgreSQL is the server that CASEVAULT_TEST_POSTGRES names, else one of this run."""
+    if hasattr(config, "workerinput"):
+        return  # a process of a run inherits its environment
+    os.environ[CHOICE] = config.getoption("--database") or chosen()
+    if is_postgresql() and SERVER not in os.environ:
+        folder = programs()
+        if folder is None:
+            raise pytest.UsageError("PostgreSQL is not there. On Debian: apt install postgresql")
+        config.stash[CLUSTER] = Cluster(folder)
+        os.environ[SERVER] = config.stash[CLUSTER].url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The server of this run is gone with all that this process made on one."""
+    leave()
+    if CLUSTER in config.stash:
+        del os.environ[SERVER]
+        config.stash[CLUSTER].close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `long` wait for `--long`."""
-    if config.getoption("--long"):
-        return
+    """Tests marked `long` wait for `--long`, those of one database for it."""
+    other = "sqlite" if is_postgresql() else "postgresql"
     for item in items:
-        if item.get_closest_marker("long"):
+        if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: give --long"))
+        if item.get_closest_marker(other):
+            item.add_marker(pytest.mark.skip(reason=f"is about {other}: give --database {other}"))
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +123,7 @@ def clock() -> SettableClock:
 
 @pytest.fixture
 def runtime(tmp_path: Path, clock: SettableClock) -> Iterator[Runtime]:
-    """A whole vault: SQLite files, a file keyring, objects in memory, cheap passwords, a bell that records."""
+    """A whole vault: the databases of this run, a file keyring, objects in memory, cheap passwords, a bell that records."""
     from tests.factory import new_runtime
 
     with new_runtime(tmp_path, clock) as running:

@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from tests.databases import new_pair
 from tests.fakes import RecordingBell, SettableClock
-from vault import models
 from vault.access.actor import STRANGER, SYSTEM, Actor, Role
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import open_bundle
@@ -22,7 +22,6 @@ from vault.crypto.passwords import derive
 from vault.db import make_engine
 from vault.deployment import Deployment
 from vault.inspection.formats import BY_ENDING
-from vault.keystore.models import KeystoreBase
 from vault.keystore.service import Keystore
 from vault.keystore.setup import found_deployment
 from vault.kms.keyring import Keyring, create_keyring
@@ -72,14 +71,19 @@ test_settings.__test__ = False  # type: ignore[attr-defined]  # pytest must not 
 
 @contextmanager
 def new_runtime(folder: Path, clock: SettableClock, **changes: object) -> Iterator[Runtime]:
-    """A vault on SQLite files below `folder`, with its objects in memory and a bell that records."""
-    settings = test_settings(folder, **changes)
-    for part in ("database", "keystore", "keyring"):
-        (folder / part).mkdir(mode=0o700)
-    deployment = uuid4()
+    """A vault on the databases of this run, with its objects in memory and a bell that records."""
+    with (
+        new_pair(folder) as pair,
+        _vault(test_settings(folder, **pair.settings, **changes), clock) as running,
+    ):
+        yield running
+
+
+@contextmanager
+def _vault(settings: Settings, clock: SettableClock) -> Iterator[Runtime]:
+    folder, deployment = settings.data, uuid4()
     engine, keystore_engine = make_engine(settings.database_url), make_engine(settings.keystore_url)
-    models.METADATA.create_all(engine)
-    KeystoreBase.metadata.create_all(keystore_engine)
+    (folder / "keyring").mkdir(mode=0o700)
     found_deployment(keystore_engine, clock.now(), deployment)
     keyring = folder / "keyring" / "keyring.json"
     create_keyring(keyring)
