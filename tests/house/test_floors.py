@@ -31,6 +31,8 @@ SOLE_IMPORTERS = {
     "celery": ("vault.jobs", "worker"),
     "flask_login": ("vault.web.signin",),
     "magic": ("vault.inspection",),
+    "tinytag": ("vault.inspection.sound",),
+    "zipstream": ("vault.transfers.zips",),
     "boto3": (),
     "pickle": (),
 }

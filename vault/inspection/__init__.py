@@ -9,4 +9,9 @@ grow; the bytes reach it through a socket pair, never through a file. Only what 
     content     what some bytes are, by their signatures
     child       the process that looks: `content` and libmagic
     inspector   the process's keeper: `inspect_head(head, file_name) -> MediaType`
+
+How long a recording is, is read in the same way by a child that ends with its answer:
+
+    duration    `read_duration(media_type, length, read)`, and what is believed
+    duration_child, sound   the process, and what it does
 """
