@@ -6,8 +6,12 @@ VaultError
 ├── Refused           known, but not allowed
 ├── NotFound          absent, or not yours to know about
 ├── Gone              a link that opens no more (strangers are not told why)
+├── UploadEnded       an upload that takes no more bytes: stored, refused, ended or expired
 ├── Conflict          the world changed under the request
+│   └── WrongOffset   bytes that do not follow those that are stored
 ├── BundleLocked      the bundle's password is due
+├── UploadBusy        another request writes the same upload
+├── WrongChecksum     a piece that arrived other than it was sent
 ├── TooLarge          over a size limit
 ├── WrongType         content that is not accepted, or does not match its name
 ├── BadRange          a range that cannot be served
@@ -102,6 +106,34 @@ class Conflict(VaultError):
     """Somebody or something was faster."""
 
     code = "conflict"
+
+
+class WrongOffset(Conflict):
+    """The bytes do not follow those that are stored; `offset` is where they end."""
+
+    code = "wrong-offset"
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"{offset:,} bytes of this upload are stored. Go on from there.")
+        self.offset = offset
+
+
+class UploadEnded(VaultError):
+    """The upload takes no more bytes."""
+
+    code = "upload-ended"
+
+
+class UploadBusy(VaultError):
+    """Another request writes the same upload. What it stored is safe."""
+
+    code = "upload-busy"
+
+
+class WrongChecksum(VaultError):
+    """The piece is not what its checksum says. Nothing of it was stored."""
+
+    code = "wrong-checksum"
 
 
 class BundleLocked(VaultError):

@@ -21,6 +21,10 @@ PROFILES = ("embedded", "demo", "production")
 MEBIBYTE = 1024 * 1024
 
 
+def _seconds(text: str) -> timedelta:
+    return timedelta(seconds=_positive(text))
+
+
 def _minutes(text: str) -> timedelta:
     return timedelta(minutes=_positive(text))
 
@@ -96,8 +100,17 @@ class Settings:
     store: str = _setting("STORE", str, "", help="disk:PATH")
     kms: str = _setting("KMS", str, "", help="keyring:PATH")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
-    web_threads: int = _setting("WEB_THREADS", _positive, 16, help="requests at once, per web process")
+    web_threads: int = _setting("WEB_THREADS", _positive, 48, help="requests at once, per web process")
     web_processes: int = _setting("WEB_PROCESSES", _positive, 2, help="web processes")
+    head_patience: timedelta = _setting(
+        "HEAD_SECONDS", _seconds, timedelta(seconds=10), help="seconds for the head of a request"
+    )
+    body_patience: timedelta = _setting(
+        "BODY_SECONDS", _seconds, timedelta(seconds=30), help="seconds a sender may be slower than 1 KiB/s"
+    )
+    reader_patience: timedelta = _setting(
+        "READER_SECONDS", _seconds, timedelta(seconds=60), help="seconds a reader may be slower than 1 KiB/s"
+    )
     session_idle: timedelta = _setting(
         "SESSION_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes"
     )
@@ -119,6 +132,10 @@ class Settings:
         "UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept"
     )
     form_limit: int = _setting("FORM_LIMIT", _positive, 25 * MEBIBYTE, help="bytes, one file sent by form")
+    file_limit: int = _setting("FILE_LIMIT", _positive, 5 * 1024 * MEBIBYTE, help="bytes, one file")
+    bundle_quota: int = _setting(
+        "BUNDLE_QUOTA", _positive, 100 * 1024 * MEBIBYTE, help="bytes, all files of one bundle"
+    )
     argon2_memory: int = _setting("ARGON2_MEMORY_KIB", _positive, 64 * 1024, help="KiB, for new passwords")
     argon2_time: int = _setting("ARGON2_TIME", _positive, 3, help="passes, for new passwords")
     argon2_lanes: int = _setting("ARGON2_LANES", _positive, 4, help="lanes, for new passwords")

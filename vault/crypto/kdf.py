@@ -11,7 +11,7 @@ class Sha256:
     def __init__(self) -> None:
         self._hash = hashes.Hash(hashes.SHA256())
 
-    def update(self, content: bytes | memoryview) -> None:
+    def update(self, content: bytes | bytearray | memoryview) -> None:
         """Take the next bytes; over 2 KiB, other threads go on meanwhile."""
         self._hash.update(content)
 

@@ -151,6 +151,11 @@ class Inspector:
         self._requests = 0
 
 
+def promised_media(file_name: str) -> MediaType:
+    """What a name says that its file is; `WrongType` if that is nothing that is accepted."""
+    return _expected(file_name).media
+
+
 def _expected(file_name: str) -> Format:
     """The format that the name promises; `WrongType` if none that is accepted."""
     ending = ending_of(file_name)

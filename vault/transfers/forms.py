@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import BeforeValidator, StringConstraints
 from pydantic import Field as Limits
@@ -37,6 +38,32 @@ class NewDocuments(Asked):
 
 class NewVersion(Asked):
     """A further version says nothing new about its document."""
+
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Announcement(Asked):
+    """What the metadata of a resumable upload says: a file of a bundle, or a further version of a document.
+
+    `individuals` are numbers, apart by commas; `sha256` is of the whole plaintext; `fingerprint` is a mark of the sender's.
+    """
+
+    bundle: UUID | None = None
+    document: UUID | None = None
+    filename: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    document_type: Annotated[str, StringConstraints(max_length=40)] = ""
+    individuals: Annotated[str, StringConstraints(max_length=4000)] = ""
+    language: Language | None = None
+    title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    sha256: Digest | None = None
+    fingerprint: Digest | None = None
+
+
+class Duplicate(Asked):
+    """The SHA-256 of a file that somebody is about to send."""
+
+    sha256: Digest
 
 
 class Export(Asked):

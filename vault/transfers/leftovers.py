@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from vault.access.actor import SYSTEM
 from vault.clock import ClockState, read_clock
@@ -21,13 +21,19 @@ AT_ONCE = 100
 
 @handles(DROP)
 def drop_abandoned(runtime: Runtime, job: ClaimedJob) -> None:
-    """Drop uploads past their time. While the clock is ahead of its mark nothing is destroyed by time."""
+    """Drop uploads past their time, but none that came whole: its sender was told so.
+
+    While the clock is ahead of its mark nothing is destroyed by time.
+    """
     with runtime.session() as session:
         if read_clock(session, runtime.clock).state is not ClockState.STEADY:
             return
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)
-        unfinished = (Upload.completed_at.is_(None), Upload.dropped_at.is_(None))
+        unfinished = (
+            *(Upload.completed_at.is_(None), Upload.dropped_at.is_(None)),
+            or_(Upload.length.is_(None), Upload.offset < Upload.length),
+        )
         over = tx.session.scalars(
             select(Upload).where(*unfinished, Upload.expires_at <= tx.now).limit(AT_ONCE)
         ).all()

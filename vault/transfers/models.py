@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vault.db import Row
@@ -14,7 +14,9 @@ from vault.db import Row
 class Upload(Row):
     """A file on its way in. The id is that of the version it becomes; `document_id` that of its document.
 
-    `is_new_document` tells whether the document is made on completion or gets a further version.
+    `is_new_document` tells whether the document is made on completion or gets a further version. A resumable upload
+    has a `length`, in bytes of plaintext; `offset` of them are acknowledged: whole chunks in the store, the rest in
+    `tail_lock`. `revision` grows with each piece, so of two writers one is refused. A form's upload has none of these.
     """
 
     __tablename__ = "uploads"
@@ -35,6 +37,15 @@ class Upload(Row):
     key_number: Mapped[int]
     head: Mapped[bytes] = mapped_column(LargeBinary)
     object_name: Mapped[str] = mapped_column(String(80), unique=True)
+    stale_object_name: Mapped[str | None] = mapped_column(String(80))
+    length: Mapped[int | None] = mapped_column(BigInteger)
+    offset: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    tail_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
+    media_type: Mapped[str | None] = mapped_column(String(80))
+    digest_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
+    fingerprint_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
+    refusal: Mapped[str | None] = mapped_column(String(40))
     begun_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     completed_at: Mapped[datetime | None]

@@ -29,8 +29,12 @@ def display_name(given: str) -> str:
 
 def download_name(case_number: str, document_type: str, number: int, ending: str) -> str:
     """`<case>_<type>_v<n>.<ending>`, in characters that every file system takes."""
-    case = _UNSAFE.sub("-", unicodedata.normalize("NFKD", case_number)).strip("-.") or "case"
-    return f"{case}_{document_type}_v{number}.{ending}"
+    return f"{case_name(case_number)}_{document_type}_v{number}.{ending}"
+
+
+def case_name(case_number: str) -> str:
+    """A case number as part of such a name."""
+    return _UNSAFE.sub("-", unicodedata.normalize("NFKD", case_number)).strip("-.") or "case"
 
 
 def _is_shown(character: str) -> bool:

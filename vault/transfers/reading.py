@@ -6,14 +6,14 @@ them on. Shares use the same steps for a recipient, with an event of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
-from vault.access.policy import Permission
+from vault.access.policy import Permission, permits
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle, open_until, version_slot
 from vault.bundles.seals import check_sealed
@@ -184,6 +184,19 @@ def may_go_on(tx: Transaction, document_id: UUID, bundle_id: UUID) -> bool:
     if document is None or bundle is None or document.bundle_id != bundle.id:
         return False
     return tx.allows(Permission.DOCUMENT_READ, document) and session_lives(tx) and _is_open(tx, bundle)
+
+
+def may_all_go_on(tx: Transaction, document_ids: Set[UUID], bundle_id: UUID) -> bool:
+    """Whether a running stream of all these documents may go on; one that was withdrawn or moved meanwhile ends it."""
+    bundle = tx.session.get(Bundle, bundle_id)
+    if bundle is None:
+        return False
+    readable = permits(Permission.DOCUMENT_READ, Document, tx.actor, tx.now)
+    query = select(Document.id).where(
+        Document.bundle_id == bundle.id, Document.withdrawn_at.is_(None), readable
+    )
+    allowed = document_ids <= set(tx.session.scalars(query))
+    return allowed and session_lives(tx) and _is_open(tx, bundle)
 
 
 def session_lives(tx: Transaction) -> bool:

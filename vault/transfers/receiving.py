@@ -22,6 +22,7 @@ from vault.errors import StorageFull, TooLarge
 from vault.inspection.formats import HEAD_BYTES, MediaType
 from vault.inspection.inspector import inspect_head
 from vault.store.base import Store
+from vault.transfers.durations import duration_of
 from vault.transfers.models import Upload
 from vault.transfers.reading import USE_EVERY, keep_in_use, require_session
 from vault.transfers.uploads import (
@@ -30,6 +31,7 @@ from vault.transfers.uploads import (
     complete_upload,
     discard_bytes,
     drop_upload,
+    upload_keys,
     writer_for,
 )
 from vault.transfers.writer import Writer, Written
@@ -47,6 +49,7 @@ class Arrived:
     upload: Upload
     media: MediaType
     written: Written
+    duration_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,15 @@ def receive_file(
         opened = open_for_adding(tx, bundle_id)
         upload = begin_upload(tx, opened, wanted, media)
         writer = writer_for(tx, opened, upload)
+        file_key = upload_keys(tx, opened, upload)[0]
     try:
         whole = chain([head], _in_use(transact, bundle_id, content))
         written = _written(writer, whole, wanted.file_name)
+        duration = duration_of(store, upload, media.name, written.length, file_key)
     except BaseException as error:
         abandon(transact, store, upload, getattr(error, "code", "broken"))
         raise
-    return Arrived(upload, media, written)
+    return Arrived(upload, media, written, duration)
 
 
 def settle(transact: Transact, store: Store, arrived: Arrived) -> Stored:
@@ -88,7 +93,9 @@ def settle(transact: Transact, store: Store, arrived: Arrived) -> Stored:
             require_session(tx)
             opened = open_for_adding(tx, upload.bundle_id)
             same = find_duplicate(tx, opened, arrived.written.plaintext_digest)
-            version = complete_upload(tx, opened, upload.id, arrived.media, arrived.written)
+            version = complete_upload(
+                tx, opened, upload.id, arrived.media, arrived.written, arrived.duration_ms
+            )
     except BaseException as error:
         abandon(transact, store, upload, getattr(error, "code", "broken"))
         raise

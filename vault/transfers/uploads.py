@@ -7,7 +7,7 @@ Destroying goes the other way: the committed row says *dropped*, then the slot a
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -93,12 +93,17 @@ def begin_upload(tx: Transaction, opened: OpenBundle, wanted: Wanted, media: Med
 
 def writer_for(tx: Transaction, opened: OpenBundle, upload: Upload) -> Writer:
     """The writer of an upload that has just begun; it works after the commit, without a transaction."""
-    file_key, _slot = _keys(tx, opened, upload)
+    file_key, _slot = upload_keys(tx, opened, upload)
     return Writer(tx.store, upload, file_key, tx.settings.form_limit)
 
 
 def complete_upload(
-    tx: Transaction, opened: OpenBundle, upload_id: UUID, media: MediaType, written: Written
+    tx: Transaction,
+    opened: OpenBundle,
+    upload_id: UUID,
+    media: MediaType,
+    written: Written,
+    duration_ms: int | None = None,
 ) -> Version:
     """The upload is a sealed version of its document; its object stands finished in the store already.
 
@@ -111,16 +116,17 @@ def complete_upload(
         raise Conflict("This upload has ended already.")
     if tx.store.size(upload.object_name) != written.object_length:
         raise Conflict("This upload is not whole. Send the file again.")
-    file_key, slot = _keys(tx, opened, upload)
+    file_key, slot = upload_keys(tx, opened, upload)
     upload.completed_at = tx.now
-    return deposit_version(tx, opened, _deposit(upload, media, written, file_key, slot))
+    deposit = _deposit(upload, media, written, file_key, slot)
+    return deposit_version(tx, opened, replace(deposit, duration_ms=duration_ms))
 
 
 def drop_upload(tx: Transaction, upload: Upload, reason: str) -> None:
     """End an unfinished upload: its slot dies with the commit, a job removes its bytes. Done twice, nothing more."""
     if upload.completed_at or upload.dropped_at:
         return
-    upload.dropped_at = tx.now
+    upload.dropped_at, upload.refusal, upload.tail_lock = tx.now, reason[:40], None
     if upload.slot_id is not None:
         tx.destroy(upload.slot_id)
     tx.later(DISCARD, upload.id, dedupe_key=f"{DISCARD}:{upload.id}")
@@ -129,8 +135,9 @@ def drop_upload(tx: Transaction, upload: Upload, reason: str) -> None:
 
 def discard_bytes(store: Store, upload: Upload) -> None:
     """Remove what a dropped upload left in the store, finished or not; it may be done again."""
-    store.drop(upload.object_name)
-    store.delete(upload.object_name)
+    for name in filter(None, (upload.object_name, upload.stale_object_name)):
+        store.drop(name)
+        store.delete(name)
 
 
 @dataclass(frozen=True)
@@ -172,7 +179,7 @@ def _document(tx: Transaction, bundle: Bundle, document_id: UUID) -> Document:
     return document
 
 
-def _keys(tx: Transaction, opened: OpenBundle, upload: Upload) -> tuple[bytes, bytes]:
+def upload_keys(tx: Transaction, opened: OpenBundle, upload: Upload) -> tuple[bytes, bytes]:
     """FK and SLK of an unfinished upload; `Tampered` when they do not belong together."""
     if upload.slot_id is None:
         raise Tampered

@@ -9,13 +9,14 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.errors import Fault, Invalid, NotFound
-from vault.transfers import upload_views
+from vault.transfers import tus_views, upload_views, zip_views
 from vault.transfers.exports import export_version
 from vault.transfers.forms import Export
 from vault.transfers.pages import export_form, recording_page
 from vault.transfers.reading import open_content, record_opening
 from vault.transfers.watch import Watch
 from vault.web.acting import actor, runtime, transaction
+from vault.web.lanes import in_lane
 from vault.web.openapi import documented
 from vault.web.ranges import asked_part
 from vault.web.respond import parse, respond, shows_form
@@ -28,6 +29,8 @@ VERSION = {"version": {"type": "integer", "minimum": 1, "maximum": 999_999_999}}
 bp = Blueprint("transfers", __name__, template_folder="templates")
 pages = Blueprint("transfers_pages", __name__)
 upload_views.register(bp, pages)
+tus_views.register(bp, pages)
+zip_views.register(bp)
 
 
 @bp.get("/documents/<uuid:document_id>/content")
@@ -38,6 +41,7 @@ upload_views.register(bp, pages)
     sends_bytes=True,
     errors=["bundle-locked", "precondition-failed", "bad-range"],
 )
+@in_lane
 @signed_in
 def content(document_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
@@ -64,6 +68,7 @@ def new_export(document_id: UUID) -> ResponseReturnValue:
     sends_bytes=True,
     errors=["bundle-locked", "conflict"],
 )
+@in_lane
 @signed_in
 @shows_form(new_export)
 def export(document_id: UUID) -> ResponseReturnValue:

@@ -53,6 +53,16 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
     errors.Conflict: Meaning(409, _("Somebody was faster"), _("Nothing was changed. Load the page again.")),
     etags.Stale: Meaning(412, _("Somebody was faster")),
     errors.BundleLocked: Meaning(423, _("This bundle is sealed"), _("Unlock it with its password first.")),
+    errors.WrongOffset: Meaning(409, _("The pieces do not fit together")),
+    errors.UploadEnded: Meaning(
+        410, _("This upload has ended"), _("It was stored, refused or stopped, or its time is over.")
+    ),
+    errors.UploadBusy: Meaning(
+        423, _("Another request sends this file"), _("What is stored is safe. Ask how far it is, and go on.")
+    ),
+    errors.WrongChecksum: Meaning(
+        460, _("A piece was damaged on its way"), _("Nothing of it was stored. Send it again.")
+    ),
     errors.TooLarge: Meaning(413, _("Too large"), _("Nothing was stored. Send less at once.")),
     errors.WrongType: Meaning(415, _("This kind of content is not taken"), _("Nothing was stored.")),
     errors.BadRange: Meaning(416, _("That part does not exist")),
@@ -130,6 +140,8 @@ def answer_vault_error(error: errors.VaultError) -> AnyResponse:
     response = _answer(Problem(error.code, meaning, gettext(error.message or meaning.sentence), error.errors))
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.WrongOffset):
+        response.headers["Upload-Offset"] = str(error.offset)
     if isinstance(error, errors.BadRange):
         response.headers["Content-Range"] = f"bytes */{error.length}"
     if meaning.status == 401 and speaks_json(request):

@@ -1,0 +1,41 @@
+"""Resumable uploads, and what recordings need."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Add the columns and tables."""
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("stale_object_name", sa.String(length=80), nullable=True))
+        batch_op.add_column(sa.Column("length", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("offset", sa.BigInteger(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("tail_lock", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column("media_type", sa.String(length=80), nullable=True))
+        batch_op.add_column(sa.Column("digest_lock", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column("fingerprint_lock", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("refusal", sa.String(length=40), nullable=True))
+
+    with op.batch_alter_table("versions", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("duration_ms", sa.BigInteger(), nullable=True))
+
+
+def downgrade() -> None:
+    """Take them away again; unfinished resumable uploads are lost, documents are not."""
+    with op.batch_alter_table("versions", schema=None) as batch_op:
+        batch_op.drop_column("duration_ms")
+
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.drop_column("refusal")
+        batch_op.drop_column("revision")
+        batch_op.drop_column("fingerprint_lock")
+        batch_op.drop_column("digest_lock")
+        batch_op.drop_column("media_type")
+        batch_op.drop_column("tail_lock")
+        batch_op.drop_column("offset")
+        batch_op.drop_column("length")
+        batch_op.drop_column("stale_object_name")
