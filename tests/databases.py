@@ -80,6 +80,18 @@ def new_pair(folder: Path) -> Iterator[Pair]:
 
 
 @contextmanager
+def new_database(folder: Path, **options: Any) -> Iterator[str]:
+    """The address of a database with its tables; on SQLite only those that the options of `create_all` say."""
+    if is_postgresql():
+        with _used("database") as database:
+            yield database.url
+        return
+    with bare_database(folder) as url:
+        make_tables(url, METADATA["database"], **options)
+        yield url
+
+
+@contextmanager
 def bare_pair(folder: Path) -> Iterator[Pair]:
     """Both without tables, as a server's administrator hands them over."""
     if not is_postgresql():
@@ -93,6 +105,7 @@ def bare_pair(folder: Path) -> Iterator[Pair]:
 def bare_database(folder: Path, part: str = "database") -> Iterator[str]:
     """The address of one without tables; `part` says whose: that of the database or of the keystore."""
     if not is_postgresql():
+        (folder / part).mkdir(mode=0o700, exist_ok=True)
         yield f"sqlite:///{folder / part / 'bare.sqlite'}"
         return
     name = _create(part)
@@ -116,6 +129,7 @@ class Copy:
         self._url, self._name = make_url(url), make_url(url).database or ""
         if is_postgresql():
             self._kept = _create_from(self._name)
+            _copies.append(self._kept)
         else:
             self._kept = str(folder / f"copy-{uuid4().hex}")
             shutil.copytree(Path(self._name).parent, self._kept)
@@ -175,6 +189,8 @@ def leave() -> None:
     if _admin.cache_info().currsize:
         for kept in [*_free["database"], *_free["keystore"]]:
             kept.close()
+        for name in _copies:
+            drop(name)
         _admin().close()
 
 
@@ -206,6 +222,7 @@ class _Kept:
         drop(self.name)
 
 
+_copies: list[str] = []
 _free: dict[str, list[_Kept]] = {part: [] for part in OWNERS}
 
 

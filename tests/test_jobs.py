@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import sessionmaker
 
+from tests.databases import bare_database, make_tables
 from vault.db import Base, make_engine
 from vault.errors import NotFound
 from vault.jobs import (
@@ -63,8 +64,8 @@ class SmallRuntime:
     is_sealed = False
 
     def __init__(self, url: str) -> None:
+        make_tables(url, Base.metadata, tables=[Job.__table__])
         self.engine = make_engine(url)
-        Base.metadata.create_all(self.engine, tables=[Job.__table__])
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.clock, self.bell = SetClock(), HeardBell()
 
@@ -84,9 +85,10 @@ class SmallRuntime:
 
 @pytest.fixture
 def runtime(tmp_path):
-    runtime = SmallRuntime(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
-    yield runtime
-    runtime.engine.dispose()
+    with bare_database(tmp_path) as url:
+        runtime = SmallRuntime(url)
+        yield runtime
+        runtime.engine.dispose()
 
 
 @pytest.fixture

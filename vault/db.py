@@ -60,8 +60,8 @@ class Row(Base):
 def make_engine(url: str | URL, **options: Any) -> Engine:
     """An engine whose transactions are serial enough on either database.
 
-    SQLite: WAL, foreign keys, full sync, `secure_delete`, 5 s busy timeout, BEGIN IMMEDIATE (a connection with the
-    execution option `read_only` begins deferred). PostgreSQL: read committed; verbs lock the rows they change.
+    SQLite: WAL, foreign keys, full sync, `secure_delete`, 5 s busy timeout, BEGIN IMMEDIATE. PostgreSQL: read
+    committed; verbs lock the rows they change.
     """
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
@@ -70,6 +70,13 @@ def make_engine(url: str | URL, **options: Any) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def reader_of(engine: Engine) -> Engine:
+    """The same database for looks that change nothing: each transaction sees one moment and holds nobody up."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(read_only=True)
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def _postgresql_engine(url: URL, options: dict[str, Any]) -> Engine:

@@ -23,7 +23,7 @@ from vault.access.policy import Permission, may_ever, permits
 from vault.access.remarks import Holder, digest_of, make_remark
 from vault.audit.log import NewEntry, append
 from vault.clock import Clock, Reading, advance_mark, read_clock
-from vault.db import Row
+from vault.db import Row, reader_of
 from vault.errors import NotFound, Refusal, Refused, VaultError, VaultSealed
 from vault.jobs import enqueue
 from vault.keystore.service import Keystore
@@ -58,9 +58,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._readers = sessionmaker(
-            self.engine.execution_options(read_only=True), expire_on_commit=False, autoflush=False
-        )
+        self._readers = sessionmaker(reader_of(self.engine), expire_on_commit=False, autoflush=False)
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from tests.databases import bare_database
 from vault.audit.guards import REFUSAL, guard_statements
 from vault.audit.verification import verify_log
-from vault.db import Base
+from vault.db import Base, make_engine
 
 COPY = "event, at, actor_kind, subject_type, leaf, leaf_digest FROM audit_entries WHERE number = 1"
 ROW = "(number, event, at, actor_kind, subject_type, leaf, leaf_digest)"
@@ -46,6 +48,37 @@ REFUSED = [
 ]
 
 
+EVERYWHERE = [
+    each for each in REFUSED if not re.search(r"rowid|\bOR (REPLACE|IGNORE)|^REPLACE|'many'|NULL,", each)
+]
+POSTGRESQL = [
+    *(
+        each.replace("X''", "''").replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')")
+        for each in EVERYWHERE
+    ),
+    "TRUNCATE audit_entries",
+    "TRUNCATE audit_entries, audit_head CASCADE",
+    f"INSERT INTO audit_entries {ROW} SELECT 2, {COPY} ON CONFLICT DO NOTHING",
+    "WITH gone AS (DELETE FROM audit_entries RETURNING *) SELECT count(*) FROM gone",
+    "MERGE INTO audit_entries USING audit_head ON number < size WHEN MATCHED THEN DELETE",
+    "UPDATE audit_entries SET event = event FROM audit_head",
+]
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("statement", POSTGRESQL)
+def test_postgresql_refuses(engine: Engine, fill: Callable[..., None], statement: str) -> None:
+    with Session(engine) as session:
+        fill(session, 0, 4, at_once=True)
+    with engine.connect() as connection:
+        with pytest.raises(IntegrityError, match=REFUSAL):
+            connection.exec_driver_sql(statement)
+        connection.rollback()
+    with Session(engine) as session:
+        assert (verify_log(session).status, verify_log(session).size) == ("ok", 5)
+
+
+@pytest.mark.sqlite
 @pytest.mark.parametrize("recursive", ["OFF", "ON"])
 @pytest.mark.parametrize("statement", REFUSED)
 def test_the_database_refuses(
@@ -92,9 +125,13 @@ def test_another_database_has_no_guards_and_is_refused() -> None:
         guard_statements("mysql")
 
 
-def test_tables_made_anew_are_guarded_again(engine: Engine) -> None:
+def test_tables_made_anew_are_guarded_again(tmp_path: Path) -> None:
     tables = [Base.metadata.tables[name] for name in ("audit_entries", "audit_head")]
-    Base.metadata.drop_all(engine, tables=tables)
-    Base.metadata.create_all(engine, tables=tables[::-1])
-    with engine.connect() as connection, pytest.raises(IntegrityError, match=REFUSAL):
-        connection.exec_driver_sql("DELETE FROM audit_head")
+    with bare_database(tmp_path) as url:
+        engine = make_engine(url)
+        Base.metadata.create_all(engine, tables=tables)
+        Base.metadata.drop_all(engine, tables=tables)
+        Base.metadata.create_all(engine, tables=tables[::-1])
+        with engine.connect() as connection, pytest.raises(IntegrityError, match=REFUSAL):
+            connection.exec_driver_sql("DELETE FROM audit_head")
+        engine.dispose()

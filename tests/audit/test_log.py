@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from tests.databases import is_postgresql
 from vault.audit import models
 from vault.audit.leaf import read_leaf
 from vault.audit.log import NewEntry, append
@@ -177,4 +178,5 @@ def test_two_connections_append_in_one_order(engine: Engine, new_entry: Callable
         for writer in (1, 2):
             own = [row.subject_id.int for row in rows[::2] if row.actor_id == UUID(int=writer)]
             assert own == list(range(40))
-        assert session.scalar(text("PRAGMA integrity_check")) == "ok"
+        if not is_postgresql():
+            assert session.scalar(text("PRAGMA integrity_check")) == "ok"

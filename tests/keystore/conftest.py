@@ -1,4 +1,4 @@
-"""A real keystore: SQLite file, keyring file, second copy, object store; only the clock is set by hand."""
+"""A real keystore: its database, keyring file, second copy, object store; only the clock is set by hand."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import Copy, bare_database, content_of, lose
 from vault.db import make_engine
 from vault.keystore.service import Keystore
 from vault.keystore.setup import deployment_of, found_deployment, open_keystore, upgrade_keystore
@@ -17,18 +18,14 @@ from vault.store.disk import DiskStore
 class Place:
     """Where one keystore lives. `open()` gives it as a freshly started process would."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str) -> None:
         self.now = datetime(2026, 3, 1, 9, tzinfo=UTC)
-        self.file = folder / "keystore" / "keystore.sqlite"
+        self.folder, self.url = folder, url
         self.keyring = folder / "keyring" / "keyring.json"
         self.copy: Path | None = folder / "second" / "copy"
         self.store = DiskStore(folder / "objects")
         self._engines = []
         create_keyring(self.keyring)
-
-    @property
-    def url(self) -> str:
-        return f"sqlite:///{self.file}"
 
     @property
     def kms(self) -> str:
@@ -62,34 +59,32 @@ class Place:
         for engine in self._engines:
             engine.dispose()
 
-    def backup(self) -> bytes:
+    def backup(self) -> Copy:
         """The database as a backup holds it; nothing may be open but idle."""
         self.close()
-        return self.file.read_bytes()
+        return Copy(self.url, self.folder)
 
-    def put_back(self, backup: bytes) -> None:
-        self.lose()
-        self.file.write_bytes(backup)
+    def put_back(self, backup: Copy) -> None:
+        self.close()
+        backup.put_back()
 
     def lose(self) -> None:
         self.close()
-        for path in self.file.parent.iterdir():
-            path.unlink()
+        lose(self.url)
 
     def bytes_on_disk(self) -> bytes:
-        """Everything that the keystore's folder and its second copy hold."""
-        folders = [self.file.parent] + ([self.copy] if self.copy else [])
-        return b"\n".join(
-            path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()
-        )
+        """Everything that the keystore's database (with SQLite its folder) and its second copy hold."""
+        copy = self.copy.rglob("*") if self.copy else ()
+        return b"\n".join([content_of(self.url), *(path.read_bytes() for path in copy if path.is_file())])
 
 
 @pytest.fixture
 def place(tmp_path) -> Iterator[Place]:
-    place = Place(tmp_path)
-    place.found()
-    yield place
-    place.close()
+    with bare_database(tmp_path, "keystore") as url:
+        place = Place(tmp_path, url)
+        place.found()
+        yield place
+        place.close()
 
 
 @pytest.fixture

@@ -116,10 +116,11 @@ def test_destroying_twice_is_destroying_once(keystore):
     assert [entry.slot_id for entry in keystore.ledger()] == [slot.id]
 
 
+@pytest.mark.sqlite  # PostgreSQL keeps old rows until it vacuums: there the epoch's rotation ends them
 def test_a_destroyed_slots_bytes_are_in_no_file(place, keystore):
     slots = [keystore.create_slot(SlotKind.VERSION, uuid4()) for _ in range(400)]
     blobs = {slot.id: row_of(keystore, slot.id).blob for slot in slots}
-    assert all(blob in place.file.read_bytes() + wal_of(place) for blob in blobs.values())
+    assert all(blob in place.bytes_on_disk() for blob in blobs.values())
 
     doomed = [slot for number, slot in enumerate(slots) if number % 3]
     for slot in doomed:
@@ -135,8 +136,8 @@ def test_a_destroyed_slots_bytes_are_in_no_file(place, keystore):
 
 
 def wal_of(place) -> bytes:
-    wal = place.file.with_name(place.file.name + "-wal")
-    return wal.read_bytes() if wal.exists() else b""
+    (wal,) = (place.folder / "keystore").glob("*-wal")
+    return wal.read_bytes()
 
 
 def test_what_lives_and_what_died_is_told_for_many_at_once(keystore):
@@ -186,11 +187,12 @@ def test_the_status_counts_and_names_no_slot(keystore):
     assert not any(str(slot.id) in repr(status) for slot in slots)
 
 
+@pytest.mark.sqlite
 def test_the_keystore_file_is_private(place, keystore):
     keystore.create_slot(SlotKind.LINK, uuid4())
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in place.file.parent.iterdir()}
-    assert modes == {0o600}
-    assert stat.S_IMODE(place.file.parent.stat().st_mode) == 0o700
+    folder = place.folder / "keystore"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_keystore_that_was_not_prepared_makes_no_slot(place):

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
+from tests.databases import bare_pair, content_of
 from tests.factory import PASSWORD
 from tests.proof.witness import Witness, everything_below, spellings
 from tests.restore.conftest import Machine
@@ -52,6 +54,17 @@ class Journey:
     logs: str
     link: str
 
+    def seized(self, but=""):
+        """All bytes of the folders but this one and the keystore's, of the database, its backup and the logs."""
+        folders = [path for path in self.data.iterdir() if path.name not in (but, "keystore")]
+        database = content_of(self.machine.settings.database_url) + self.machine.copies["database"].content()
+        return everything_below(*folders) + database + self.logs.encode()
+
+    @property
+    def keystore(self):
+        """All bytes of the keystore."""
+        return content_of(self.machine.settings.keystore_url)
+
 
 class Browser:
     """The test client with forms: fills in the hidden token by itself, where there is one."""
@@ -73,14 +86,21 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def journey(tmp_path_factory):
+def databases():
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory, databases):
     from tests.fakes import SettableClock
 
     folder = tmp_path_factory.mktemp("surrender")
     seen, witness = _capture_logs(), Witness()
     pdf, wav = make_rrf_pdf(CASE_NUMBER, ["00812345"], 7), make_interview_wav(3, 7)
+    pair = databases.enter_context(bare_pair(folder / "data"))
     with witness.watching():
-        machine = Machine(folder, SettableClock())
+        machine = Machine(folder, SettableClock(), pair)
         machine.runtime.bell = Bell(machine.settings.broker_url, machine.settings.data)
         link = _walk(machine, pdf, wav)
     machine.back_up("database")
@@ -183,9 +203,7 @@ def test_the_journey_used_many_keys_and_the_search_would_find_one(journey):
 
 
 def test_no_key_of_the_journey_is_written_anywhere(journey):
-    parts = [path for path in journey.data.iterdir() if path.name != "keyring"]
-    haystack = everything_below(*parts) + everything_below(journey.data.parent / "database-backup")
-    haystack += journey.logs.encode()
+    haystack = journey.seized(but="keyring") + journey.keystore
     found = [
         (name, key.hex()[:8])
         for key in journey.keys
@@ -196,19 +214,18 @@ def test_no_key_of_the_journey_is_written_anywhere(journey):
 
 
 def test_database_objects_backups_logs_and_queue_hold_no_content(journey):
-    parts = [path for path in journey.data.iterdir() if path.name not in ("keyring", "keystore")]
-    haystack = everything_below(*parts, journey.data.parent / "database-backup") + journey.logs.encode()
+    haystack = journey.seized(but="keyring")
     assert [name for name, words in journey.secrets.items() if words in haystack] == []
     assert CASE_NUMBER.replace("-", "").encode() in haystack, "the search itself works"
 
 
 def test_the_whole_machine_at_rest_holds_no_content(journey):
-    haystack = everything_below(journey.data)
+    haystack = everything_below(journey.data) + journey.seized() + journey.keystore
     assert [name for name, words in journey.secrets.items() if words in haystack] == []
 
 
-def test_without_the_keystore_even_the_right_passwords_open_nothing(journey):
-    with Session(_database(journey)) as session:
+def test_without_the_keystore_even_the_right_passwords_open_nothing(database):
+    with Session(database) as session:
         principal = session.query(Principal).filter(Principal.slot_id.is_not(None)).first()
         right = derive(PASSWORD, principal.profile)
         for guess in (NO_PASSWORD, principal.id.bytes * 2, principal.user_lock[1:33]):
@@ -216,10 +233,8 @@ def test_without_the_keystore_even_the_right_passwords_open_nothing(journey):
                 user_lock(principal.id, principal.public_key).open(right, guess, blob=principal.user_lock)
 
 
-def test_keystore_and_kms_without_a_password_open_no_content(journey):
+def test_keystore_and_kms_without_a_password_open_no_content(database, keystore):
     """The thief opens every slot and tries every 32 bytes he has, in every place that a people half would go."""
-    engine = _database(journey)
-    keystore = _keystore(journey, engine)
     slots = {
         subject: keystore.open_slot(slot_id, kind, subject)
         for slot_id, kind, subject in keystore.live_slots()
@@ -227,7 +242,7 @@ def test_keystore_and_kms_without_a_password_open_no_content(journey):
     assert len(slots) >= 4
     tries = [NO_PASSWORD, *slots.values()]
     opened = []
-    with Session(engine) as session:
+    with Session(database) as session:
         for bundle in session.query(Bundle):
             lock = bundle_lock(bundle.id, bundle.generation)
             opened += _opens(
@@ -249,11 +264,9 @@ def test_keystore_and_kms_without_a_password_open_no_content(journey):
     assert opened == []
 
 
-def test_with_keystore_and_password_the_same_thief_would_get_in(journey):
+def test_with_keystore_and_password_the_same_thief_would_get_in(database, keystore):
     """So the test before proves something: the very same steps open the user lock with the right password."""
-    engine = _database(journey)
-    keystore = _keystore(journey, engine)
-    with Session(engine) as session:
+    with Session(database) as session:
         principal = session.query(Principal).filter(Principal.slot_id.is_not(None)).one()
         slot = keystore.open_slot(principal.slot_id, SlotKind.PRINCIPAL, principal.id)
         right = derive(PASSWORD, principal.profile)
@@ -273,19 +286,26 @@ def _opens(lock, blob, halves):
     return found
 
 
-def _database(journey):
-    return create_engine(journey.machine.settings.database_url)
+@pytest.fixture
+def database(journey):
+    """The seized database, as a thief reads it."""
+    engine = create_engine(journey.machine.settings.database_url)
+    yield engine
+    engine.dispose()
 
 
-def _keystore(journey, engine):
-    with engine.connect() as connection:
-        deployment = UUID(connection.execute(text("SELECT id FROM deployment")).scalar_one())
-    settings = journey.machine.settings
-    clock = journey.machine.clock
-    return Keystore(
-        create_engine(settings.keystore_url),
+@pytest.fixture
+def keystore(journey, database):
+    """The seized keystore and master key."""
+    with database.connect() as connection:
+        deployment = UUID(str(connection.execute(text("SELECT id FROM deployment")).scalar_one()))
+    settings, clock = journey.machine.settings, journey.machine.clock
+    engine = create_engine(settings.keystore_url)
+    yield Keystore(
+        engine,
         open_kms(settings.kms, deployment),
         open_store(settings.store),
         None,
         clock.now,
     )
+    engine.dispose()

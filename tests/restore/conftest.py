@@ -1,10 +1,10 @@
 """A vault on disk, as `up` sets it up, whose parts a test may put back from copies."""
 
-import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from tests.databases import Copy, bare_pair
 from tests.factory import Factory, test_settings
 from tests.fakes import RecordingBell
 from vault.assembly import open_for_restore, open_runtime, set_up
@@ -12,13 +12,13 @@ from vault.restoration import restore_vault
 
 
 class Machine:
-    """The data folder of one deployment; its databases are files that can be copied away and put back."""
+    """The data folder and the databases of one deployment, which can be copied away and put back."""
 
-    PARTS = ("database", "keystore")
-
-    def __init__(self, folder, clock, **changes):
+    def __init__(self, folder, clock, pair, **changes):
         self.folder, self.clock = folder, clock
-        self.settings = test_settings(folder / "data", **changes)
+        self.settings = test_settings(folder / "data", **pair.settings, **changes)
+        self.urls = {"database": pair.database_url, "keystore": pair.keystore_url}
+        self.copies = {}
         set_up(self.settings)
         self.runtime = self.start()
         self.make = Factory(self.runtime, clock)
@@ -36,13 +36,12 @@ class Machine:
     def back_up(self, *parts):
         with self.stopped():
             for part in parts:
-                shutil.copytree(self.settings.data / part, self.folder / f"{part}-backup", dirs_exist_ok=True)
+                self.copies[part] = Copy(self.urls[part], self.folder)
 
     def put_back(self, *parts):
         with self.stopped():
             for part in parts:
-                shutil.rmtree(self.settings.data / part)
-                shutil.copytree(self.folder / f"{part}-backup", self.settings.data / part)
+                self.copies[part].put_back()
 
     def restore(self):
         with self.stopped():
@@ -53,7 +52,19 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path, clock):
-    running = Machine(tmp_path, clock)
-    yield running
-    running.runtime.close()
+def new_machine(tmp_path, clock):
+    """`new_machine(**settings)`: a vault that is stopped when the test ends."""
+    with ExitStack() as stack:
+
+        def make(**changes):
+            pair = stack.enter_context(bare_pair(tmp_path / "data"))
+            running = Machine(tmp_path, clock, pair, **changes)
+            stack.callback(lambda: running.runtime.close())
+            return running
+
+        yield make
+
+
+@pytest.fixture
+def machine(new_machine):
+    return new_machine()

@@ -183,10 +183,8 @@ def test_grants_of_the_backup_are_those_of_the_living_slot(machine, office):
         assert [grant.principal_id for grant in live] == [owner.id]
 
 
-def test_a_lost_keystore_comes_back_from_its_second_copy(tmp_path, clock):
-    from tests.restore.conftest import Machine
-
-    machine = Machine(tmp_path, clock, keystore_copy=tmp_path / "copy")
+def test_a_lost_keystore_comes_back_from_its_second_copy(new_machine, tmp_path):
+    machine = new_machine(keystore_copy=tmp_path / "copy")
     owner = machine.make.actor(None, Role.CASEWORKER)
     bundle = machine.make.bundle(owner, machine.make.case(owner))
     document = machine.make.document(owner, bundle)
@@ -198,4 +196,3 @@ def test_a_lost_keystore_comes_back_from_its_second_copy(tmp_path, clock):
     with machine.runtime.transaction(owner) as tx:
         open_content(tx, document.id)
         open_content(tx, later.id)
-    machine.runtime.close()

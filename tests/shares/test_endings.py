@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.databases import content_of
 from tests.fakes import START
 from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.bundles.members import add_member, remove_member
@@ -68,7 +69,8 @@ def test_the_reason_of_a_revocation_stands_nowhere_in_clear(make, act, runtime):
     with act(lent.owner) as tx:
         revoke_share(tx, lent.share.id, "sent to the wrong mission")
 
-    stored = b"".join(path.read_bytes() for path in runtime.settings.data.rglob("*.sqlite*"))
+    settings = runtime.settings
+    stored = content_of(settings.database_url) + content_of(settings.keystore_url)
     assert b"wrong mission" not in stored
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.databases import content_of
 from tests.fakes import START
 from vault.access.actor import Role
 from vault.bundles.documents import withdraw_document
@@ -144,7 +145,8 @@ def test_secret_titles_and_file_names_stand_nowhere_in_clear(desk, act, runtime)
         share, secret = create_share(tx, bundle.id, lending(document))
     open_link(runtime, share.id, secret.reveal())
 
-    stored = b"".join(path.read_bytes() for path in runtime.settings.data.rglob("*.sqlite*"))
+    settings = runtime.settings
+    stored = content_of(settings.database_url) + content_of(settings.keystore_url)
 
     assert b"iris@mission.example" in stored
     for word in (b"Zibblequorn", b"snarfwick", secret.reveal(), b64url(secret.reveal()).encode()):

@@ -23,7 +23,8 @@ class SmallRuntime:
     is_sealed = False
 
     def __init__(self) -> None:
-        self.sessions = sessionmaker(make_engine(f"sqlite:///{data / 'jobs.sqlite'}"), expire_on_commit=False)
+        url = os.environ["CASEVAULT_DATABASE_URL"]
+        self.sessions = sessionmaker(make_engine(url), expire_on_commit=False)
         self.clock, self.bell = Clock(), Bell("filesystem://", data)
 
     @contextmanager

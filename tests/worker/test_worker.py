@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.databases import bare_database, make_tables
 from vault.db import Base, make_engine
 from vault.jobs import Bell, Job, enqueue
 from worker.application import PerProcess, make_app
@@ -33,19 +34,21 @@ OPTIONS = [
 
 @pytest.fixture
 def database(tmp_path):
-    engine = make_engine(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
-    Base.metadata.create_all(engine, tables=[Job.__table__])
-    yield engine
-    engine.dispose()
+    with bare_database(tmp_path) as url:
+        make_tables(url, Base.metadata, tables=[Job.__table__])
+        engine = make_engine(url)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture
 def worker(tmp_path, database):
     """A worker process with two children and beat; stopped at the end."""
+    url = database.url.render_as_string(hide_password=False)
     with (tmp_path / "worker.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", str(PROGRAM), str(tmp_path), *OPTIONS],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": str(ROOT), "CASEVAULT_DATABASE_URL": url},
             cwd=tmp_path,
             stdout=log,
             stderr=log,

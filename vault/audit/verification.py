@@ -6,7 +6,8 @@ missed by a search.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -92,11 +93,12 @@ def _check(session: Session, head: Row[Any], kept: Kept | None) -> None:
     converters = _converters(models.entries, dialect)
     if not isinstance(head.size, int) or head.size < 0:
         raise Broken("The head of the log does not hold a size.")
-    for row in _stream(session, head.size):
-        frontier.append(_check_entry(row, frontier.size, converters))
-        last_at = row.at
-        if kept is not None and frontier.size == kept.size:
-            kept_root = frontier.root()
+    with closing(_stream(session, head.size)) as rows:
+        for row in rows:
+            frontier.append(_check_entry(row, frontier.size, converters))
+            last_at = row.at
+            if kept is not None and frontier.size == kept.size:
+                kept_root = frontier.root()
     if frontier.size < head.size:
         raise Broken(f"Entry {frontier.size} is missing: the head counts {head.size}.", frontier.size)
     _check_tail(session, frontier.size)
@@ -174,11 +176,12 @@ def _read_head(session: Session) -> Row[Any] | None:
     return session.execute(select(*_raw(models.head)).where(models.head.c.id == 1)).one_or_none()
 
 
-def _stream(session: Session, size: int) -> Iterator[Row[Any]]:
+def _stream(session: Session, size: int) -> Generator[Row[Any]]:
     """The entries the head counts; later ones are new or stand beyond it, as _check_tail tells."""
     number = models.entries.c.number
     query = select(*_raw(models.entries)).where(number < size).order_by(number)
-    yield from session.execute(query, execution_options={"yield_per": BATCH})
+    with session.execute(query, execution_options={"yield_per": BATCH}) as found:
+        yield from found
 
 
 def _converters(table: Table, dialect: Dialect) -> dict[str, Converter]:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import slot_lock
 from vault.crypto.secret import Secret, random_key
+from vault.db import reader_of
 from vault.errors import Busy, Misconfigured, Tampered, VaultSealed
 from vault.keystore.models import Deployment, Epoch, Slot
 from vault.keystore.second_copy import SealedEpoch, SealedSlot, SecondCopy
@@ -229,7 +230,7 @@ def sealed_slot(row: Slot) -> SealedSlot:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """A short look at the keystore."""
-    with Session(engine.execution_options(read_only=True), expire_on_commit=False) as session:
+    with Session(reader_of(engine), expire_on_commit=False) as session:
         yield session
 
 

@@ -57,6 +57,10 @@ def open_keystore(
 ) -> Keystore:
     """The founded keystore that the settings name, prepared for use. Raises what `prepare` raises."""
     engine = make_engine(url)
-    keystore = Keystore(engine, open_kms(kms, deployment_of(engine)), store, copy, clock)
-    keystore.prepare()
+    try:
+        keystore = Keystore(engine, open_kms(kms, deployment_of(engine)), store, copy, clock)
+        keystore.prepare()
+    except Exception:
+        engine.dispose()
+        raise
     return keystore
