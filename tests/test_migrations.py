@@ -26,11 +26,11 @@ def engine(tmp_path):
 
 
 def shape_of(engine: Engine) -> dict:
-    """Columns, constraints and indexes of every table, as the database knows them."""
+    """Columns (a migration adds them at the end), constraints and indexes of every table, as the database knows them."""
     found = inspect(engine)
     return {
         table: {
-            "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in found.get_columns(table)],
+            "columns": sorted((c["name"], str(c["type"]), c["nullable"]) for c in found.get_columns(table)),
             "checks": sorted((c["name"], c["sqltext"]) for c in found.get_check_constraints(table)),
             "keys": sorted((k["name"], k["referred_table"]) for k in found.get_foreign_keys(table)),
             "unique": sorted((u["name"], *u["column_names"]) for u in found.get_unique_constraints(table)),

@@ -7,6 +7,7 @@ import pytest
 from tests.recordings import SAMPLES, VIDEOS, dss, wav
 from tests.transfers.browsing import JSON, files_form, sign_in, token_of
 from tests.transfers.conftest import INDIVIDUAL
+from vault.web.locale import clock_of
 
 MEDIA = {
     "wav": "audio/wav",
@@ -94,3 +95,37 @@ def test_dictation_recorders_sign_their_files_in_several_ways(send, magic):
     _browser, answer = send(f"talk.{SIGNATURES[magic]}", dss(5, magic))
 
     assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_duration_is_shown_where_recordings_are_listed(send, desk, name):
+    browser, _answer = send(name, SAMPLES[name](12))
+
+    found = only_document(browser, desk)
+    versions = browser.get(f"/api/v1/documents/{found['id']}/versions", headers=JSON).json["items"]
+
+    assert abs(found["version"]["duration_ms"] - 12_000) <= 200
+    assert versions == [found["version"]]
+    clock = f'<bdi class="size" dir="ltr">{clock_of(found["version"]["duration_ms"])}</bdi>'
+    assert "0:1" in clock
+    assert clock in browser.get(f"/bundles/{desk.bundle_id}").text
+    assert clock in browser.get(f"/documents/{found['id']}").text
+
+
+def test_a_recording_whose_length_is_not_believed_is_stored_all_the_same(send, desk):
+    content = wav(5)
+    content = content[:40] + b"\xf0\xff\xff\xff" + content[44:]
+
+    browser, answer = send("talk.wav", content)
+
+    assert answer.status_code == 303
+    found = only_document(browser, desk)
+    assert found["version"]["duration_ms"] is None
+    assert browser.get(f"/documents/{found['id']}/content").data == content
+    assert browser.get(f"/bundles/{desk.bundle_id}").status_code == 200
+
+
+def test_a_document_has_no_duration(send, desk):
+    browser, _answer = send("form.pdf", b"%PDF-1.7\n", document_type="rrf")
+
+    assert only_document(browser, desk)["version"]["duration_ms"] is None

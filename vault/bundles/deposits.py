@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Deposit:
-    """All facts of one complete upload. Locks are under the open bundle; lengths in bytes; digests raw SHA-256.
+    """All facts of one complete upload. Locks are under the open bundle; lengths in bytes; digests raw SHA-256;
+    `duration_ms` is that of a recording, if it is known.
 
     For a further version (`is_new_document` false) the document keeps its type, language, individuals and title.
     """
@@ -51,6 +52,7 @@ class Deposit:
     extension: str
     file_name_lock: bytes
     plaintext_sha256: bytes
+    duration_ms: int | None = None
 
 
 def deposit_version(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Version:
@@ -172,6 +174,7 @@ def _version(tx: Transaction, opened: OpenBundle, deposit: Deposit, number: int)
         seal=deposit.seal,
         media_type=deposit.media_type,
         extension=deposit.extension,
+        duration_ms=deposit.duration_ms,
         file_name_lock=deposit.file_name_lock,
         plaintext_digest_lock=opened.lock_text("version.plaintext_digest", deposit.version_id, digest.hex()),
         duplicate_mark=duplicate_mark(opened.key.reveal(), digest),

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 class VersionRow(BaseModel):
-    """One deposited file; `length` in bytes. It can be read when it is available."""
+    """One deposited file; `length` in bytes, `duration_ms` only of a recording, where it is known. It can be read when
+    it is available."""
 
     id: UUID
     number: int
@@ -33,6 +34,7 @@ class VersionRow(BaseModel):
     media_type: str
     extension: str
     length: int
+    duration_ms: int | None
     deposited_at: datetime
     is_available: bool
 
@@ -128,6 +130,7 @@ def version_row(opened: OpenBundle, version: Version) -> VersionRow:
         media_type=version.media_type,
         extension=version.extension,
         length=version.length,
+        duration_ms=version.duration_ms,
         deposited_at=version.deposited_at,
         is_available=version.seal is not None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vault.access.policy import Permission
@@ -107,6 +107,7 @@ class Version(Row):
     """One deposited file: an age object in the store and the locks that open it. Available if and only if sealed.
 
     `length` is of the plaintext, `object_length` of the object, both in bytes; `head` is the object's first 126 bytes.
+    `duration_ms` is a recording's, where it could be read and believed.
     """
 
     __tablename__ = "versions"
@@ -129,6 +130,7 @@ class Version(Row):
     seal: Mapped[bytes | None] = mapped_column(LargeBinary)
     media_type: Mapped[str] = mapped_column(String(80))
     extension: Mapped[str] = mapped_column(String(10))
+    duration_ms: Mapped[int | None] = mapped_column(BigInteger)
     file_name_lock: Mapped[bytes] = mapped_column(LargeBinary)
     plaintext_digest_lock: Mapped[bytes] = mapped_column(LargeBinary)
     duplicate_mark: Mapped[bytes] = mapped_column(LargeBinary, index=True)

@@ -1,4 +1,4 @@
-"""How long a file that has arrived plays: its first and last blocks are read back through the store, as they are asked for."""
+"""How long a file that has arrived plays: the blocks that its reader asks for are read back through the store."""
 
 from __future__ import annotations
 

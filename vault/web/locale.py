@@ -72,14 +72,15 @@ PSEUDO = (
 
 
 def install(app: Flask, *, pseudo_languages: bool = False, catalogues: Path = CATALOGUES) -> None:
-    """Give `app` its languages; templates get gettext, `language`, `caseno`, `filesize`, `when`, `date`."""
+    """Give `app` its languages; templates get gettext, `language`, `caseno`, `filesize`, `duration`, `when`, `date`."""
     spoken = (ENGLISH, *read_catalogues(catalogues), *(PSEUDO if pseudo_languages else ()))
     app.extensions["languages"] = {language.tag: language for language in spoken}
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
     )
-    app.jinja_env.filters.update(caseno=caseno, filesize=filesize, when=when, date=day)
+    app.jinja_env.filters.update(caseno=caseno, filesize=filesize, duration=duration)
+    app.jinja_env.filters.update(when=when, date=day)
     app.add_template_global(language, "language")
     offered = [language for language in spoken if language not in PSEUDO]
     app.add_template_global(lambda: offered, "languages")
@@ -183,6 +184,18 @@ def filesize(count: int) -> Markup:
     pattern = "#0.0" if size < 99.95 else "#0"
     figures = format_decimal(size, pattern, locale=language().locale).removesuffix(".0")
     return Markup('<bdi class="size" dir="ltr">{} {}</bdi>').format(figures, UNITS[unit])
+
+
+def duration(milliseconds: int) -> Markup:
+    """`58:12`, `1:02:03`: as players write it, isolated and from left to right in every language."""
+    return Markup('<bdi class="size" dir="ltr">{}</bdi>').format(clock_of(milliseconds))
+
+
+def clock_of(milliseconds: int) -> str:
+    """Minutes and seconds, with hours where there are any: `0:07`, `58:12`, `1:02:03`."""
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def when(moment: datetime) -> Markup:
