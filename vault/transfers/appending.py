@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from vault.crypto.header import HEAD, check_object_head
 from vault.crypto.payload import CHUNK, SEALED, PayloadWriter
-from vault.errors import Conflict, TooLarge
+from vault.errors import Conflict, NotFound, TooLarge
 from vault.store.base import Store
 from vault.transfers.digests import KEPT, Buffer, Digests
 from vault.transfers.models import Upload
@@ -27,11 +27,6 @@ class Progress:
 
     offset: int
     tail: bytes
-
-    @property
-    def is_whole_in_store(self) -> bool:
-        """Whether no byte waits in the tail."""
-        return not self.tail
 
 
 class Appender:
@@ -96,7 +91,10 @@ class Appender:
             return
         if not self._place:
             self._begin()
-        self._place = self._store.append(self._name, self._place, sealed, sync=False)
+        try:
+            self._place = self._store.append(self._name, self._place, sealed, sync=False)
+        except NotFound as fault:
+            raise Conflict("The upload was begun anew meanwhile.") from fault
         if self._digests is not None:
             self._digests.update(plaintext, sealed)
 

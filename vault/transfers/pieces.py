@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from vault.errors import Conflict, Invalid, TooLarge, UploadBusy, WrongType
+from vault.errors import Conflict, Invalid, TooLarge, UploadBusy, WrongOffset, WrongType
 from vault.store.base import Different, Store
 from vault.transfers.appending import Appender
 from vault.transfers.reading import USE_EVERY, keep_in_use
@@ -36,15 +36,15 @@ class Broken(Invalid):
 def receive_piece(transact: Transact, store: Store, resumed: Resumed, read: Read) -> Appender:
     """All that the body brings is stored and acknowledged; returns the appender, which knows the new offset.
 
-    Errors: `Broken`; `UploadBusy` for a second writer and for bytes that differ from what lies there (the upload then
-    begins anew at offset 0); what `Appender.take` and `note_progress` raise. What was acknowledged before stays so.
+    Errors: `Broken`; `UploadBusy` for a second writer; `WrongOffset` for bytes that differ from what lies there (the upload
+    then begins anew, at offset 0); what `Appender.take` and `note_progress` raise. What was acknowledged before stays so.
     """
     appender = resumed.appender(store)
     try:
         _receive(transact, resumed, appender, read)
-    except Different:
+    except Different as fault:
         _begin_anew(transact, store, resumed)
-        raise
+        raise WrongOffset(0) from fault
     except WrongType as refusal:
         with transact() as tx:
             refuse_upload(tx, resumed.upload.id, refusal.code)

@@ -7,6 +7,8 @@ process, are made anew by reading the object back once.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from uuid import UUID
 
 from vault.bundles.deposits import find_duplicate
@@ -14,10 +16,11 @@ from vault.crypto.header import HEAD
 from vault.crypto.kdf import Sha256
 from vault.crypto.payload import CHUNK, object_length, read_range
 from vault.crypto.secret import compare
-from vault.errors import Conflict, Invalid, Tampered, UploadEnded, WrongType
+from vault.errors import Conflict, Invalid, Tampered, UploadBusy, UploadEnded, WrongType
 from vault.inspection.inspector import promised_media
 from vault.store.base import Store
 from vault.transfers.digests import KEPT
+from vault.transfers.durations import duration_of
 from vault.transfers.models import Upload
 from vault.transfers.reading import require_session
 from vault.transfers.receiving import Stored, Transact, open_for_adding
@@ -29,6 +32,9 @@ AT_ONCE = 512 * 1024 * 1024
 """Bytes: a longer file that must be read back is settled after the answer, which says "checking"."""
 FINAL = (Invalid, WrongType, Conflict, Tampered)
 """Errors that no second try mends: the upload is refused."""
+
+_under_way: set[UUID] = set()
+_turn = Lock()
 
 
 def must_wait(upload: Upload) -> bool:
@@ -45,19 +51,41 @@ def chunks_of(length: int) -> int:
 def settle_upload(transact: Transact, store: Store, upload_id: UUID) -> Stored:
     """The complete upload is a version. Errors as `complete_upload`; `Conflict` when the file changed meanwhile.
 
-    After an error that no second try mends the upload is dropped; after any other it waits, whole.
+    After an error that no second try mends the upload is dropped; after any other it waits, whole. `UploadBusy` while
+    this process settles it already.
     """
+    with _alone(upload_id):
+        return _settle(transact, store, upload_id)
+
+
+@contextmanager
+def _alone(upload_id: UUID) -> Iterator[None]:
+    with _turn:
+        if upload_id in _under_way:
+            raise UploadBusy
+        _under_way.add(upload_id)
+    try:
+        yield
+    finally:
+        with _turn:
+            _under_way.discard(upload_id)
+
+
+def _settle(transact: Transact, store: Store, upload_id: UUID) -> Stored:
     with transact() as tx:
         resumed = resume_upload(tx, upload_id)
     try:
         written = _finished(store, resumed)
+        media = promised_media(resumed.file_name)
+        duration = duration_of(
+            store, resumed.upload, media.name, written.length, resumed.file_key.reveal()
+        )
         with transact() as tx:
             require_session(tx)
             opened = open_for_adding(tx, resumed.upload.bundle_id)
             _check_announced(resumed.digest, written)
             same = find_duplicate(tx, opened, written.plaintext_digest)
-            media = promised_media(resumed.file_name)
-            version = complete_upload(tx, opened, upload_id, media, written)
+            version = complete_upload(tx, opened, upload_id, media, written, duration)
     except UploadEnded:
         raise
     except FINAL as error:
@@ -72,6 +100,8 @@ def _finished(store: Store, resumed: Resumed) -> Written:
     upload = resumed.upload
     length, name = upload.length or 0, upload.object_name
     size = object_length(length)
+    if upload.stale_object_name:
+        store.drop(upload.stale_object_name)
     if store.size(name) is None:
         if store.partial_size(name) != size:
             raise Tampered
