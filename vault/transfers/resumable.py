@@ -7,6 +7,7 @@ whether somebody else was faster. What waits in the tail is locked under the fil
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,16 +17,16 @@ from sqlalchemy import update
 
 from vault.access.policy import Permission
 from vault.bundles.models import Bundle
-from vault.bundles.opening import OpenBundle
+from vault.bundles.opening import OpenBundle, open_bundle
 from vault.crypto.header import NONCE, object_head
 from vault.crypto.locks import file_lock, tail_lock
 from vault.crypto.marks import tail_key
 from vault.crypto.payload import CHUNK
 from vault.crypto.secret import Secret, random_file_key
-from vault.errors import Invalid, NotFound, UploadBusy, UploadEnded, WrongOffset
+from vault.errors import Conflict, Invalid, NotFound, UploadBusy, UploadEnded, WrongOffset
 from vault.inspection.inspector import inspect_head, promised_media
 from vault.store.base import Store
-from vault.transfers.appending import Appender, Progress
+from vault.transfers.appending import Appender, Begin, Progress
 from vault.transfers.models import Upload
 from vault.transfers.quota import check_room
 from vault.transfers.reading import require_session
@@ -58,10 +59,10 @@ class Resumed:
     revision: int
     expires_at: datetime
 
-    def appender(self, store: Store) -> Appender:
+    def appender(self, store: Store, begin: Begin) -> Appender:
         """What writes on from the acknowledged offset."""
         tail = self.tail.reveal() if self.tail else b""
-        return Appender(store, self.upload, self.file_key.reveal(), tail, self._inspect)
+        return Appender(store, self.upload, self.file_key.reveal(), tail, self._inspect, begin)
 
     def _inspect(self, head: bytes) -> None:
         self.upload.media_type = inspect_head(head, self.file_name).name
@@ -86,18 +87,18 @@ def begin_resumable(tx: Transaction, bundle_id: UUID, wanted: Wanted, announced:
     return upload
 
 
-def own_upload(tx: Transaction, upload_id: UUID) -> Upload:
+def own_upload(tx: Transaction, upload_id: UUID, lock: bool = False) -> Upload:
     """The actor's own resumable upload, whatever became of it; `NotFound` for anybody else's."""
-    upload = tx.session.get(Upload, upload_id)
+    upload = tx.session.get(Upload, upload_id, with_for_update=lock or None)
     if upload is None or upload.length is None or upload.owner_id != tx.actor.id:
         raise NotFound
     tx.load(Bundle, upload.bundle_id, Permission.DOCUMENT_ADD)
     return upload
 
 
-def unfinished_upload(tx: Transaction, upload_id: UUID) -> Upload:
+def unfinished_upload(tx: Transaction, upload_id: UUID, lock: bool = False) -> Upload:
     """The same, if it still takes bytes or waits to be settled; else `UploadEnded`."""
-    upload = own_upload(tx, upload_id)
+    upload = own_upload(tx, upload_id, lock)
     is_over = tx.now >= upload.expires_at and not is_complete(upload)
     if upload.completed_at or upload.dropped_at or is_over:
         raise UploadEnded
@@ -110,7 +111,7 @@ def resume_upload(tx: Transaction, upload_id: UUID, offset: int | None = None) -
     Errors: `NotFound`, `Refused`, `UploadEnded`, `BundleLocked`, `WrongOffset`.
     """
     upload = unfinished_upload(tx, upload_id)
-    opened = open_for_adding(tx, upload.bundle_id)
+    opened = open_bundle(tx, tx.session.get_one(Bundle, upload.bundle_id))
     if offset is not None and offset != upload.offset:
         raise WrongOffset(upload.offset)
     file_key, slot = upload_keys(tx, opened, upload)
@@ -124,6 +125,19 @@ def resume_upload(tx: Transaction, upload_id: UUID, offset: int | None = None) -
     return Resumed(
         upload, name, Secret(file_key), Secret(slot), tail, digest, upload.revision, upload.expires_at
     )
+
+
+def begin_object(tx: Transaction, resumed: Resumed) -> None:
+    """The object has its partial, if the upload still goes on under this name; else `UploadBusy`.
+
+    The row is held meanwhile: a name that a restart or an end left behind is never begun again, or one file key could
+    seal two contents (K6), and nobody would remove the partial.
+    """
+    row = tx.session.get(Upload, resumed.upload.id, with_for_update=True)
+    if row is None or row.completed_at or row.dropped_at or row.object_name != resumed.upload.object_name:
+        raise UploadBusy
+    with suppress(Conflict):
+        tx.store.begin(row.object_name)
 
 
 def note_progress(tx: Transaction, resumed: Resumed, progress: Progress) -> None:
@@ -165,10 +179,12 @@ def restart_upload(tx: Transaction, upload_id: UUID, revision: int) -> str | Non
 
     For bytes that differ from what a crash left of the same place: one key never seals two contents (K6).
     """
-    upload = unfinished_upload(tx, upload_id)
+    upload = unfinished_upload(tx, upload_id, lock=True)
     if upload.revision != revision:
         raise UploadBusy
-    opened = open_for_adding(tx, upload.bundle_id)
+    if upload.stale_object_name:
+        tx.store.drop(upload.stale_object_name)
+    opened = open_bundle(tx, tx.session.get_one(Bundle, upload.bundle_id))
     _old_key, slot = upload_keys(tx, opened, upload)
     file_key = random_file_key()
     lock = file_lock(opened.bundle.id, upload.id, upload.key_number)
@@ -188,7 +204,7 @@ def refuse_upload(tx: Transaction, upload_id: UUID, code: str) -> None:
 
 def stop_upload(tx: Transaction, upload_id: UUID) -> None:
     """Its owner wants the upload no more: nothing of it stays but the event."""
-    drop_upload(tx, unfinished_upload(tx, upload_id), "stopped")
+    drop_upload(tx, unfinished_upload(tx, upload_id, lock=True), "stopped")
 
 
 def is_complete(upload: Upload) -> bool:
