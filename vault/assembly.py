@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from vault.clock import Clock
-from vault.db import make_engine
+from vault.db import make_engine, upsert
 from vault.deployment import Deployment, deployment_id
 from vault.errors import Misconfigured
 from vault.jobs import Bell
@@ -108,8 +108,6 @@ def _identity(database: Engine) -> UUID:
 def _identified(database: Engine, now: datetime) -> UUID:
     """The database's deployment id, made the first time."""
     with Session(database) as session, session.begin():
-        found = deployment_id(session)
-        if found is None:
-            found = uuid4()
-            session.add(Deployment(id=found, created_at=now))
-    return found
+        first = upsert(session, Deployment).values(number=1, id=uuid4(), created_at=now)
+        session.execute(first.on_conflict_do_nothing())
+        return session.scalars(select(Deployment.id)).one()

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from vault.db import Base
+from vault.db import Base, upsert
 from vault.jobs import handles
 
 BEHIND = timedelta(minutes=5)
@@ -61,10 +61,9 @@ class Reading:
 def read_clock(session: Session, clock: Clock) -> Reading:
     """The instant of a transaction."""
     system = clock.now()
-    row = session.get(ClockMark, 1)
-    if row is None:
+    mark = session.scalar(select(ClockMark.high_water_at).where(ClockMark.id == 1))
+    if mark is None:
         return Reading(system, ClockState.STEADY, None)
-    mark = row.high_water_at
     if system < mark - BEHIND:
         return Reading(mark, ClockState.BEHIND, mark)
     if system > mark + AHEAD:
@@ -74,11 +73,16 @@ def read_clock(session: Session, clock: Clock) -> Reading:
 
 def advance_mark(session: Session, reading: Reading, confirmed: bool = False) -> None:
     """Keep the instant as the new mark; while the clock is ahead only a confirmation moves it."""
-    row = session.get(ClockMark, 1)
-    if row is None:
-        session.add(ClockMark(high_water_at=reading.now))
-    elif reading.state is ClockState.STEADY or confirmed:
-        row.high_water_at = max(row.high_water_at, reading.now)
+    query = upsert(session, ClockMark).values(id=1, high_water_at=reading.now)
+    if reading.state is ClockState.STEADY or confirmed:
+        # Another transaction may have moved the mark further meanwhile.
+        later = ClockMark.high_water_at < reading.now
+        moved = query.on_conflict_do_update(
+            index_elements=[ClockMark.id], set_={"high_water_at": reading.now}, where=later
+        )
+        session.execute(moved)
+    else:
+        session.execute(query.on_conflict_do_nothing())
 
 
 @handles("clock.keep_pace")

@@ -18,10 +18,9 @@ from uuid import UUID
 
 from celery import Celery  # type: ignore[import-untyped]
 from sqlalchemy import JSON, CheckConstraint, ColumnElement, Index, and_, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from vault.db import Row
+from vault.db import Row, upsert
 from vault.errors import Conflict, VaultError
 
 log = logging.getLogger(__name__)
@@ -119,8 +118,12 @@ def enqueue(
         "run_at": run_at or now,
         "created_at": now,
     }
-    insert = _INSERTS[session.get_bind().dialect.name]
-    query = insert(Job).values(row).on_conflict_do_nothing(index_elements=[Job.dedupe_key]).returning(Job)
+    query = (
+        upsert(session, Job)
+        .values(row)
+        .on_conflict_do_nothing(index_elements=[Job.dedupe_key])
+        .returning(Job)
+    )
     return session.scalars(query).one_or_none()
 
 
@@ -293,7 +296,6 @@ def _embedded_queue(data: Path) -> dict[str, Any]:
     return {"polling_interval": 0.2, **{name: str(folder) for name, folder in folders.items()}}
 
 
-_INSERTS: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _AFRESH = {"synchronize_session": False, "populate_existing": True}
 
 

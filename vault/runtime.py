@@ -23,7 +23,7 @@ from vault.access.policy import Permission, may_ever, permits
 from vault.access.remarks import Holder, digest_of, make_remark
 from vault.audit.log import NewEntry, append
 from vault.clock import Clock, Reading, advance_mark, read_clock
-from vault.db import Row, reader_of
+from vault.db import Row, for_change, reader_of
 from vault.errors import NotFound, Refusal, Refused, VaultError, VaultSealed
 from vault.jobs import enqueue
 from vault.keystore.service import Keystore
@@ -136,7 +136,9 @@ class Transaction:
             permits(sees, model, self.actor, self.now).label("seen"),
             permits(permission, model, self.actor, self.now).label("allowed"),
         ).where(model.id == row_id)
-        found = self.session.execute(query.with_for_update() if lock else query).one_or_none()
+        if lock:
+            query = query.with_for_update(**for_change(model)).execution_options(populate_existing=True)
+        found = self.session.execute(query).one_or_none()
         if found is None:
             raise NotFound
         row, seen, allowed = found
@@ -229,12 +231,13 @@ class Transaction:
         return bool(self._entries or self._jobs or session.new or session.dirty or session.deleted)
 
     def settle(self) -> None:
-        """Append the events and move the clock's mark, last in the commit."""
+        """Move the clock's mark and append the events, last in the commit."""
         if not self.has_changes:
             return
         self.session.flush()
-        append(self.session, self._entries, self.now)
+        # The head of the log is the last row that a transaction takes hold of: no two wait for each other there.
         advance_mark(self.session, self._reading)
+        append(self.session, self._entries, self.now)
 
     def after_commit(self) -> None:
         """Kill the slots and ring the bells of what was committed."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from vault.access.principals import Principal, vouched_key
 from vault.crypto.grant import open_grant, seal_grant
-from vault.db import Row
+from vault.db import Row, for_change
 from vault.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -67,13 +67,15 @@ def live_grants(tx: Transaction, subject_id: UUID) -> Sequence[Grant]:
 def lock_grants(tx: Transaction, subject_ids: Collection[UUID]) -> None:
     """Hold the live grants on these subjects: who may still open something is decided by one at a time."""
     query = select(Grant.id).where(Grant.subject_id.in_(subject_ids), Grant.ended_at.is_(None))
-    tx.session.execute(query.order_by(Grant.id).with_for_update())
+    tx.session.execute(query.order_by(Grant.id).with_for_update(**for_change(Grant)))
 
 
 def give_grant(
     tx: Transaction, principal: Principal, subject_id: UUID, generation: int, secret: bytes
 ) -> Grant:
     """Seal `secret` (32 bytes) to the principal. Errors: `Conflict` without keys or when granted already."""
+    # Keys that are given up at this moment are given up first, or stay until the grant to them stands.
+    tx.session.refresh(principal, with_for_update={"of": Principal, "read": True})
     if live_grant(tx, principal.id, subject_id) is not None:
         raise Conflict("This person is a member already.")
     return tx.add(

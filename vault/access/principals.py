@@ -19,7 +19,7 @@ from vault.crypto.locks import user_lock
 from vault.crypto.marks import directory_mac
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import compare
-from vault.db import Row
+from vault.db import Row, for_change
 from vault.errors import Conflict, Tampered
 from vault.slots import replace_slot
 
@@ -91,6 +91,11 @@ def set_keys(
 
     replace_slot(tx, principal, SlotKind.PRINCIPAL, remake)
     principal.keyed_at = tx.now
+
+
+def hold_principal(tx: Transaction, principal: Principal) -> None:
+    """The principal's keys are what they are until this transaction ends: nobody seals to keys that go meanwhile."""
+    tx.session.refresh(principal, with_for_update=for_change(Principal))
 
 
 def open_seed(keystore: Keystore, principal: Principal, password_key: bytes) -> bytes:

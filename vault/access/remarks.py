@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from vault.crypto.kdf import hmac_sha256
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import lock_text, unlock_text
-from vault.db import Base, Row
+from vault.db import Base, Row, take_turn
 from vault.errors import Conflict
 
 if TYPE_CHECKING:
@@ -88,7 +88,11 @@ def office_holder(tx: Transaction, office_id: UUID | None = None) -> Holder:
     office_id = office_id or tx.actor.office_id
     if office_id is None:
         raise Conflict("A reason needs an office to be kept in.")
-    kept = tx.session.scalar(select(OfficeSlot).where(OfficeSlot.office_id == office_id))
+    query = select(OfficeSlot).where(OfficeSlot.office_id == office_id)
+    kept = tx.session.scalar(query)
+    if kept is None:
+        take_turn(tx.session, f"slot of office {office_id}")
+        kept = tx.session.scalar(query)
     if kept is None:
         slot = tx.keystore.create_slot(SlotKind.OFFICE, office_id)
         tx.session.add(OfficeSlot(office_id=office_id, slot_id=slot.id))

@@ -12,7 +12,7 @@ from hashlib import sha256
 from sqlalchemy import LargeBinary, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from vault.db import Base
+from vault.db import Base, upsert
 from vault.errors import TooMany
 
 
@@ -50,12 +50,7 @@ def take_try(session: Session, key: str, limit: Limit, now: datetime) -> None:
 
     Call it in a transaction that commits before the guess is checked.
     """
-    digest = _digest(key)
-    row = session.get(Throttle, digest, with_for_update=True)
-    if row is None:
-        session.add(Throttle(key_digest=digest, failures=1, waits_until=now, touched_at=now))
-        session.flush()
-        return
+    row = _counted(session, _digest(key), now)
     if limit.most is not None and row.failures >= limit.most:
         raise _too_many(limit.longest)
     if now < row.waits_until:
@@ -64,6 +59,15 @@ def take_try(session: Session, key: str, limit: Limit, now: datetime) -> None:
     row.touched_at = now
     row.waits_until = now + limit.wait_after(row.failures)
     session.flush()
+
+
+def _counted(session: Session, digest: bytes, now: datetime) -> Throttle:
+    """The key's row, held until this transaction ends; one is made if there is none."""
+    query = upsert(session, Throttle).values(key_digest=digest, failures=0, waits_until=now, touched_at=now)
+    query = query.on_conflict_do_update(index_elements=[Throttle.key_digest], set_={"touched_at": now})
+    found = session.scalars(query.returning(Throttle), execution_options={"populate_existing": True})
+    row: Throttle = found.one()
+    return row
 
 
 def forget_tries(session: Session, key: str) -> None:

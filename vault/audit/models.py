@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
     CheckConstraint,
     Connection,
     Index,
@@ -19,9 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vault.audit.guards import guard_statements
-from vault.db import Base
-
-Number = BigInteger().with_variant(Integer, "sqlite")
+from vault.db import Base, Number
 
 
 class AuditEntry(Base):

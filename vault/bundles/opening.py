@@ -20,6 +20,7 @@ from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import bundle_lock, file_lock, lock_text, session_lock, unlock_text
 from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.secret import Secret, random_key
+from vault.db import for_change
 from vault.errors import BundleLocked, Conflict, NotFound, Tampered
 from vault.slots import replace_slot
 
@@ -98,7 +99,7 @@ def open_bundle(tx: Transaction, bundle: Bundle) -> OpenBundle:
     """
     if bundle.rekey_pending_at is not None:
         # Whoever makes new keys holds the row, and looks again: somebody else may have made them, or left, meanwhile.
-        tx.session.refresh(bundle, with_for_update=True)
+        tx.session.refresh(bundle, with_for_update=for_change(Bundle))
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
     password_key = _password_key(tx, bundle)
     lock = bundle_lock(bundle.id, bundle.generation)

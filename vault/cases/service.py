@@ -13,12 +13,15 @@ from sqlalchemy.exc import IntegrityError
 from vault.access.policy import Permission, permits
 from vault.cases.models import PRIORITIES, Case, CaseAlias, Individual
 from vault.cases.numbers import Number, read_number, read_numbers
+from vault.db import take_turn
 from vault.errors import Conflict, Fault, Invalid, Refused
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 LONGEST_STAGE = 60
+NUMBERS = "numbers of cases"
+"""Numbers and aliases lie in two tables, so no constraint keeps one from being given twice: who gives takes a turn."""
 MOST_NUMBERS, MOST_FOUND = 100, 25
 
 Part = TypeVar("Part", CaseAlias, Individual)
@@ -51,6 +54,7 @@ def create_case(
     if tx.actor.office_id is None or (office_id or tx.actor.office_id) != tx.actor.office_id:
         raise Refused("Cases are added to your own office.")
     named = read_number(number)
+    take_turn(tx.session, NUMBERS)
     _check_free(tx, named, None)
     case = Case(
         id=uuid4(),
@@ -81,6 +85,7 @@ def change_case(tx: Transaction, case_id: UUID, wanted: CaseChange, revision: in
     case = tx.load(Case, case_id, Permission.CASE_CHANGE, lock=True)
     if revision is not None and revision != case.revision:
         raise Conflict("Somebody changed this case meanwhile. Load it again, then make your change.")
+    take_turn(tx.session, NUMBERS)
     with tx.session.no_autoflush:
         _apply(tx, case, wanted)
     case.changed_at = tx.now

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Engine, select
 
-from vault.db import make_engine
+from vault.db import make_engine, upsert
 from vault.errors import Misconfigured
 from vault.keystore.epochs import reading, writing
 from vault.keystore.models import Deployment
@@ -34,8 +34,9 @@ def found_deployment(engine: Engine, now: datetime, deployment_id: UUID | None =
     with writing(engine) as session:
         found: UUID | None = session.scalar(select(Deployment.id))
         if found is None:
-            found = deployment_id or uuid4()
-            session.add(Deployment(id=found, created_at=now))
+            first = upsert(session, Deployment).values(number=1, id=deployment_id or uuid4(), created_at=now)
+            session.execute(first.on_conflict_do_nothing())
+            found = session.scalars(select(Deployment.id)).one()
     if deployment_id not in (None, found):
         raise Misconfigured("The keystore belongs to another deployment.")
     return found

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from vault.access.actor import SYSTEM, Role
 from vault.access.policy import Permission
 from vault.access.principals import Principal
+from vault.db import for_change, take_turn
 from vault.errors import Conflict, NotFound
 from vault.people.models import Office, Person, PersonRole
 from vault.people.throttling import canonical
@@ -22,7 +23,7 @@ def load_managed(tx: Transaction, person_id: UUID) -> Person:
     """The person, locked for a change by an administrator or by the vault itself."""
     if tx.actor is not SYSTEM:
         return tx.load(Person, person_id, Permission.PERSON_MANAGE, lock=True)
-    person = tx.session.get(Person, person_id, with_for_update=True)
+    person = tx.session.get(Person, person_id, with_for_update=for_change(Person))
     if person is None:
         raise NotFound("There is no such person.")
     return person
@@ -42,6 +43,8 @@ def keep_an_administrator(tx: Transaction, person: Person) -> None:
     """`Conflict` when nobody else could manage people; the command line may do it all the same."""
     if tx.actor is SYSTEM or Role.ADMINISTRATOR not in person.roles:
         return
+    # Two who shut each other out at the same time would each see the other still there.
+    take_turn(tx.session, "administrators")
     others = (
         select(Person.id)
         .join(PersonRole, PersonRole.person_id == Person.id)

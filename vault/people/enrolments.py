@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from vault.access.actor import STRANGER
 from vault.access.grants import Grant, end_grant
-from vault.access.principals import set_keys
+from vault.access.principals import hold_principal, set_keys
 from vault.access.remarks import office_holder
 from vault.access.throttle import forget_tries
 from vault.crypto.encoding import b64url, fields, u64, unb64url
@@ -127,6 +127,7 @@ def enrol(
     used = update(Enrolment).where(*unused).values(used_at=tx.now).returning(Enrolment.id)
     if tx.session.scalar(used) is None:
         raise Gone(CLOSED)
+    hold_principal(tx, person.principal)
     ended = _end_grants(tx, person) if person.principal.has_keys else []
     end_sessions_of(tx, person.id, "reset")
     forget_devices(tx, person.id)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from vault.access.actor import STRANGER, SYSTEM
 from vault.access.grants import Grant, end_grant, lock_grants
-from vault.access.principals import Principal
+from vault.access.principals import Principal, hold_principal
 from vault.errors import Conflict
 from vault.jobs import ClaimedJob, handles, renew
 from vault.people.accounts import keep_an_administrator, load_managed, not_oneself
@@ -47,6 +47,7 @@ def finish_leaving(tx: Transaction, person: Person) -> bool:
     """Destroy the slot of somebody who has left; False while a bundle waits. What was granted opens for them no more."""
     principal = person.principal
     tx.session.flush()
+    hold_principal(tx, principal)
     lock_grants(tx, tx.session.scalars(select(Grant.subject_id).where(_live_of(person.id))).all())
     if person.left_at is None or (principal.slot_id and lone_subjects(tx.session, person.id)):
         return False

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vault.access.actor import Actor
-from vault.access.principals import open_seed, set_keys
+from vault.access.principals import hold_principal, open_seed, set_keys
 from vault.access.throttle import Limit, forget_tries, give_back_try, take_try
 from vault.crypto.passwords import Argon2Profile, derive
 from vault.crypto.secret import Secret, random_key
+from vault.db import for_change
 from vault.errors import Busy, Fault, Invalid, Tampered, Unauthenticated
 from vault.people.enrolments import words_about
 from vault.people.models import PersonSession
@@ -60,7 +61,8 @@ def replace_password(tx: Transaction, old_key: bytes, new_key: bytes, profile: A
     Errors: `Invalid` at /old when the old key does not open the lock.
     """
     person, keys = own_person(tx), tx.actor.session
-    row = tx.session.get(PersonSession, keys.id, with_for_update=True) if keys else None
+    hold_principal(tx, person.principal)
+    row = tx.session.get(PersonSession, keys.id, with_for_update=for_change(PersonSession)) if keys else None
     if keys is None or row is None or row.ended_at is not None:
         raise Unauthenticated
     try:

@@ -23,6 +23,7 @@ from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import session_lock
 from vault.crypto.marks import session_auth
 from vault.crypto.secret import Secret, check, compare, random_key
+from vault.db import for_change
 from vault.errors import NotFound, Tampered, Unauthenticated
 from vault.people.devices import remember_device, split_cookie
 from vault.people.models import Person, PersonSession
@@ -69,7 +70,7 @@ def start_session(
 
     Errors: `Unauthenticated`, with the same words for a wrong password and somebody who has left.
     """
-    person = tx.session.get(Person, person_id, with_for_update=True)
+    person = tx.session.get(Person, person_id, with_for_update=for_change(Person))
     if person is None or person.left_at is not None:
         raise Unauthenticated(WRONG)
     try:

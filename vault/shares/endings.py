@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from vault.access.actor import SYSTEM
 from vault.bundles.documents import move_document, withdraw_document
 from vault.bundles.models import Document
 from vault.clock import ClockState, read_clock
+from vault.db import for_change
 from vault.jobs import ClaimedJob, handles, renew
 from vault.people.models import Person
 from vault.shares.models import Opening, Share, SharedDocument
@@ -40,7 +41,8 @@ def move_with_links(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docu
 
 def end_links_on(tx: Transaction, document_id: UUID) -> int:
     """End all links that lend this document; returns how many."""
-    shares = links_on(tx, document_id)
+    query = _lending(document_id).order_by(Share.id).with_for_update(**for_change(Share))
+    shares = tx.session.scalars(query, execution_options={"populate_existing": True}).all()
     for share in shares:
         _end(tx, share, "document")
     return len(shares)
@@ -48,8 +50,12 @@ def end_links_on(tx: Transaction, document_id: UUID) -> int:
 
 def links_on(tx: Transaction, document_id: UUID) -> Sequence[Share]:
     """The links that lend this document and have not ended."""
+    return tx.session.scalars(_lending(document_id)).all()
+
+
+def _lending(document_id: UUID) -> Select[Share]:
     lends_it = exists().where(SharedDocument.share_id == Share.id, SharedDocument.document_id == document_id)
-    return tx.session.scalars(select(Share).where(Share.ended_at.is_(None), lends_it)).all()
+    return select(Share).where(Share.ended_at.is_(None), lends_it)
 
 
 @handles("shares.end_expired")
@@ -69,7 +75,7 @@ def _end_some(runtime: Runtime, job: ClaimedJob) -> int:
             .where(Share.ended_at.is_(None), or_(*_reasons(tx.now).values()))
             .order_by(Share.expires_at)
             .limit(AT_ONCE)
-            .with_for_update(of=Share)
+            .with_for_update(**for_change(Share))
         ).all()
         for share in over:
             _end(tx, share, _reason(tx, share))

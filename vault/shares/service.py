@@ -20,6 +20,7 @@ from vault.crypto.locks import file_lock, link_lock, lock_text
 from vault.crypto.marks import link_auth, link_auth_stored, link_key
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, random_key
+from vault.db import for_change, upsert
 from vault.errors import Conflict, Fault, Invalid, NotFound
 from vault.shares.models import Organisation, Recipient, Share, SharedDocument
 
@@ -114,7 +115,7 @@ def load_share(tx: Transaction, share_id: UUID, permission: Permission) -> Share
     """The share, locked for a change by somebody who may, or by the vault itself."""
     if tx.actor is not SYSTEM:
         return tx.load(Share, share_id, permission, lock=True)
-    share = tx.session.get(Share, share_id, with_for_update={"of": Share})
+    share = tx.session.get(Share, share_id, with_for_update=for_change(Share))
     if share is None:
         raise NotFound("There is no such link.")
     return share
@@ -177,8 +178,11 @@ def _limits(tx: Transaction, wanted: Lending) -> tuple[datetime, datetime]:
 
 
 def _organisation(tx: Transaction, name: str) -> Organisation:
-    known = tx.session.scalar(select(Organisation).where(Organisation.name == name))
-    return known or tx.add(Organisation(name=name, created_at=tx.now))
+    """The organisation of this name, held: its recipients are looked up and added by one at a time."""
+    made = upsert(tx.session, Organisation).values(id=uuid4(), name=name, created_at=tx.now)
+    tx.session.execute(made.on_conflict_do_nothing(index_elements=[Organisation.name]))
+    query = select(Organisation).where(Organisation.name == name)
+    return tx.session.scalars(query.with_for_update(**for_change(Organisation))).one()
 
 
 def _recipient(tx: Transaction, wanted: Lending) -> Recipient:

@@ -22,6 +22,7 @@ from vault.crypto.locks import Lock, link_lock, session_lock
 from vault.crypto.marks import link_auth, link_auth_stored, link_key, session_auth
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, compare, random_key
+from vault.db import for_change
 from vault.errors import Fault, Gone, Invalid, Refusal, Tampered, TooMany
 from vault.people.models import Person
 from vault.people.sessions import actor_of
@@ -159,7 +160,7 @@ def give_back_guess(tx: Transaction, share_id: UUID) -> None:
 
 def suspend_if_guessed(tx: Transaction, share_id: UUID) -> None:
     """After fifty wrong passwords in a row the link sleeps until its owner lets it work again."""
-    share = tx.session.get(Share, share_id, with_for_update={"of": Share})
+    share = tx.session.get(Share, share_id, with_for_update=for_change(Share))
     name = _guess_name(share_id)
     if share is None or not share.is_live(tx.now) or tries_of(tx.session, name) < MOST_GUESSES:
         return
@@ -171,7 +172,7 @@ def suspend_if_guessed(tx: Transaction, share_id: UUID) -> None:
 
 def _proved(tx: Transaction, share_id: UUID, secret: bytes) -> Share:
     """The share whose secret this is, if it is live; `Gone` otherwise, with a reason only for the right secret."""
-    share = tx.session.get(Share, share_id, with_for_update={"of": Share})
+    share = tx.session.get(Share, share_id, with_for_update=for_change(Share))
     if share is None:
         raise Gone
     if not compare(link_auth_stored(link_auth(secret, share_id)), share.auth_digest):

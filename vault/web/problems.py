@@ -178,14 +178,22 @@ def _answer_unknown(error: Exception) -> AnyResponse:
     return _answer(Problem("failed", FAILED, gettext(FAILED.sentence)))
 
 
+PASSING = frozenset({"08", "40", "53", "55", "57"})
+"""Classes of SQLSTATE: connection, rolled back for another, out of something, held by another, stopped by someone."""
+
+
 def _is_passing(error: Exception) -> bool:
-    """A database that is locked, restarting or out of connections: worth trying again."""
+    """A database that is locked, restarting or out of connections, or two that waited for each other: try again."""
     if isinstance(error, PoolTimeout):
         return True
     if not isinstance(error, DBAPIError):
         return False
-    locked = isinstance(error, OperationalError) and "database is locked" in str(error.orig)
-    return locked or error.connection_invalidated
+    if error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    state = getattr(error.orig, "sqlstate", "")  # of PostgreSQL; None when no connection was made
+    return state is None or state[:2] in PASSING or "database is locked" in str(error.orig)
 
 
 def _log(error: Exception) -> None:
