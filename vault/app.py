@@ -16,6 +16,7 @@ from vault.web import (
     headers,
     health,
     idempotency,
+    lanes,
     locale,
     notices,
     openapi,
@@ -52,6 +53,7 @@ def create_app(runtime: Runtime) -> Flask:
     headers.install(app)
     locale.install(app, pseudo_languages=settings.profile != "production")
     statics.install(app)
+    lanes.install(app, settings.web_threads)
     csrf.install(app, session_cookies=signin.COOKIES)
     respond.install(app)
     problems.install(app, sign_in_endpoint="people_pages.sign_in")

@@ -18,6 +18,7 @@ from vault.shares.reading import VisitWatch, lent_document, open_lent, record_le
 from vault.shares.visits import Visit, enter, finish_visit, read_cookie
 from vault.web import csrf
 from vault.web.acting import runtime, transaction
+from vault.web.lanes import in_lane
 from vault.web.ranges import asked_part
 from vault.web.respond import parse, respond, shows_form
 from vault.web.streams import PLAYABLE, send_version
@@ -61,6 +62,7 @@ def documents(link: str) -> ResponseReturnValue:
     return respond("shares/documents.html", page)
 
 
+@in_lane
 def content(link: str, n: int) -> ResponseReturnValue:
     """One document, whole or a range of it."""
     with transaction(_visitor(link)) as tx:

@@ -24,6 +24,7 @@ from vault.errors import Tampered, VaultError
 from vault.store.base import Store
 from vault.web.disposition import disposition
 from vault.web.headers import as_user_content
+from vault.web.lanes import keep_lane
 from vault.web.ranges import Part
 
 LOG = structlog.get_logger("vault.web")
@@ -67,11 +68,15 @@ class Broken(ConnectionResetError):
 
 
 class Stream:
-    """The body of an answer. Its first piece is made at once, so that what fails early fails before the answer."""
+    """The body of an answer, in a lane of its own until it is closed.
+
+    Its first piece is made at once, so that what fails early fails before the answer.
+    """
 
     def __init__(
         self, pieces: Iterator[bytes], start: int, still_allowed: StillAllowed, served: Served
     ) -> None:
+        self._lane = keep_lane()
         self._pieces, self._start, self._end = pieces, start, start
         self._still_allowed, self._served = still_allowed, served
         self._asked_at = time.monotonic()
@@ -93,7 +98,9 @@ class Stream:
         return piece
 
     def close(self) -> None:
-        """The server is done, one way or the other: tell what was handed to it."""
+        """The server is done, one way or the other: leave the lane, tell what was handed to it."""
+        if self._lane is not None:
+            self._lane.leave()
         if self._is_told:
             return
         self._is_told = True
