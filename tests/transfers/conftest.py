@@ -20,7 +20,12 @@ from vault.transfers.receiving import Stored, receive_file, settle
 from vault.transfers.uploads import Wanted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flask import Flask
+
     from tests.factory import Factory
+    from tests.transfers.sending import Sender, WatchedStore
 
 NUMBER = "815-26-00412"
 INDIVIDUAL = "815-00001234"
@@ -97,3 +102,21 @@ def new_desk(runtime: Runtime, make: Factory) -> Callable[..., Desk]:
 def desk(new_desk: Callable[..., Desk]) -> Desk:
     """One of those, without a password."""
     return new_desk()
+
+
+@pytest.fixture
+def sender(app: Flask, desk: Desk) -> Sender:
+    """A program that speaks tus for that person."""
+    from tests.transfers.sending import Sender
+
+    return Sender(app, desk)
+
+
+@pytest.fixture
+def watched(runtime: Runtime, tmp_path: Path) -> WatchedStore:
+    """The vault's objects lie on a disk, and what is written to it is remembered."""
+    from tests.transfers.sending import WatchedStore
+
+    store = WatchedStore(tmp_path / "watched")
+    runtime.store = store
+    return store

@@ -2,67 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from typing import TYPE_CHECKING
-
 import pytest
-from sqlalchemy import select
 
-from tests.transfers.conftest import INDIVIDUAL, NUMBER, Desk, sound_of, text_of
-from vault.bundles.models import Document, Version
-from vault.people.sessions import cookie_of
-from vault.transfers.models import Upload
-
-if TYPE_CHECKING:
-    from flask import Flask
-    from werkzeug.test import TestResponse
-
-TUS = {"Tus-Resumable": "1.0.0"}
-PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
-
-
-class Sender:
-    """A program that speaks tus for the person of a desk."""
-
-    def __init__(self, app: Flask, desk: Desk, actor=None) -> None:
-        self.client = app.test_client()
-        self.client.set_cookie("casevault", cookie_of(actor or desk.actor))
-        self.desk = desk
-
-    def create(self, length: int | str, body: bytes | None = None, **said: str) -> TestResponse:
-        said = {"bundle": str(self.desk.bundle_id), "filename": "form.txt", "document_type": "rrf"} | said
-        metadata = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in said.items() if v)
-        headers = (TUS if body is None else PIECE) | {"Upload-Length": str(length), "Upload-Metadata": metadata}
-        return self.client.post("/files/", headers=headers, data=body)
-
-    def begun(self, length: int, **said: str) -> str:
-        answer = self.create(length, **said)
-        assert answer.status_code == 201, answer.text
-        return answer.headers["Location"]
-
-    def patch(self, place: str, offset: int, body: bytes, **headers: str) -> TestResponse:
-        more = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.patch(place, headers=PIECE | {"Upload-Offset": str(offset)} | more, data=body)
-
-    def offset(self, place: str) -> int:
-        answer = self.client.head(place, headers=TUS)
-        assert answer.status_code == 200, answer.status
-        return int(answer.headers["Upload-Offset"])
-
-    def read(self, document_id: str) -> bytes:
-        answer = self.client.get(f"/documents/{document_id}/content")
-        assert answer.status_code == 200, answer.text
-        return answer.data
-
-
-@pytest.fixture
-def sender(app, desk) -> Sender:
-    return Sender(app, desk)
-
-
-def checksum(content: bytes, algorithm: str = "sha256") -> str:
-    return f"{algorithm} {base64.b64encode(hashlib.new(algorithm, content).digest()).decode()}"
+from tests.transfers.conftest import text_of
+from tests.transfers.sending import TUS
 
 
 @pytest.mark.parametrize("length", [1, 65535, 65536, 65537, 200_000])

@@ -36,7 +36,7 @@ class Store(Protocol):
 
         A writer that goes on behind a crash may find more than it knows of: what lies at its place must be what it
         brings, or what a crash leaves of that (`could_become`). Raises `Different` if it is not, `Conflict` if the
-        partial ends before `offset`, `NotFound` if there is none, and `StorageFull` with the partial cut at `offset`.
+        partial ends before `offset`, `NotFound` if there is none, and `StorageFull` with the partial as long as it was.
         """
 
     def sync(self, name: str) -> None:

@@ -52,7 +52,8 @@ class DiskStore:
                     if sync:
                         os.fsync(descriptor)
             except BaseException:
-                os.ftruncate(descriptor, offset)
+                # Not to `offset`: what lay there may be acknowledged already, by whoever brought the same.
+                os.ftruncate(descriptor, state.st_size)
                 raise
         return offset + len(content)
 
@@ -140,6 +141,8 @@ class DiskStore:
             with opened(path, CREATE):
                 sync_folder(path.parent)
         except FileExistsError:
+            # Whoever made it may have died before its name was safe.
+            sync_folder(path.parent)
             raise Conflict("That upload has begun already.") from None
 
     @contextmanager

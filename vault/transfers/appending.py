@@ -6,8 +6,8 @@ is compared with what a crash may have left at its place (docs/format.md, "Resum
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from vault.crypto.header import HEAD, check_object_head
@@ -19,6 +19,8 @@ from vault.transfers.models import Upload
 
 Inspect = Callable[[bytes], None]
 """Given the first bytes of the file, at most 64 KiB: returns if they may be stored, else raises."""
+Begin = Callable[[], None]
+"""The object's partial is there, or an error says why this writer may not begin it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Progress:
 class Appender:
     """Writes one upload on from its acknowledged offset, until whoever feeds it stops or its length is reached."""
 
-    def __init__(self, store: Store, upload: Upload, file_key: bytes, tail: bytes, inspect: Inspect) -> None:
+    def __init__(
+        self, store: Store, upload: Upload, file_key: bytes, tail: bytes, inspect: Inspect, begin: Begin
+    ) -> None:
         nonce = check_object_head(upload.head, upload.id, file_key)
         chunk = (upload.offset - len(tail)) // CHUNK
         self.length = upload.length or 0
@@ -41,6 +45,7 @@ class Appender:
         self._payload = PayloadWriter(file_key, nonce, chunk, length=self.length)
         self._payload.write(tail)
         self._inspect = None if chunk or upload.media_type else inspect
+        self._begin_object = begin
         self._place = HEAD + chunk * SEALED if chunk else 0
         self._digests = KEPT.take(upload.id, self._name, chunk) or (None if chunk else Digests())
         self._is_finished = False
@@ -68,7 +73,8 @@ class Appender:
     def progress(self) -> Progress:
         """What is stored now survives a power cut."""
         if self._place:
-            self._store.sync(self._name)
+            with _still_there():
+                self._store.sync(self._name)
         return Progress(self.offset, b"" if self._is_finished else self._payload.pending)
 
     def keep(self) -> None:
@@ -91,18 +97,23 @@ class Appender:
             return
         if not self._place:
             self._begin()
-        try:
+        with _still_there():
             self._place = self._store.append(self._name, self._place, sealed, sync=False)
-        except NotFound as fault:
-            raise Conflict("The upload was begun anew meanwhile.") from fault
         if self._digests is not None:
             self._digests.update(plaintext, sealed)
 
     def _begin(self) -> None:
         """The object has its head. A crash, or another writer, may have begun it before."""
-        if self._store.partial_size(self._name) is None:
-            with suppress(Conflict):
-                self._store.begin(self._name)
-        self._place = self._store.append(self._name, 0, self._upload.head, sync=False)
+        self._begin_object()
+        with _still_there():
+            self._place = self._store.append(self._name, 0, self._upload.head, sync=False)
         if self._digests is not None:
             self._digests.object_head(self._upload.head)
+
+
+@contextmanager
+def _still_there() -> Iterator[None]:
+    try:
+        yield
+    except NotFound as fault:
+        raise Conflict("Another request finished the upload, or began it anew.") from fault

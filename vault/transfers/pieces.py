@@ -10,13 +10,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from vault.errors import Conflict, Invalid, TooLarge, UploadBusy, WrongOffset, WrongType
 from vault.store.base import Different, Store
 from vault.transfers.appending import Appender
 from vault.transfers.reading import USE_EVERY, keep_in_use
 from vault.transfers.receiving import Transact
-from vault.transfers.resumable import Resumed, note_progress, refuse_upload, restart_upload
+from vault.transfers.resumable import (
+    Resumed,
+    begin_object,
+    note_progress,
+    refuse_upload,
+    restart_upload,
+)
 
 ACKNOWLEDGE_EVERY = 5.0
 """Seconds."""
@@ -39,7 +46,7 @@ def receive_piece(transact: Transact, store: Store, resumed: Resumed, read: Read
     Errors: `Broken`; `UploadBusy` for a second writer; `WrongOffset` for bytes that differ from what lies there (the upload
     then begins anew, at offset 0); what `Appender.take` and `note_progress` raise. What was acknowledged before stays so.
     """
-    appender = resumed.appender(store)
+    appender = resumed.appender(store, partial(_begin_object, transact, resumed))
     try:
         _receive(transact, resumed, appender, read)
     except Different as fault:
@@ -57,38 +64,53 @@ def receive_piece(transact: Transact, store: Store, resumed: Resumed, read: Read
 
 
 def _receive(transact: Transact, resumed: Resumed, appender: Appender, read: Read) -> None:
-    start, broken = appender.offset, None
+    start, line = appender.offset, _Line(read)
     watch = _Watch(transact, resumed, appender)
-    try:
-        for content in _pieces(appender, read):
-            appender.take(content)
-            watch.after_piece()
-        if not appender.missing and read(1):
-            raise TooLarge("More bytes came than were announced.")
-    except OSError as fault:
-        broken = fault
+    for content in line.pieces(appender):
+        appender.take(content)
+        watch.after_piece()
+    if not appender.missing and line.brings_more():
+        raise TooLarge("More bytes came than were announced.")
     if appender.offset != start:
         watch.acknowledge()
         appender.keep()
-    if broken is not None:
+    if line.fault is not None:
         message = "The connection broke off. What has come is safe: ask how far it is, and go on."
-        raise Broken(message) from broken
+        raise Broken(message) from line.fault
 
 
-def _pieces(appender: Appender, read: Read) -> Iterator[bytes]:
-    """The body, in reads whose size follows the line, until it ends or the upload is complete."""
-    size = LEAST_READ
-    while appender.missing:
-        begun = time.monotonic()
-        content = read(min(size, appender.missing))
-        if not content:
-            return
-        took = time.monotonic() - begun
-        if took < FAST:
-            size = min(2 * size, MOST_READ)
-        elif took > SLOW:
-            size = max(size // 2, LEAST_READ)
-        yield content
+class _Line:
+    """The body of a request; `fault` says why it ended too early. A fault of the disk is none of the line."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self.fault: OSError | None = None
+
+    def pieces(self, appender: Appender) -> Iterator[bytes]:
+        """In reads whose size follows the line, until it ends or breaks or the upload is complete."""
+        size = LEAST_READ
+        while appender.missing:
+            begun = time.monotonic()
+            content = self._read_on(min(size, appender.missing))
+            if not content:
+                return
+            took = time.monotonic() - begun
+            if took < FAST:
+                size = min(2 * size, MOST_READ)
+            elif took > SLOW:
+                size = max(size // 2, LEAST_READ)
+            yield content
+
+    def brings_more(self) -> bool:
+        """Whether there is a byte too many."""
+        return self.fault is None and bool(self._read_on(1))
+
+    def _read_on(self, size: int) -> bytes:
+        try:
+            return self._read(size)
+        except OSError as fault:
+            self.fault = fault
+            return b""
 
 
 class _Watch:
@@ -114,6 +136,11 @@ class _Watch:
         with self._transact() as tx:
             note_progress(tx, self._resumed, progress)
         self._noted_at = time.monotonic()
+
+
+def _begin_object(transact: Transact, resumed: Resumed) -> None:
+    with transact() as tx:
+        begin_object(tx, resumed)
 
 
 def _begin_anew(transact: Transact, store: Store, resumed: Resumed) -> None:

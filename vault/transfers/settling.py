@@ -7,7 +7,7 @@ process, are made anew by reading the object back once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from vault.crypto.header import HEAD
 from vault.crypto.kdf import Sha256
 from vault.crypto.payload import CHUNK, object_length, read_range
 from vault.crypto.secret import compare
-from vault.errors import Conflict, Invalid, Tampered, UploadBusy, UploadEnded, WrongType
+from vault.errors import Conflict, Invalid, NotFound, Tampered, UploadBusy, UploadEnded, WrongType
 from vault.inspection.inspector import promised_media
 from vault.store.base import Store
 from vault.transfers.digests import KEPT
@@ -77,9 +77,7 @@ def _settle(transact: Transact, store: Store, upload_id: UUID) -> Stored:
     try:
         written = _finished(store, resumed)
         media = promised_media(resumed.file_name)
-        duration = duration_of(
-            store, resumed.upload, media.name, written.length, resumed.file_key.reveal()
-        )
+        duration = duration_of(store, resumed.upload, media.name, written.length, resumed.file_key.reveal())
         with transact() as tx:
             require_session(tx)
             opened = open_for_adding(tx, resumed.upload.bundle_id)
@@ -102,10 +100,11 @@ def _finished(store: Store, resumed: Resumed) -> Written:
     size = object_length(length)
     if upload.stale_object_name:
         store.drop(upload.stale_object_name)
-    if store.size(name) is None:
-        if store.partial_size(name) != size:
-            raise Tampered
-        store.finish(name)
+    with suppress(NotFound):  # another process may be faster
+        if store.partial_size(name) == size:
+            store.finish(name)
+    if store.size(name) != size:
+        raise Tampered
     kept = KEPT.take(upload.id, name, chunks_of(length))
     if kept is not None:
         return Written(length, size, kept.object_digest(), kept.plaintext_digest())
