@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
+from tests.databases import bare_database, chosen, is_postgresql, new_database
 from vault.audit.guards import guard_statements
 from vault.db import make_engine
 from vault.migrations import _config, is_current, upgrade
@@ -19,10 +20,11 @@ FOLDER = "database"
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = make_engine(f"sqlite:///{tmp_path}/migrated.sqlite")
-    upgrade(engine, FOLDER)
-    yield engine
-    engine.dispose()
+    with bare_database(tmp_path) as url:
+        engine = make_engine(url)
+        upgrade(engine, FOLDER)
+        yield engine
+        engine.dispose()
 
 
 def shape_of(engine: Engine) -> dict:
@@ -43,23 +45,26 @@ def shape_of(engine: Engine) -> dict:
 
 
 def triggers_of(engine: Engine) -> set[str]:
+    query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    if is_postgresql():
+        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
     with engine.connect() as connection:
-        return set(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")))
+        return set(connection.scalars(text(query)))
 
 
-def test_the_migrations_make_what_the_models_say(engine, tmp_path):
+def test_the_migrations_make_what_the_models_say(engine, tmp_path_factory):
     with engine.connect() as connection:
         options = {"compare_type": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), METADATA) == []
-    by_models = make_engine(f"sqlite:///{tmp_path}/models.sqlite")
-    METADATA.create_all(by_models)
-    assert shape_of(engine) == shape_of(by_models)
-    by_models.dispose()
+    with new_database(tmp_path_factory.mktemp("models")) as url:
+        by_models = make_engine(url)
+        assert shape_of(engine) == shape_of(by_models)
+        by_models.dispose()
 
 
 def test_the_log_of_a_migrated_database_is_guarded(engine):
     wanted = [
-        each for each in guard_statements("sqlite") if each.lstrip().upper().startswith("CREATE TRIGGER")
+        each for each in guard_statements(chosen()) if each.lstrip().upper().startswith("CREATE TRIGGER")
     ]
     assert len(triggers_of(engine)) == len(wanted) > 0
     for statement in ("UPDATE audit_entries SET event = 'x'", "DELETE FROM audit_entries"):
@@ -67,8 +72,9 @@ def test_the_log_of_a_migrated_database_is_guarded(engine):
             connection.execute(
                 text(
                     "INSERT INTO audit_entries (number, at, event, actor_kind, subject_type, leaf, leaf_digest) "
-                    "VALUES (0, '2026-11-22', 'case.created', 'system', '', x'00', zeroblob(32))"
-                )
+                    "VALUES (0, '2026-11-22', 'case.created', 'system', '', :leaf, :digest)"
+                ),
+                {"leaf": b"0", "digest": bytes(32)},
             )
             connection.execute(text(statement))
 

@@ -7,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from tests.databases import bare_database, is_postgresql
 from vault.db import make_engine
 from vault.errors import Misconfigured
 from vault.keystore.models import KeystoreBase
@@ -16,19 +17,23 @@ from vault.migrations import is_current
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = make_engine(f"sqlite:///{tmp_path}/100%/new/keystore.sqlite")
-    yield engine
-    engine.dispose()
+    # On SQLite the folder, with its odd name, is not there yet.
+    with bare_database(tmp_path, "keystore") as url:
+        there = url.replace("/keystore/", "/100%/new/") if not is_postgresql() else url
+        engine = make_engine(there)
+        yield engine
+        engine.dispose()
 
 
 def test_the_migrations_make_what_the_models_say(engine, tmp_path):
     upgrade_keystore(engine)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), KeystoreBase.metadata) == []
-    by_models = make_engine(f"sqlite:///{tmp_path}/models.sqlite")
-    KeystoreBase.metadata.create_all(by_models)
-    assert constraints_of(engine) == constraints_of(by_models)
-    by_models.dispose()
+    with bare_database(tmp_path, "keystore") as url:
+        by_models = make_engine(url)
+        KeystoreBase.metadata.create_all(by_models)
+        assert constraints_of(engine) == constraints_of(by_models)
+        by_models.dispose()
 
 
 def constraints_of(engine) -> dict:
@@ -70,7 +75,7 @@ def test_two_processes_that_upgrade_at_once_do_it_one_after_the_other(engine):
 
 
 def test_a_keystore_without_tables_is_told_from_one_that_was_never_founded(engine, tmp_path):
-    (tmp_path / "100%" / "new").mkdir(parents=True)
+    (tmp_path / "100%" / "new").mkdir(parents=True, exist_ok=True)
     with pytest.raises(Misconfigured, match="tables"):
         deployment_of(engine)
     upgrade_keystore(engine)

@@ -3,13 +3,18 @@
 `guard_statements` writes the empty head and then the triggers; run it once, right after both tables are made.
 From then on an entry can only be added, with the next number; the head can only grow, and only to the number
 of entries there are; no other head can be inserted. Neither INSERT OR REPLACE nor an upsert gets round this:
-the trigger before the insert refuses before the old row would go. A migration that copies these tables must
-make the triggers again.
+the trigger before the insert refuses before the old row would go. A migration runs inside `lifted`: SQLite could
+make no table anew that a guard of another one names.
 
 The statements hold no colon and no percent sign, which SQL toolkits would take for parameters.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, inspect
 
 from vault.audit.tree import EMPTY_ROOT
 
@@ -28,6 +33,25 @@ def guard_statements(dialect_name: str) -> list[str]:
     if dialect_name == "postgresql":
         return _postgresql()
     raise ValueError(f"no audit guards for {dialect_name}")
+
+
+@contextmanager
+def lifted(connection: Connection) -> Iterator[None]:
+    """On SQLite the triggers are away in the block and back after it, in one transaction, if the log is there then."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    for name in _triggers(connection):
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    yield
+    if inspect(connection).has_table("audit_entries") and not _triggers(connection):
+        for statement in guard_statements("sqlite")[1:]:
+            connection.exec_driver_sql(statement)
+
+
+def _triggers(connection: Connection) -> list[str]:
+    query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('audit_entries', 'audit_head')"
+    return [row[0] for row in connection.exec_driver_sql(query)]
 
 
 def _sqlite() -> list[str]:

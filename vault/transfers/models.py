@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vault.db import Row
+from vault.db import Number, Row
 
 
 class Upload(Row):
@@ -62,7 +62,7 @@ class Reading(Row):
     reader_id: Mapped[UUID] = mapped_column(index=True)
     session_id: Mapped[UUID | None] = mapped_column(index=True)
     ranges: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
-    bytes_served: Mapped[int] = mapped_column(default=0)
+    bytes_served: Mapped[int] = mapped_column(Number, default=0)
     first_at: Mapped[datetime]
     last_at: Mapped[datetime]
 

@@ -1,0 +1,223 @@
+"""A filled database goes forward and back through the migrations, and no row is lost or changed on the way."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select, text
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from tests.databases import bare_database, is_postgresql
+from vault.audit.guards import REFUSAL
+from vault.audit.log import NewEntry, append
+from vault.audit.verification import verify_log
+from vault.db import make_engine
+from vault.errors import Invalid
+from vault.migrations import downgrade, is_current, upgrade
+
+FOLDER, FIRST = "database", "0001"
+NOON = datetime(2026, 11, 22, 12, 30, 15, 250_000, tzinfo=UTC)
+ROWS = 3
+BY_LOG = {"audit_entries", "audit_head", "alembic_version"}
+"""Tables that are not filled by hand: the log writes its own."""
+SINGLE = {"clock_mark", "deployment"}
+CHOICES = {
+    "tier": "confidential",
+    "bundles.tier": "strictly_confidential",
+    "cases.state": "active",
+    "destructions.state": "destroying",
+    "jobs.state": "queued",
+    "cases.priority": "urgent",
+    "kind": "recording",
+    "principals.kind": 1,
+    "shares.openings": 2,
+    "shares.max_openings": 3,
+    "shares.expires_at": NOON + timedelta(days=7),
+    "shares.absolute_end_at": NOON + timedelta(days=30),
+}
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """A database at the first revision, every table filled and a log of seven entries."""
+    with bare_database(tmp_path) as url:
+        engine = make_engine(url)
+        upgrade(engine, FOLDER, FIRST)
+        with engine.begin() as connection:
+            fill(connection)
+        with Session(engine) as session, session.begin():
+            append(
+                session, [NewEntry("case.created", "person", subject_id=UUID(int=n)) for n in range(7)], NOON
+            )
+        yield engine
+        engine.dispose()
+
+
+def fill(connection: Connection) -> None:
+    """Rows in every table, each referring to others where it can; nothing is left NULL."""
+    known, numbers = MetaData(), count(1)
+    known.reflect(connection)
+    kept: dict[str, list[dict[str, Any]]] = {}
+    for table in known.sorted_tables:
+        if table.name in BY_LOG:
+            continue
+        many = 1 if table.name in SINGLE else ROWS
+        rows = [made(table, kept, number, next(numbers)) for number in range(many)]
+        connection.execute(table.insert(), rows)
+        kept[table.name] = rows
+
+
+def made(table: Table, kept: dict[str, list[dict[str, Any]]], place: int, number: int) -> dict[str, Any]:
+    row = {}
+    for column in table.columns:
+        if column.foreign_keys:
+            (key,) = column.foreign_keys
+            row[column.name] = kept[key.column.table.name][place][key.column.name]
+        else:
+            name = f"{table.name}.{column.name}"
+            row[column.name] = CHOICES.get(name, CHOICES.get(column.name)) or value(column.type, number)
+    if table.name in SINGLE:
+        row["id" if table.name == "clock_mark" else "number"] = 1
+    return row
+
+
+def value(kind: Any, number: int) -> Any:
+    """A value that this type of column keeps exactly; no two numbers give the same."""
+    name = str(kind).upper()
+    if name.startswith(("TIMESTAMP", "DATETIME")):
+        at = NOON + timedelta(seconds=number)
+        return at if getattr(kind, "timezone", False) else at.replace(tzinfo=None)
+    answers = {
+        "UUID": UUID(int=number),
+        "CHAR(32)": UUID(int=number).hex,
+        "DATE": date(2026, 1, 1) + timedelta(days=number),
+        "BOOLEAN": bool(number % 2),
+        "JSON": [number, {"zoë": [True, None]}],
+        "BLOB": b"\x00\xff" + number.to_bytes(4, "big"),
+        "BYTEA": b"\x00\xff" + number.to_bytes(4, "big"),
+    }
+    if name in answers:
+        return answers[name]
+    return number if "INT" in name else f"№{number}"
+
+
+def rows_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+    """Everything that the database holds, in order."""
+    known = MetaData()
+    with engine.connect() as connection:
+        known.reflect(connection)
+        return {
+            table.name: sorted((dict(row._mapping) for row in connection.execute(select(table))), key=repr)
+            for table in known.sorted_tables
+            if table.name != "alembic_version"
+        }
+
+
+def narrowed(rows: dict[str, list[dict[str, Any]]], to: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The same rows, of the tables and columns that there were before."""
+    return {
+        table: sorted(({name: row[name] for name in before[0]} for row in rows[table]), key=repr)
+        for table, before in to.items()
+    }
+
+
+def test_every_row_comes_through_forward_back_and_forward_again(engine):
+    before = rows_of(engine)
+    assert all(before.values()), "every table is filled"
+    shape = set(inspect(engine).get_table_names())
+
+    upgrade(engine, FOLDER)
+    assert is_current(engine, FOLDER)
+    there = rows_of(engine)
+    assert narrowed(there, before) == before
+
+    downgrade(engine, FOLDER, FIRST)
+    assert rows_of(engine) == before
+    assert set(inspect(engine).get_table_names()) == shape
+
+    upgrade(engine, FOLDER)
+    assert rows_of(engine) == there
+
+
+@pytest.mark.parametrize("target", ["newest", FIRST])
+def test_the_log_verifies_goes_on_and_refuses_after_each_way(engine, target):
+    upgrade(engine, FOLDER)
+    if target == FIRST:
+        downgrade(engine, FOLDER, FIRST)
+    with Session(engine) as session, session.begin():
+        assert (verify_log(session).status, verify_log(session).size) == ("ok", 7)
+        append(session, [NewEntry("case.changed", "person")], NOON)
+    for statement in (
+        "DELETE FROM audit_entries",
+        "UPDATE audit_head SET size = 1",
+        "DELETE FROM audit_head",
+    ):
+        with pytest.raises(IntegrityError, match=REFUSAL), engine.begin() as connection:
+            connection.execute(text(statement))
+    with Session(engine) as session:
+        assert (verify_log(session).status, verify_log(session).size) == ("ok", 8)
+
+
+def test_rows_still_refer_to_rows_afterwards(engine):
+    upgrade(engine, FOLDER)
+    downgrade(engine, FOLDER, FIRST)
+    for table in ("versions", "uploads", "bundles", "persons"):
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            columns = [c["name"] for c in inspect(connection).get_columns(table)]
+            copied = ", ".join(
+                {"id": ":id", "owner_id": ":nobody", "office_id": ":nobody"}.get(c, f'"{c}"') for c in columns
+            )
+            names = ", ".join(f'"{c}"' for c in columns)
+            statement = text(f"INSERT INTO {table} ({names}) SELECT {copied} FROM {table} LIMIT 1")
+            stranger = UUID(int=1 << 100)
+            shown = stranger if is_postgresql() else stranger.hex
+            connection.execute(statement, {"id": shown, "nobody": shown})
+
+
+def test_a_migration_that_fails_changes_nothing(engine, monkeypatch):
+    before = rows_of(engine)
+    monkeypatch.setattr("vault.migrations._check_foreign_keys", fail)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        upgrade(engine, FOLDER)
+    assert rows_of(engine) == before
+    with pytest.raises(IntegrityError, match=REFUSAL), engine.begin() as connection:
+        connection.execute(text("DELETE FROM audit_entries"))
+
+
+def fail(_connection: Connection) -> None:
+    raise RuntimeError("on purpose")
+
+
+def test_there_is_no_way_to_a_revision_that_is_not_an_earlier_one(engine):
+    for revision in ("base", "0000", "head", "", "9999"):
+        with pytest.raises(Invalid):
+            downgrade(engine, FOLDER, revision)
+    assert all(rows_of(engine).values())
+
+
+def test_a_file_of_five_gibibytes_has_its_length(engine):
+    upgrade(engine, FOLDER)
+    with engine.begin() as connection:
+        long = "UPDATE versions SET length = 5368709120, object_length = 5370019966"
+        connection.execute(text(long))
+    versions = MetaData()
+    versions.reflect(engine, only=["versions"])
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.max(versions.tables["versions"].c.length))) == 5 * 2**30
+
+
+@pytest.mark.postgresql
+def test_there_is_no_way_back_for_what_does_not_fit(engine):
+    upgrade(engine, FOLDER)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE versions SET length = 5368709120"))
+    before = rows_of(engine)
+    with pytest.raises(DataError):
+        downgrade(engine, FOLDER, FIRST)
+    assert is_current(engine, FOLDER)
+    assert rows_of(engine) == before
