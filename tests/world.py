@@ -10,7 +10,10 @@ from uuid import UUID
 
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
+from tests.recordings import wav
 from vault.access.actor import Actor
+from vault.bundles.bookmarks import add_bookmark
+from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
 from vault.people.models import Person
 from vault.people.sessions import cookie_of
@@ -56,19 +59,28 @@ class World:
         bundle, sealed = self.make.bundle(actor, case), self.make.bundle(actor, case, password=PASSWORD)
         documents = [self.make.document(actor, bundle) for _ in range(2)]
         hidden = self.make.document(actor, sealed)
+        recording = self._recording(actor, bundle)
         share = self.make.share(actor, documents[:1]).share
         with self.make.runtime.transaction(actor) as tx:
+            bookmark = add_bookmark(tx, recording.id, 0, "here")
             lock_bundle(tx, sealed.id)
         return {
             "case_id": [case.id, other.id],
             "bundle_id": [bundle.id, sealed.id],
             "document_id": [*(document.id for document in documents), hidden.id],
+            "recording_id": [recording.id],
+            "bookmark_id": [bookmark.id],
             "share_id": [share.id],
             "person": [people[1].id],
             "person_id": [people[1].id],
             "session_id": [actor.session.id] if actor.session else [],
             "office": [people[0].office_id],
         }
+
+    def _recording(self, actor: Actor, bundle: Bundle) -> Document:
+        return self.make.document(
+            actor, bundle, wav(1), file_name="talk.wav", document_type="interview_audio", title="Interview"
+        )
 
 
 @contextmanager

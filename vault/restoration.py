@@ -21,7 +21,7 @@ from sqlalchemy.types import TypeEngine
 from vault.access.actor import SYSTEM
 from vault.access.grants import Grant
 from vault.access.principals import Principal
-from vault.bundles.models import Bundle, Document, Unlocking, Version
+from vault.bundles.models import Bookmark, Bundle, Document, Unlocking, Version
 from vault.db import Instant
 from vault.keystore.restoration import Successors, rebuild, replay
 from vault.keystore.service import Keystore
@@ -32,7 +32,7 @@ from vault.slots import DONE, Destruction
 from vault.transfers.models import Upload
 
 SLOTTED: tuple[type[Any], ...] = (Principal, Bundle, Version)
-KEPT: tuple[type[Any], ...] = (*SLOTTED, Document, Grant)
+KEPT: tuple[type[Any], ...] = (*SLOTTED, Bookmark, Document, Grant)
 TABLES: dict[str, type[Any]] = {model.__tablename__: model for model in KEPT}
 
 

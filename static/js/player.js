@@ -1,55 +1,143 @@
-// Recordings: skip, speed, jump to mm:ss, and keys while the player has the focus. Without script the native controls remain.
+// Recordings: skip, speed, jump to mm:ss, repeat, bookmarks, places that seek, and keys while the player has the focus.
+// Without script the native controls remain, places load the page anew (?t=), and bookmarks are typed.
 
 const KEYS = { j: -10, l: 10, ",": -1, ".": 1 };
 
 function seconds(text) {
-  if (!/^\s*\d+(:[0-5]?\d){0,2}\s*$/.test(text)) return null;
+  if (!/^\s*\d+(:[0-5]?\d){0,2}(\.\d+)?\s*$/.test(text)) return null;
   return text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
 }
 
-function move(audio, time) {
-  const go = () => (audio.currentTime = Math.max(0, Math.min(time, audio.duration || time)));
-  if (audio.readyState > 0) return go();
-  audio.addEventListener("loadedmetadata", go, { once: true });
-  audio.preload = "metadata";
-  audio.load();
+function clock(time) {
+  const whole = Math.floor(time);
+  const parts = [Math.floor(whole / 60) % 60, whole % 60].map((part) => String(part).padStart(2, "0"));
+  return whole < 3600 ? `${Number(parts[0])}:${parts[1]}` : [Math.floor(whole / 3600), ...parts].join(":");
 }
 
-function toggle(audio) {
-  if (audio.paused) audio.play().catch(() => {});
-  else audio.pause();
+function move(media, time) {
+  const go = () => (media.currentTime = Math.max(0, Math.min(time, media.duration || time)));
+  if (media.readyState > 0) return go();
+  media.addEventListener("loadedmetadata", go, { once: true });
+  media.preload = "metadata";
+  media.load();
 }
 
-function onKey(audio, event) {
+function toggle(media) {
+  if (media.paused) media.play().catch(() => {});
+  else media.pause();
+}
+
+function onKey(media, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
   const key = event.key.toLowerCase();
   if (key === " " && event.target.matches("button")) return;
-  if (key === " " || key === "k") toggle(audio);
-  else if (key in KEYS) move(audio, audio.currentTime + KEYS[key]);
+  if (key === " " || key === "k") toggle(media);
+  else if (key in KEYS) move(media, media.currentTime + KEYS[key]);
   else return;
   event.preventDefault();
   event.stopPropagation();
 }
 
-function enhance(audio) {
-  const player = audio.closest(".player");
+function repeat(media, button) {
+  const off = button.textContent;
+  let from = null;
+  let to = null;
+  button.addEventListener("click", () => {
+    if (from === null) from = media.currentTime;
+    else if (to === null && media.currentTime > from) (to = media.currentTime), move(media, from);
+    else from = to = null;
+    button.textContent = from === null ? off : to === null ? button.dataset.from : button.dataset.on;
+  });
+  media.addEventListener("timeupdate", () => {
+    if (to !== null && media.currentTime >= to) media.currentTime = from;
+  });
+}
+
+function fromAddress(media) {
+  const time = seconds(new URLSearchParams(location.hash.slice(1)).get("t") ?? "");
+  if (time !== null) move(media, time);
+}
+
+function enhance(media) {
+  const player = media.closest(".player");
   const jump = player.querySelector("[data-jump]");
   const speed = player.querySelector("[data-speed]");
   for (const part of player.querySelectorAll("[hidden]")) part.hidden = false;
   for (const button of player.querySelectorAll("[data-skip]")) {
-    button.addEventListener("click", () => move(audio, audio.currentTime + Number(button.dataset.skip)));
+    button.addEventListener("click", () => move(media, media.currentTime + Number(button.dataset.skip)));
   }
-  speed.addEventListener("change", () => (audio.playbackRate = Number(speed.value)));
+  speed.addEventListener("change", () => (media.playbackRate = Number(speed.value)));
   jump.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
     const time = seconds(jump.value);
     if (time === null) jump.setAttribute("aria-invalid", "true");
-    else jump.removeAttribute("aria-invalid"), move(audio, time);
+    else jump.removeAttribute("aria-invalid"), move(media, time);
   });
-  player.addEventListener("keydown", (event) => onKey(audio, event), true);
-  const start = seconds(new URLSearchParams(location.hash.slice(1)).get("t") ?? "");
-  if (start !== null) move(audio, start);
+  repeat(media, player.querySelector("[data-loop]"));
+  player.addEventListener("keydown", (event) => onKey(media, event), true);
+  addEventListener("hashchange", () => fromAddress(media));
+  fromAddress(media);
 }
 
-document.querySelectorAll("audio[data-player]").forEach(enhance);
+// A place seeks in the page that is there; its address stays one that can be passed on.
+function seeks(media) {
+  document.addEventListener("click", (event) => {
+    const place = event.target.closest("a[data-seek]");
+    if (!place || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.replaceState(null, "", new URL(place.href).hash);
+    move(media, Number(place.dataset.seek));
+  });
+}
+
+// The row of a new bookmark, made like those that the server made, in its place among them.
+function insert(box, made) {
+  const row = box.querySelector("template").content.firstElementChild.cloneNode(true);
+  const place = row.querySelector("a");
+  const form = row.querySelector("form");
+  const [time, label, name] = row.querySelectorAll("bdi");
+  row.dataset.at = made.position_ms;
+  place.dataset.seek = made.position_ms / 1000;
+  time.textContent = clock(made.position_ms / 1000);
+  place.href = `?t=${time.textContent}#t=${time.textContent}`;
+  label.textContent = made.label;
+  name.textContent = made.made_by;
+  form.action = form.getAttribute("action").replace(/[0-]{36}/, made.id);
+  const list = document.querySelector("[data-bookmarks]");
+  const later = [...list.children].find((other) => Number(other.dataset.at) > made.position_ms);
+  list.insertBefore(row, later ?? null);
+}
+
+// A new bookmark is added without leaving the page, so the sound goes on; if that fails, the form goes as it would anyway.
+function bookmarks(media, box) {
+  const form = box.querySelector("form");
+  const { at, label } = form.elements;
+  const here = form.querySelector("[data-here]");
+  const status = form.querySelector("[data-said]");
+  here.hidden = false;
+  here.addEventListener("click", () => {
+    at.value = clock(media.currentTime);
+    label.focus();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    status.textContent = "";
+    const body = JSON.stringify({ at: at.value, label: label.value });
+    const headers = { "Content-Type": "application/json", Accept: "application/json" };
+    const answer = await fetch(box.dataset.newBookmark, { method: "POST", headers, body }).catch(() => null);
+    if (!answer?.ok) return form.submit();
+    insert(box, await answer.json());
+    document.querySelector("[data-none]")?.remove();
+    at.value = label.value = "";
+    status.textContent = status.dataset.said;
+  });
+}
+
+const media = document.querySelector("[data-player]");
+if (media) {
+  enhance(media);
+  seeks(media);
+  const box = document.querySelector("[data-new-bookmark]");
+  if (box) bookmarks(media, box);
+}

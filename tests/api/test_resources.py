@@ -29,6 +29,9 @@ GET POST /documents/{document_id}/versions
 POST /documents/{document_id}/withdrawal
 POST /documents/{document_id}/move
 GET /documents/{document_id}/content
+GET POST /documents/{document_id}/bookmarks
+DELETE /documents/{document_id}/bookmarks/{bookmark_id}
+GET /documents/{document_id}/readings
 GET /bundles/{bundle_id}/content.zip
 POST /documents/{document_id}/export
 GET POST /bundles/{bundle_id}/shares

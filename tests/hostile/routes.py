@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/documents/<>/edit": {"title": "Other"},
     "/documents/<>/withdrawal": {"reason": "wrong file"},
     "/documents/<>/move": {"bundle": "<bundle>"},
+    "/documents/<>/bookmarks": {"at": "0:00", "label": "here"},
     "/documents/<>/export": {"recipients": [age_recipient(public_key(bytes(32)))]},
     "/shares/<>/revocation": {"reason": "wrong mission"},
     "/shares/<>/extension": {"expires_at": FUTURE},

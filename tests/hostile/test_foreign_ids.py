@@ -19,11 +19,11 @@ from vault.db import make_engine
 from vault.runtime import Runtime
 from vault.store.memory import MemoryStore
 
-KINDS = {"case_id", "bundle_id", "document_id", "share_id", "person_id", "session_id"}
+KINDS = {"case_id", "bundle_id", "document_id", "bookmark_id", "share_id", "person_id", "session_id"}
 BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
 WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
 CHANGING = [way for way in WAYS if way.method not in SAFE]
-LEAD_ON = ("bundles.index", "bundles.documents", "bundles.versions")
+LEAD_ON = ("bundles.index", "bundles.documents", "bundles.versions", "transfers.bookmarks")
 """Addresses of the API that lead people to the page that shows the same, whatever the id."""
 NEEDS_MORE = {
     ("/documents/<>/move", 423),  # the other bundle is locked
@@ -78,6 +78,8 @@ def test_the_same_request_changes_what_is_ones_own(world: World, way: Way):
     own = {name: things[0] for name, things in world.own.items()}
     if way.plain in ("/bundles/<>/password", "/bundles/<>/unlocking"):
         own["bundle_id"] = world.own["bundle_id"][1]
+    if "/bookmarks" in way.plain:
+        own["document_id"] = own["recording_id"]
     ids = {"document": own["document_id"], "bundle": world.own["bundle_id"][1], "person": own["person"]}
     if way.method == "DELETE" or way.plain.endswith("/removal"):
         ids["person"] = world.people[0].id

@@ -45,6 +45,8 @@ EVENTS: dict[str, str] = {
     "document.exported": "A document was exported as an encrypted file.",
     "document.withdrawn": "A document was withdrawn.",
     "document.moved": "A document was moved to another bundle.",
+    "bookmark.added": "A place in a recording was bookmarked.",
+    "bookmark.removed": "A bookmark of a recording was removed.",
     "share.created": "A share link was created.",
     "share.opened": "A share link was opened.",
     "share.rejoined": "A recipient came back to an opened share.",

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from vault.access.policy import Permission
 from vault.access.remarks import Holder, Remark, read_remark
+from vault.bundles import bookmarks
 from vault.bundles.deposits import individuals_by_number
 from vault.bundles.document_types import check_named, document_type, is_permanent
 from vault.bundles.models import Bundle, Document, Version
@@ -21,6 +22,7 @@ from vault.cases.service import mark_changed
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import file_lock
 from vault.crypto.marks import duplicate_mark
+from vault.db import Row
 from vault.errors import BundleLocked, Conflict, Fault, Invalid
 from vault.slots import replace_slot
 
@@ -98,8 +100,8 @@ def withdrawal_reason(tx: Transaction, document: Document, opened: OpenBundle | 
 def move_document(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Document:
     """The document lies in the other bundle, both being open; its bytes are not copied.
 
-    Every version gets a new slot, locks, marks and seal under the target's key, and its old slot dies. Individuals
-    follow by number where the target's case knows them. The target may be of any case of the same office.
+    Every version gets a new slot, locks, marks and seal under the target's key, and its old slot dies; bookmarks go along.
+    Individuals follow by number where the target's case knows them. The target may be of any case of the same office.
     Errors: `BundleLocked`, `Conflict`, `Tampered` when a version's present seal does not hold.
     """
     document, source = _load_open(tx, document_id, Permission.DOCUMENT_MOVE)
@@ -116,8 +118,12 @@ def move_document(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docume
     document.tier = target_bundle.tier
     document.bundle_id, document.case_id = target_bundle.id, target_bundle.case_id
     document.office_id = target_bundle.office_id
+    moved: list[tuple[Row, Sequence[str]]] = [(document, PLACE_COLUMNS)]
+    moved += [
+        (each, bookmarks.PLACE_COLUMNS) for each in bookmarks.move_bookmarks(tx, document, source, target)
+    ]
     for version in tx.session.scalars(select(Version).where(Version.document_id == document.id)):
-        _move_version(tx, document, version, source, target)
+        _move_version(tx, version, source, target, moved)
     document.revision += 1
     for case_id in {source.bundle.case_id, target_bundle.case_id}:
         mark_changed(tx, case_id)
@@ -175,7 +181,11 @@ def _individuals_there(tx: Transaction, document: Document, target: Bundle) -> l
 
 
 def _move_version(
-    tx: Transaction, document: Document, version: Version, source: OpenBundle, target: OpenBundle
+    tx: Transaction,
+    version: Version,
+    source: OpenBundle,
+    target: OpenBundle,
+    moved: Sequence[tuple[Row, Sequence[str]]],
 ) -> None:
     file_key = source.file_key(tx, version)
     check_sealed(version, file_key, version_slot(tx, version))
@@ -196,4 +206,4 @@ def _move_version(
             "office_id": bundle.office_id,
         }
 
-    replace_slot(tx, version, SlotKind.VERSION, remake, also=[(document, PLACE_COLUMNS)])
+    replace_slot(tx, version, SlotKind.VERSION, remake, also=moved)

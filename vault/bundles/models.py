@@ -1,4 +1,4 @@
-"""Tables of bundles: the bundle, its unlocking in a session, documents, their individuals and versions."""
+"""Tables of bundles: the bundle, its unlocking in a session, documents, their individuals, versions and bookmarks."""
 
 from __future__ import annotations
 
@@ -138,3 +138,18 @@ class Version(Row):
     deposited_at: Mapped[datetime]
     checked_at: Mapped[datetime | None]
     check_failed_at: Mapped[datetime | None]
+
+
+class Bookmark(Row):
+    """A place in a recording, and what somebody called it, locked under the bundle's key."""
+
+    __tablename__ = "bookmarks"
+
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), index=True)
+    bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"))
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"))
+    position_ms: Mapped[int] = mapped_column(BigInteger)
+    label_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    made_at: Mapped[datetime]

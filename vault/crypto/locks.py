@@ -26,6 +26,7 @@ from vault.errors import Tampered
 
 FIELD_LABELS = frozenset(
     {
+        "bookmark.label",
         "bundle.title",
         "document.title",
         "recipient.email",

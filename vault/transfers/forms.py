@@ -6,10 +6,12 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from pydantic import Field as Limits
 
 from vault.bundles.forms import Asked, Language
+
+_PLACE = re.compile(r"([0-9]{1,5}(?::[0-5]?[0-9]){0,2})(?:[.,]([0-9]{1,3}))?")
 
 
 def _split(joints: str) -> BeforeValidator:
@@ -64,6 +66,30 @@ class Duplicate(Asked):
     """The SHA-256 of a file that somebody is about to send."""
 
     sha256: Digest
+
+
+def place_of(text: str) -> int | None:
+    """Milliseconds of `754`, `12:34` or `1:02:03.5`; None for anything else."""
+    found = _PLACE.fullmatch(text.strip())
+    if found is None:
+        return None
+    whole = 0
+    for part in found[1].split(":"):
+        whole = whole * 60 + int(part)
+    return whole * 1000 + int((found[2] or "").ljust(3, "0"))
+
+
+def _checked_place(text: str) -> str:
+    if place_of(text) is None:
+        raise ValueError("Give minutes and seconds, as 12:34.")
+    return text
+
+
+class NewBookmark(Asked):
+    """A place in a recording, `12:34` or `1:02:03`, and what to call it."""
+
+    at: Annotated[str, StringConstraints(max_length=20), AfterValidator(_checked_place)]
+    label: Annotated[str, StringConstraints(max_length=1000)] | None = None
 
 
 class Export(Asked):

@@ -94,20 +94,6 @@ class ExportForm(BaseModel):
     file_name: str
 
 
-class RecordingPage(BaseModel):
-    """A recording to listen to. `length` in bytes."""
-
-    bundle: UUID
-    document: UUID
-    title: str
-    case_number: str
-    individuals: list[str]
-    version: int
-    media_type: str
-    length: int
-    is_playable: bool
-
-
 FAMILIES = (DOCUMENT, IMAGE, AUDIO)
 ENDINGS = ",".join(
     f".{ending}" for ending, accepted in sorted(BY_ENDING.items()) if accepted.media.family in FAMILIES
@@ -117,7 +103,7 @@ MEBIBYTE = 1024 * 1024
 
 def upload_form(tx: Transaction, opened: OpenBundle) -> UploadForm:
     """The page for new files of an open bundle."""
-    case = _case_of(tx, opened.bundle)
+    case = case_of(tx, opened.bundle)
     return UploadForm(
         bundle=opened.bundle.id,
         bundle_title=opened.title,
@@ -154,21 +140,6 @@ def export_form(opened: OpenBundle, content: Content) -> ExportForm:
     )
 
 
-def recording_page(tx: Transaction, opened: OpenBundle, content: Content, is_playable: bool) -> RecordingPage:
-    """The page of a recording."""
-    document = content.document
-    return RecordingPage(
-        bundle=opened.bundle.id,
-        document=document.id,
-        title=opened.title_of(document),
-        case_number=_case_of(tx, opened.bundle).number,
-        individuals=[individual.number for individual in document.individuals],
-        version=content.version.number,
-        media_type=content.media_type,
-        length=content.length,
-        is_playable=is_playable,
-    )
-
-
-def _case_of(tx: Transaction, bundle: Bundle) -> Case:
+def case_of(tx: Transaction, bundle: Bundle) -> Case:
+    """The case of a bundle."""
     return tx.session.get_one(Case, bundle.case_id)

@@ -94,6 +94,13 @@ def open_content(
     Errors: `NotFound`, `Refused`, `BundleLocked`, `Tampered` (recorded) when the version is not what was sealed.
     """
     document = tx.load(Document, document_id, permission)
+    version = find_version(tx, document, number)
+    opened = open_bundle(tx, tx.load(Bundle, document.bundle_id, permission))
+    return content_of(tx, document, version, opened.file_key(tx, version)), opened
+
+
+def find_version(tx: Transaction, document: Document, number: int | None = None) -> Version:
+    """A sealed version of the document, the current one without a `number`; `NotFound` when there is none."""
     version = tx.session.scalar(
         select(Version).where(
             Version.document_id == document.id, Version.number == (number or document.current_number)
@@ -101,8 +108,7 @@ def open_content(
     )
     if version is None or version.seal is None:
         raise NotFound
-    opened = open_bundle(tx, tx.load(Bundle, document.bundle_id, permission))
-    return content_of(tx, document, version, opened.file_key(tx, version)), opened
+    return version
 
 
 def content_of(tx: Transaction, document: Document, version: Version, file_key: bytes) -> Content:

@@ -1,36 +1,34 @@
-"""Transfers over HTTP: contents with ranges, exports, the page of a recording; uploads are in `upload_views`."""
+"""Transfers over HTTP: contents with ranges, and exports. Uploads and recordings have files of their own."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
-from vault.errors import Fault, Invalid, NotFound
-from vault.transfers import tus_views, upload_views, zip_views
+from vault.transfers import recording_views, tus_views, upload_views, zip_views
 from vault.transfers.exports import export_version
 from vault.transfers.forms import Export
-from vault.transfers.pages import export_form, recording_page
+from vault.transfers.pages import export_form
 from vault.transfers.reading import open_content, record_opening
 from vault.transfers.watch import Watch
 from vault.web.acting import actor, runtime, transaction
+from vault.web.asked import VERSION, asked_version
 from vault.web.lanes import in_lane
 from vault.web.openapi import documented
 from vault.web.ranges import asked_part
 from vault.web.respond import parse, respond, shows_form
 from vault.web.signin import signed_in
-from vault.web.streams import PLAYABLE, send_export, send_version
-
-VERSION = {"version": {"type": "integer", "minimum": 1, "maximum": 999_999_999}}
-"""The number of a version, in the address."""
+from vault.web.streams import send_export, send_version
 
 bp = Blueprint("transfers", __name__, template_folder="templates")
 pages = Blueprint("transfers_pages", __name__)
 upload_views.register(bp, pages)
 tus_views.register(bp, pages)
 zip_views.register(bp)
+recording_views.register(bp, pages)
 
 
 @bp.get("/documents/<uuid:document_id>/content")
@@ -45,7 +43,7 @@ zip_views.register(bp)
 @signed_in
 def content(document_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
-        found, _opened = open_content(tx, document_id, _asked_version())
+        found, _opened = open_content(tx, document_id, asked_version())
         part = asked_part(found.etag, found.length)
         reading_id = record_opening(tx, found) if part.sends_content else None
     watch = Watch(runtime(), actor(), found, reading_id)
@@ -56,7 +54,7 @@ def content(document_id: UUID) -> ResponseReturnValue:
 @signed_in
 def new_export(document_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
-        found, opened = open_content(tx, document_id, _asked_version(), Permission.DOCUMENT_EXPORT)
+        found, opened = open_content(tx, document_id, asked_version(), Permission.DOCUMENT_EXPORT)
         page = export_form(opened, found)
     return respond("transfers/export.html", page)
 
@@ -77,24 +75,3 @@ def export(document_id: UUID) -> ResponseReturnValue:
         found, header = export_version(tx, document_id, wanted.recipients, wanted.version)
     watch = Watch(runtime(), actor(), found)
     return send_export(found, header, runtime().store, watch.still_allowed, watch.served)
-
-
-@pages.get("/documents/<uuid:document_id>/recording")
-@signed_in
-def recording(document_id: UUID) -> ResponseReturnValue:
-    with transaction() as tx:
-        found, opened = open_content(tx, document_id, _asked_version())
-        page = recording_page(tx, opened, found, is_playable=found.media_type in PLAYABLE)
-    if found.document.kind != "recording":
-        raise NotFound
-    return respond("transfers/recording.html", page)
-
-
-def _asked_version() -> int | None:
-    """`?version=`, a number from 1 on."""
-    text = request.args.get("version")
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
-        raise Invalid("There is no such version.", errors=[Fault("/version", "Give a number from 1 on.")])
-    return int(text)

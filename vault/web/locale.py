@@ -72,14 +72,14 @@ PSEUDO = (
 
 
 def install(app: Flask, *, pseudo_languages: bool = False, catalogues: Path = CATALOGUES) -> None:
-    """Give `app` its languages; templates get gettext, `language`, `caseno`, `filesize`, `duration`, `when`, `date`."""
+    """Give `app` its languages; templates get gettext, `language`, and filters for numbers, sizes, times and days."""
     spoken = (ENGLISH, *read_catalogues(catalogues), *(PSEUDO if pseudo_languages else ()))
     app.extensions["languages"] = {language.tag: language for language in spoken}
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
     )
-    app.jinja_env.filters.update(caseno=caseno, filesize=filesize, duration=duration)
+    app.jinja_env.filters.update(caseno=caseno, filesize=filesize, duration=duration, clock=clock_of)
     app.jinja_env.filters.update(when=when, date=day)
     app.add_template_global(language, "language")
     offered = [language for language in spoken if language not in PSEUDO]

@@ -9,6 +9,29 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Add the columns and tables."""
+    op.create_table(
+        "bookmarks",
+        sa.Column("document_id", sa.Uuid(), nullable=False),
+        sa.Column("bundle_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("office_id", sa.Uuid(), nullable=False),
+        sa.Column("position_ms", sa.BigInteger(), nullable=False),
+        sa.Column("label_lock", sa.LargeBinary(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["bundle_id"], ["bundles.id"], name=op.f("fk_bookmarks_bundle_id_bundles")),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_bookmarks_case_id_cases")),
+        sa.ForeignKeyConstraint(
+            ["document_id"], ["documents.id"], name=op.f("fk_bookmarks_document_id_documents")
+        ),
+        sa.ForeignKeyConstraint(["office_id"], ["offices.id"], name=op.f("fk_bookmarks_office_id_offices")),
+        sa.ForeignKeyConstraint(["owner_id"], ["persons.id"], name=op.f("fk_bookmarks_owner_id_persons")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bookmarks")),
+    )
+    with op.batch_alter_table("bookmarks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bookmarks_document_id"), ["document_id"], unique=False)
+
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.add_column(sa.Column("stale_object_name", sa.String(length=80), nullable=True))
         batch_op.add_column(sa.Column("length", sa.BigInteger(), nullable=True))
@@ -39,3 +62,8 @@ def downgrade() -> None:
         batch_op.drop_column("offset")
         batch_op.drop_column("length")
         batch_op.drop_column("stale_object_name")
+
+    with op.batch_alter_table("bookmarks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bookmarks_document_id"))
+
+    op.drop_table("bookmarks")
