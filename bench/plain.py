@@ -16,7 +16,7 @@ from typing import Any
 
 FOLDER = Path(os.environ.get("BENCH_FOLDER", "."))
 READ = 1024 * 1024
-PIECE = int(os.environ.get("BENCH_PIECE", 64 * 1024))
+PIECE = int(os.environ.get("BENCH_PIECE", 1024 * 1024))
 """Bytes of one piece of an answer: as many as the vault hands over at once."""
 
 Start = Callable[[str, list[tuple[str, str]]], object]
@@ -31,7 +31,7 @@ def app(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
     file = FOLDER / path.rpartition("/")[2]
     if method in ("PUT", "PATCH"):
         return _store(environ, start, file, os.O_TRUNC if method == "PUT" else 0)
-    return _send(start, file)
+    return _send(environ, start, file)
 
 
 def _store(environ: dict[str, Any], start: Start, file: Path, flags: int) -> Iterable[bytes]:
@@ -49,15 +49,22 @@ def _store(environ: dict[str, Any], start: Start, file: Path, flags: int) -> Ite
     return []
 
 
-def _send(start: Start, file: Path) -> Iterable[bytes]:
-    length = file.stat().st_size
-    start("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", str(length))])
-    return _pieces(file)
+def _send(environ: dict[str, Any], start: Start, file: Path) -> Iterable[bytes]:
+    size = file.stat().st_size
+    first, _, last = environ.get("HTTP_RANGE", "").removeprefix("bytes=").partition("-")
+    begin, end = (int(first), int(last) + 1) if first and last else (0, size)
+    headers = [("Content-Type", "application/octet-stream"), ("Content-Length", str(end - begin))]
+    if first:
+        headers.append(("Content-Range", f"bytes {begin}-{end - 1}/{size}"))
+    start("206 Partial Content" if first else "200 OK", headers)
+    return _pieces(file, begin, end)
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def _pieces(file: Path, begin: int, end: int) -> Iterator[bytes]:
     with file.open("rb", buffering=0) as opened:
-        while piece := opened.read(PIECE):
+        opened.seek(begin)
+        while begin < end and (piece := opened.read(min(PIECE, end - begin))):
+            begin += len(piece)
             yield piece
 
 

@@ -8,9 +8,17 @@ from pathlib import Path
 from tests.house.tree import text_of, tracked
 from tests.places import ROOT
 
-NODE_FILES = ("tests/node/package-lock.json", "tests/node/.npmrc")
+NODE_FILES = tuple(
+    f"{folder}/{name}" for folder in ("tests/node", "bench") for name in ("package-lock.json", ".npmrc")
+)
 WELL_KNOWN = ("vault/crypto/bip39_english.txt", "LICENSE", "tests/vectors/keys.json")
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-postgres.lock", *NODE_FILES)
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-postgres.lock",
+    "bench/requirements.txt",
+    *NODE_FILES,
+)
 
 # In pieces, so that this file does not hold what it looks for.
 NOT_ABOUT_THE_PRODUCT = "|".join(
