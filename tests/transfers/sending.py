@@ -15,10 +15,11 @@ from tests.transfers.conftest import Desk
 from vault.bundles.models import Version
 from vault.crypto.header import HEAD
 from vault.crypto.payload import SEALED
-from vault.jobs import Job, run_job
+from vault.jobs import Job, enqueue, run_job
 from vault.people.sessions import cookie_of
 from vault.store.base import Buffer
 from vault.store.disk import DiskStore
+from vault.transfers import leftovers
 from vault.transfers.models import Upload
 
 if TYPE_CHECKING:
@@ -130,6 +131,13 @@ def work_off(desk: Desk) -> None:
             return
         for job_id in waiting:
             assert run_job(desk.runtime, job_id)
+
+
+def drop_expired(desk: Desk) -> None:
+    """The job that drops uploads past their time has run, with all that it queued."""
+    with desk.runtime.session() as session:
+        enqueue(session, leftovers.DROP, None, desk.runtime.clock.now())
+    work_off(desk)
 
 
 def assert_tidy(desk: Desk) -> None:
