@@ -15,6 +15,8 @@ from vault.crypto.kdf import Sha256
 
 AHEAD = 4
 """Pieces that may wait for the hashing thread; more, and the writer waits."""
+LITTLE = 256 * 1024
+"""Bytes that are hashed sooner than a thread is started."""
 MOST_KEPT = 64
 
 Buffer = bytes | bytearray | memoryview
@@ -30,6 +32,9 @@ class Digests:
 
     def update(self, plaintext: list[Buffer], sealed: Buffer) -> None:
         """Take the next whole chunks: the plaintext, and what became of it. Neither may change afterwards."""
+        if self._queue is None and len(sealed) < LITTLE:
+            self._take(plaintext, sealed)
+            return
         if self._queue is None:
             self._queue = Queue(AHEAD)
             self._thread = Thread(target=self._work, args=(self._queue,), daemon=True)
@@ -58,10 +63,12 @@ class Digests:
 
     def _work(self, queue: Queue[tuple[list[Buffer], Buffer] | None]) -> None:
         while (item := queue.get()) is not None:
-            plaintext, sealed = item
-            for part in plaintext:
-                self._plaintext.update(part)
-            self._object.update(sealed)
+            self._take(*item)
+
+    def _take(self, plaintext: list[Buffer], sealed: Buffer) -> None:
+        for part in plaintext:
+            self._plaintext.update(part)
+        self._object.update(sealed)
 
 
 class KeptDigests:
