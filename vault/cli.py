@@ -59,6 +59,7 @@ class Commands(click.Group):
         "check": "vault.commands:check",
         "openapi": "vault.commands:openapi",
         "demo": "vault.commands:demo",
+        "upload": "vault.client.commands:upload",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -20,7 +20,7 @@ FRAME = ("access", "audit", "runtime", "slots")
 ROOMS = ("people", "cases", "bundles", "transfers", "shares")
 """In their order: each may know those before it."""
 FRONT = (
-    *("app", "assembly", "cli", "commands", "demo", "diagnosis", "handlers", "models"),
+    *("app", "assembly", "cli", "client", "commands", "demo", "diagnosis", "handlers", "models"),
     *("pacing", "restoration", "serving", "supervisor", "testing", "web", "__main__"),
 )
 FLOORS = {part: floor for floor, parts in enumerate((STONE, PIPES, FRAME, ROOMS, FRONT)) for part in parts}
@@ -98,6 +98,16 @@ def test_only_the_front_imports_by_name():
     below = [module for module in VAULT if floor(module.name) < TOP]
     by_name = {"import_module", ".import_module", "__import__"}
     assert not [module.where for module in below if by_name & module.names_used()]
+
+
+def test_the_client_shares_nothing_with_the_server_but_the_errors():
+    """It runs where there is no vault, and needs nothing but the standard library and the command line's."""
+    client = [module for module in VAULT if module.name.startswith("vault.client")]
+    assert len(client) > 5
+    ours = {name for module in client for name in module.imports() if name.startswith("vault")}
+    assert {name for name in ours if not name.startswith("vault.client.")} == {"vault", "vault.errors"}
+    others = {name for module in client for name in roots(module)} - set(sys.stdlib_module_names)
+    assert others == {"vault", "click"}
 
 
 def test_imports_are_absolute():

@@ -120,8 +120,7 @@ def resume_upload(tx: Transaction, upload_id: UUID, offset: int | None = None) -
         start = upload.offset // CHUNK * CHUNK
         tail = Secret(tail_lock(upload.id, start).open(tail_key(file_key), slot, blob=upload.tail_lock))
     name = opened.read_text("version.file_name", upload.id, upload.file_name_lock)
-    announced = upload.digest_lock
-    digest = opened.read_text("upload.digest", upload.id, announced) if announced else None
+    digest = announced_digest(opened, upload)
     return Resumed(
         upload, name, Secret(file_key), Secret(slot), tail, digest, upload.revision, upload.expires_at
     )
@@ -220,3 +219,9 @@ def opened_names(opened: OpenBundle, upload: Upload) -> tuple[str, str, str | No
         opened.read_text("document.title", upload.document_id, upload.title_lock),
         opened.read_text("upload.fingerprint", upload.id, mark) if mark else None,
     )
+
+
+def announced_digest(opened: OpenBundle, upload: Upload) -> str | None:
+    """SHA-256 of the whole file, hexadecimal, if its sender announced it."""
+    lock = upload.digest_lock
+    return opened.read_text("upload.digest", upload.id, lock) if lock else None

@@ -15,7 +15,7 @@ from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle
 from vault.errors import BundleLocked, NotFound
 from vault.transfers.models import Upload
-from vault.transfers.resumable import is_complete, opened_names
+from vault.transfers.resumable import announced_digest, is_complete, opened_names
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -35,6 +35,7 @@ class UploadPage(BaseModel):
     file_name: str | None = None
     title: str | None = None
     fingerprint: str | None = None
+    sha256: str | None = None
     offset: int
     length: int
     expires_at: datetime
@@ -69,11 +70,13 @@ def upload_page(tx: Transaction, upload: Upload) -> UploadPage:
         length=upload.length or 0,
         expires_at=upload.expires_at,
         state=_state(upload),
+        document=None if upload.is_new_document else upload.document_id,
         reason=upload.refusal,
     )
     opened = _opened(tx, upload.bundle_id)
     if opened is not None and upload.dropped_at is None:
         page.file_name, page.title, page.fingerprint = opened_names(opened, upload)
+        page.sha256 = announced_digest(opened, upload)
     if upload.completed_at is not None:
         version = tx.session.get(Version, upload.id)
         page.document, page.version = upload.document_id, version.number if version else None
