@@ -7,10 +7,11 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from vault.bundles.document_types import enabled_types
+from vault.bundles.document_types import RECORDING, enabled_types
 from vault.cases.models import Case
-from vault.inspection.formats import AUDIO, BY_ENDING, DOCUMENT, IMAGE
+from vault.inspection.formats import AUDIO, BY_ENDING, DOCUMENT, IMAGE, VIDEO
 from vault.transfers.reading import Content
+from vault.transfers.upload_pages import UploadPage, unfinished_page
 
 if TYPE_CHECKING:
     from vault.bundles.models import Bundle, Document
@@ -60,19 +61,25 @@ class Choice(BaseModel):
 
 
 class UploadForm(BaseModel):
-    """What the page for new files needs. `limit` is in MB, for each file."""
+    """What the page for new files needs. `limit` is in MB, for each file of a plain form; `file_limit` in bytes, for each
+    that is sent in pieces. `guesses` are types by the endings that suggest them, `recordings` the types that name people.
+    """
 
     bundle: UUID
     bundle_title: str
     case_number: str
     types: list[Choice]
     individuals: list[str]
+    guesses: dict[str, str]
+    recordings: list[str]
     limit: int
+    file_limit: int
     endings: str
+    unfinished: list[UploadPage]
 
 
 class VersionForm(BaseModel):
-    """What the page for a further version needs; `limit` in MB."""
+    """What the page for a further version needs; `limit` in MB, `file_limit` in bytes."""
 
     bundle: UUID
     document: UUID
@@ -80,7 +87,9 @@ class VersionForm(BaseModel):
     document_type: str
     version: int
     limit: int
+    file_limit: int
     endings: str
+    unfinished: list[UploadPage]
 
 
 class ExportForm(BaseModel):
@@ -99,19 +108,25 @@ ENDINGS = ",".join(
     f".{ending}" for ending, accepted in sorted(BY_ENDING.items()) if accepted.media.family in FAMILIES
 )
 MEBIBYTE = 1024 * 1024
+SUGGESTED = {AUDIO: "interview_audio", VIDEO: "interview_video"}
+"""The type that a file's family suggests, where it is in use."""
 
 
 def upload_form(tx: Transaction, opened: OpenBundle) -> UploadForm:
     """The page for new files of an open bundle."""
-    case = case_of(tx, opened.bundle)
+    case, types = case_of(tx, opened.bundle), enabled_types()
     return UploadForm(
         bundle=opened.bundle.id,
         bundle_title=opened.title,
         case_number=case.number,
-        types=[Choice(value=each.code, label=each.name) for each in enabled_types()],
+        types=[Choice(value=each.code, label=each.name) for each in types],
         individuals=[individual.number for individual in case.individuals],
+        guesses=_guesses({each.code for each in types}),
+        recordings=[each.code for each in types if each.kind == RECORDING],
         limit=tx.settings.form_limit // MEBIBYTE,
+        file_limit=tx.settings.file_limit,
         endings=ENDINGS,
+        unfinished=_unfinished(tx, opened),
     )
 
 
@@ -124,7 +139,9 @@ def version_form(tx: Transaction, opened: OpenBundle, document: Document) -> Ver
         document_type=document.document_type,
         version=document.current_number + 1,
         limit=tx.settings.form_limit // MEBIBYTE,
+        file_limit=tx.settings.file_limit,
         endings=ENDINGS,
+        unfinished=[each for each in _unfinished(tx, opened) if each.document == document.id],
     )
 
 
@@ -143,3 +160,12 @@ def export_form(opened: OpenBundle, content: Content) -> ExportForm:
 def case_of(tx: Transaction, bundle: Bundle) -> Case:
     """The case of a bundle."""
     return tx.session.get_one(Case, bundle.case_id)
+
+
+def _unfinished(tx: Transaction, opened: OpenBundle) -> list[UploadPage]:
+    return [each for each in unfinished_page(tx).items if each.bundle == opened.bundle.id]
+
+
+def _guesses(types: set[str]) -> dict[str, str]:
+    families = {ending: accepted.media.family for ending, accepted in BY_ENDING.items()}
+    return {end: SUGGESTED[family] for end, family in families.items() if SUGGESTED.get(family) in types}

@@ -25,6 +25,7 @@ MOST_LISTED = 200
 
 class UploadPage(BaseModel):
     """One upload. Lengths in bytes; names are null while the bundle is sealed. `reason` is a code of errors.md.
+    `document` is known beforehand where it is to be a further version of one.
 
     `state`: receiving, checking (all has come), stored, refused.
     """

@@ -13,11 +13,12 @@ from itertools import chain
 from typing import TypeVar
 from uuid import UUID
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from vault.access.policy import Permission
+from vault.bundles.document_views import leads_to_password
 from vault.bundles.models import Bundle, Document
 from vault.errors import Fault, Invalid, TooLarge, VaultError
 from vault.store.base import Store
@@ -25,9 +26,11 @@ from vault.transfers.forms import NewDocuments, NewVersion
 from vault.transfers.names import display_name
 from vault.transfers.pages import FileResult, Receipt, upload_form, version_form
 from vault.transfers.receiving import Arrived, Transact, abandon, open_for_adding, receive_file, settle
+from vault.transfers.resumable import own_upload, stop_upload
 from vault.transfers.uploads import Wanted
+from vault.transfers.waiting import Waiting, waiting_uploads
 from vault.web import csrf
-from vault.web.acting import runtime, transaction
+from vault.web.acting import reading, runtime, transaction
 from vault.web.locale import gettext
 from vault.web.media import PROGRAM_PATHS, speaks_json
 from vault.web.multipart import BODY_ERRORS, Body, Field, FilePart, parse_fields
@@ -51,11 +54,14 @@ def register(bp: Blueprint, pages: Blueprint) -> None:
     """Put the resources on `bp` and the pages with forms on `pages`."""
     pages.get("/bundles/<uuid:bundle_id>/documents/new")(new_documents)
     pages.get("/documents/<uuid:document_id>/versions/new")(new_version)
+    pages.post("/uploads/<uuid:upload_id>/stopping")(stop_by_form)
+    pages.app_template_global("uploads_waiting")(uploads_waiting)
     bp.post("/bundles/<uuid:bundle_id>/documents")(deposit)
     bp.post("/documents/<uuid:document_id>/versions")(deposit_further)
 
 
 @signed_in
+@leads_to_password
 def new_documents(bundle_id: UUID) -> ResponseReturnValue:
     """The page for adding files."""
     with transaction() as tx:
@@ -64,12 +70,28 @@ def new_documents(bundle_id: UUID) -> ResponseReturnValue:
 
 
 @signed_in
+@leads_to_password
 def new_version(document_id: UUID) -> ResponseReturnValue:
     """The page for adding a version."""
     with transaction() as tx:
         document = tx.load(Document, document_id, Permission.DOCUMENT_ADD)
         page = version_form(tx, open_for_adding(tx, document.bundle_id), document)
     return respond("transfers/new_version.html", page)
+
+
+@signed_in
+def stop_by_form(upload_id: UUID) -> ResponseReturnValue:
+    """The same as DELETE does, for a browser without script."""
+    with transaction() as tx:
+        bundle_id = own_upload(tx, upload_id).bundle_id
+        stop_upload(tx, upload_id)
+    return redirect(url_for(".new_documents", bundle_id=bundle_id, notice="upload-stopped"), 303)
+
+
+def uploads_waiting(bundle_id: UUID | None = None) -> list[Waiting]:
+    """For pages of bundles and of work: one's own unfinished uploads, into this bundle or by bundle."""
+    with reading() as tx:
+        return waiting_uploads(tx, bundle_id)
 
 
 @documented(

@@ -13,6 +13,7 @@ NOTICES = {
     "saved": _("Saved."),
     "enrolled": _("You are enrolled and signed in. Note your user name: you need it the next time."),
     "stored": _("Stored safely."),
+    "upload-stopped": _("The upload is stopped. Nothing of it was stored."),
     "locked": _("The bundle is locked again."),
     "unlocked": _("The bundle is open."),
     "member-added": _("The colleague is a member now."),
