@@ -42,6 +42,9 @@ POST /shares/{share_id}/extension
 POST /shares/{share_id}/resumption
 GET /shares/{share_id}/openings
 GET /people
+GET /office/video
+POST /office/video/approval
+POST /office/video/withdrawal
 GET /audit/events
 GET /audit/checkpoint
 """

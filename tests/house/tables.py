@@ -30,7 +30,7 @@ def access() -> list[str]:
 def document_types() -> list[str]:
     """Code, name, kind, disposal class, tier, whether deposits are taken."""
     rows = (
-        [f"`{t.code}`", t.name, t.kind, t.disposal, t.tier.replace("_", " "), "yes" if t.is_enabled else "no"]
+        [f"`{t.code}`", t.name, t.kind, t.disposal, t.tier.replace("_", " "), _in_use(t.needs_approval)]
         for t in DOCUMENT_TYPES.values()
     )
     return table(["code", "name", "kind", "disposal", "tier", "in use"], rows)
@@ -78,6 +78,10 @@ def write(page: str) -> None:
     before, _, rest = (DOCS / page).read_text(encoding="utf-8").partition(BEGIN)
     made = "\n".join(PLACES[page]())
     (DOCS / page).write_text(f"{before}{BEGIN}{made}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+def _in_use(needs_approval: bool) -> str:
+    return "where approved" if needs_approval else "yes"
 
 
 def _reach(permission: Permission, role: Role) -> str:

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     PERSON_SEE = "person.see"
     PERSON_MANAGE = "person.manage"
     OFFICE_MANAGE = "office.manage"
+    OFFICE_APPROVE = "office.approve"
     CASE_SEE = "case.see"
     CASE_CREATE = "case.create"
     CASE_CHANGE = "case.change"
@@ -78,6 +79,7 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     ),
     Permission.PERSON_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.OFFICE_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
+    Permission.OFFICE_APPROVE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.CASE_SEE: (_rule(Scope.OFFICE, *_STAFF, Role.CUSTODIAN),),
     Permission.CASE_CREATE: (_rule(Scope.OFFICE, Role.CASEWORKER, Role.SUPERVISOR),),
     Permission.CASE_CHANGE: (_rule(Scope.OFFICE, Role.CASEWORKER, Role.SUPERVISOR),),

@@ -9,6 +9,8 @@ from __future__ import annotations
 EVENTS: dict[str, str] = {
     "deployment.created": "The vault was set up.",
     "office.created": "An office was added.",
+    "office.video_approved": "An office's approval of recordings on video was recorded.",
+    "office.video_withdrawn": "An office's approval of recordings on video was withdrawn.",
     "person.created": "An account was created.",
     "person.enrolled": "A person set a password and enrolled.",
     "person.enrolment_issued": "A one-time enrolment link was issued.",

@@ -19,6 +19,7 @@ from vault.cases.numbers import read_numbers
 from vault.cases.service import mark_changed
 from vault.crypto.marks import duplicate_mark
 from vault.errors import Conflict, Fault, Invalid
+from vault.people.approvals import is_video_approved
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -118,7 +119,8 @@ def _all_of(wanted: Collection[object], found: list[Individual]) -> list[Individ
 
 
 def _new_document(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Document:
-    bundle, kind = opened.bundle, document_type(deposit.document_type)
+    bundle = opened.bundle
+    kind = document_type(deposit.document_type, is_video_approved(tx, bundle.office_id))
     individuals = individuals_of(tx, bundle.case_id, deposit.individual_ids)
     check_named(kind.kind, len(individuals))
     opened.read_text("document.title", deposit.document_id, deposit.title_lock)
@@ -147,6 +149,7 @@ def _existing(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Document
         raise Conflict("The document was moved to another bundle meanwhile. Nothing was stored.")
     if document.withdrawn_at is not None:
         raise Conflict("The document was withdrawn meanwhile. Nothing was stored.")
+    document_type(document.document_type, is_video_approved(tx, document.office_id))
     document.current_number += 1
     document.revision += 1
     return document

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from vault.access.policy import Permission
 from vault.audit.queries import AuditEvent, sentence
-from vault.bundles.document_types import DOCUMENT_TYPES, enabled_types, is_permanent
+from vault.bundles.document_types import DOCUMENT_TYPES, RECORDING, enabled_types, is_permanent
 from vault.bundles.documents import withdrawal_reason
 from vault.bundles.models import Document, Version
 from vault.bundles.opening import OpenBundle
@@ -178,7 +178,8 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
 
 def document_form(tx: Transaction, opened: OpenBundle, document: Document) -> DocumentForm:
     """The document with what can be chosen for it: types of its kind, individuals of its case."""
-    types = [entry for entry in enabled_types() if entry.kind == document.kind]
+    own = DOCUMENT_TYPES[document.document_type]
+    types = [own] if own.kind == RECORDING else [each for each in enabled_types() if each.kind == own.kind]
     numbers = select(Individual.number).where(Individual.case_id == document.case_id)
     return DocumentForm(
         **dict(document_page(tx, opened, document)),

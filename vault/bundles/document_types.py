@@ -13,14 +13,15 @@ PERMANENT, TRANSIENT, TEMPORARY = "permanent", "recording", "temporary"
 
 @dataclass(frozen=True)
 class DocumentType:
-    """One type. `disposal` is permanent, recording or temporary; one that is not `is_enabled` takes no deposits."""
+    """One type. `disposal` is permanent, recording or temporary; one that `needs_approval` takes deposits in
+    offices whose approval is recorded."""
 
     code: str
     name: str
     disposal: str = PERMANENT
     tier: str = CONFIDENTIAL
     kind: str = DOCUMENT
-    is_enabled: bool = True
+    needs_approval: bool = False
 
 
 _TABLE = (
@@ -41,7 +42,7 @@ _TABLE = (
     DocumentType("other", "Other document"),
     DocumentType("interview_audio", "Interview, sound recording", TRANSIENT, STRICT, RECORDING),
     DocumentType(
-        "interview_video", "Interview, video recording", TRANSIENT, STRICT, RECORDING, is_enabled=False
+        "interview_video", "Interview, video recording", TRANSIENT, STRICT, RECORDING, needs_approval=True
     ),
     DocumentType("working_copy", "Working copy", TEMPORARY),
     DocumentType("retrieved_copy", "Retrieved copy", TEMPORARY),
@@ -51,15 +52,15 @@ DOCUMENT_TYPES: dict[str, DocumentType] = {entry.code: entry for entry in _TABLE
 """By code, in the order in which they are offered."""
 
 
-def enabled_types() -> list[DocumentType]:
-    """The types that a person may choose now."""
-    return [entry for entry in _TABLE if entry.is_enabled]
+def enabled_types(video: bool = False) -> list[DocumentType]:
+    """The types that a person may choose now; `video` where the office has approved it."""
+    return [entry for entry in _TABLE if video or not entry.needs_approval]
 
 
-def document_type(code: str) -> DocumentType:
-    """The type with this code; `Invalid` when it is unknown or not enabled here."""
+def document_type(code: str, video: bool = False) -> DocumentType:
+    """The type with this code; `Invalid` when it is unknown, or not in use because the office has not approved `video`."""
     found = DOCUMENT_TYPES.get(code)
-    if found is None or not found.is_enabled:
+    if found is None or (found.needs_approval and not video):
         raise _unfit("This document type is not in use here. Choose one of the list.")
     return found
 

@@ -12,7 +12,7 @@ from vault.access.policy import Permission
 from vault.access.remarks import Holder, Remark, read_remark
 from vault.bundles import bookmarks
 from vault.bundles.deposits import individuals_by_number
-from vault.bundles.document_types import check_named, document_type, is_permanent
+from vault.bundles.document_types import RECORDING, check_named, document_type, is_permanent
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle, version_slot
 from vault.bundles.seals import check_sealed, seal_of
@@ -158,9 +158,9 @@ def _holder(tx: Transaction, document: Document) -> Holder | None:
 def _change_type(document: Document, code: str) -> None:
     if code == document.document_type:
         return
-    chosen = document_type(code)
-    if chosen.kind != document.kind:
-        message = "A recording stays a recording, and a document a document."
+    chosen = document_type(code, video=True)
+    if RECORDING in (chosen.kind, document.kind):
+        message = "A recording stays what it is, and a document becomes none."
         raise Invalid(message, errors=[Fault("/document_type", message)])
     if is_permanent(document.document_type) and not is_permanent(chosen.code):
         message = "A permanent record does not become a temporary copy."

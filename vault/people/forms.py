@@ -70,6 +70,12 @@ class Leaving(Form):
     username: Username
 
 
+class ApprovalRemark(Form):
+    """Who approved or withdrew it, and where that stands."""
+
+    remark: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
 class NewOffice(Form):
     """An office to be made; one pattern a line."""
 

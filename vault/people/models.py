@@ -15,7 +15,10 @@ from vault.db import Base, Row
 
 
 class Office(Row):
-    """An office: where people work and cases belong. `case_patterns` are regular expressions it uses besides ours."""
+    """An office: where people work and cases belong. `case_patterns` are regular expressions it uses besides ours.
+
+    `video_approved_at`: since when it takes recordings on video; who last decided that, and the remark, stand beside it.
+    """
 
     __tablename__ = "offices"
 
@@ -23,6 +26,9 @@ class Office(Row):
     name: Mapped[str] = mapped_column(String(120))
     case_patterns: Mapped[list[str]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime]
+    video_approved_at: Mapped[datetime | None]
+    video_approved_by_id: Mapped[UUID | None]
+    video_remark_id: Mapped[UUID | None]
 
 
 class Person(Row):

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from vault.access.actor import Role
 from vault.access.policy import Permission
+from vault.people.approvals import remark_of
 from vault.people.leaving import lone_subjects
 from vault.people.models import Office, Person, PersonSession
 from vault.people.queries import live_enrolment, live_sessions, own_person
@@ -26,6 +27,15 @@ class OfficeEntry(BaseModel):
     code: str
     name: str
     case_patterns: list[str]
+
+
+class VideoApproval(BaseModel):
+    """Whether an office takes recordings on video: since when, who last decided it, and the remark."""
+
+    office: str
+    approved_at: datetime | None
+    decided_by: str | None
+    remark: str | None
 
 
 class PersonEntry(BaseModel):
@@ -110,6 +120,17 @@ def office_entry(office: Office) -> OfficeEntry:
     """The office as shown."""
     return OfficeEntry(
         id=office.id, code=office.code, name=office.name, case_patterns=list(office.case_patterns)
+    )
+
+
+def video_approval(tx: Transaction, office: Office) -> VideoApproval:
+    """What the actor's office has decided about video."""
+    decider = tx.session.get(Person, office.video_approved_by_id) if office.video_approved_by_id else None
+    return VideoApproval(
+        office=office.name,
+        approved_at=office.video_approved_at,
+        decided_by=decider.display_name if decider else None,
+        remark=remark_of(tx, office),
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from vault.bundles.document_types import RECORDING, enabled_types
 from vault.cases.models import Case
 from vault.inspection.formats import AUDIO, BY_ENDING, DOCUMENT, IMAGE, VIDEO
+from vault.people.approvals import is_video_approved
 from vault.transfers.reading import Content
 from vault.transfers.upload_pages import UploadPage, unfinished_page
 
@@ -103,10 +104,6 @@ class ExportForm(BaseModel):
     file_name: str
 
 
-FAMILIES = (DOCUMENT, IMAGE, AUDIO)
-ENDINGS = ",".join(
-    f".{ending}" for ending, accepted in sorted(BY_ENDING.items()) if accepted.media.family in FAMILIES
-)
 MEBIBYTE = 1024 * 1024
 SUGGESTED = {AUDIO: "interview_audio", VIDEO: "interview_video"}
 """The type that a file's family suggests, where it is in use."""
@@ -114,7 +111,8 @@ SUGGESTED = {AUDIO: "interview_audio", VIDEO: "interview_video"}
 
 def upload_form(tx: Transaction, opened: OpenBundle) -> UploadForm:
     """The page for new files of an open bundle."""
-    case, types = case_of(tx, opened.bundle), enabled_types()
+    case, video = case_of(tx, opened.bundle), is_video_approved(tx, opened.bundle.office_id)
+    types = enabled_types(video)
     return UploadForm(
         bundle=opened.bundle.id,
         bundle_title=opened.title,
@@ -125,7 +123,7 @@ def upload_form(tx: Transaction, opened: OpenBundle) -> UploadForm:
         recordings=[each.code for each in types if each.kind == RECORDING],
         limit=tx.settings.form_limit // MEBIBYTE,
         file_limit=tx.settings.file_limit,
-        endings=ENDINGS,
+        endings=_endings(video),
         unfinished=_unfinished(tx, opened),
     )
 
@@ -140,7 +138,7 @@ def version_form(tx: Transaction, opened: OpenBundle, document: Document) -> Ver
         version=document.current_number + 1,
         limit=tx.settings.form_limit // MEBIBYTE,
         file_limit=tx.settings.file_limit,
-        endings=ENDINGS,
+        endings=_endings(is_video_approved(tx, opened.bundle.office_id)),
         unfinished=[each for each in _unfinished(tx, opened) if each.document == document.id],
     )
 
@@ -155,6 +153,13 @@ def export_form(opened: OpenBundle, content: Content) -> ExportForm:
         length=content.length,
         file_name=content.file_name,
     )
+
+
+def _endings(video: bool) -> str:
+    """What a file chooser offers."""
+    families = (DOCUMENT, IMAGE, AUDIO, VIDEO) if video else (DOCUMENT, IMAGE, AUDIO)
+    known = sorted(ending for ending, accepted in BY_ENDING.items() if accepted.media.family in families)
+    return ",".join(f".{ending}" for ending in known)
 
 
 def case_of(tx: Transaction, bundle: Bundle) -> Case:

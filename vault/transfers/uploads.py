@@ -24,6 +24,7 @@ from vault.crypto.marks import seal
 from vault.crypto.secret import random_file_key
 from vault.errors import Conflict, NotFound, Tampered, WrongType
 from vault.inspection.formats import AUDIO, DOCUMENT, IMAGE, VIDEO, MediaType
+from vault.people.approvals import is_video_approved
 from vault.store.base import Store
 from vault.transfers.models import Upload
 from vault.transfers.writer import Writer, Written
@@ -156,7 +157,7 @@ def _facts_of(document: Document, opened: OpenBundle) -> _Facts:
 
 
 def _asked_facts(tx: Transaction, bundle: Bundle, wanted: Wanted) -> _Facts:
-    chosen = document_type(wanted.document_type)
+    chosen = document_type(wanted.document_type, is_video_approved(tx, bundle.office_id))
     individuals = individuals_by_number(tx, bundle.case_id, wanted.individuals)
     check_named(chosen.kind, len(individuals))
     title = checked_title(wanted.title) if wanted.title else wanted.file_name
@@ -176,6 +177,7 @@ def _document(tx: Transaction, bundle: Bundle, document_id: UUID) -> Document:
     document = tx.load(Document, document_id, Permission.DOCUMENT_ADD)
     if document.withdrawn_at is not None or document.bundle_id != bundle.id:
         raise Conflict("The document was withdrawn or moved meanwhile. Nothing was stored.")
+    document_type(document.document_type, is_video_approved(tx, bundle.office_id))
     return document
 
 

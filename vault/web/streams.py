@@ -29,7 +29,9 @@ from vault.web.ranges import Part
 
 LOG = structlog.get_logger("vault.web")
 ASK_EVERY = 1.0
-PLAYABLE = frozenset({"audio/wav", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/flac"})
+PLAYABLE = frozenset(
+    {"audio/wav", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/flac", "video/mp4", "video/webm"}
+)
 """What browsers play: shown in place, everything else is an attachment."""
 
 Ranges = list[tuple[int, int]]

@@ -32,6 +32,11 @@ def upgrade() -> None:
     with op.batch_alter_table("bookmarks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_bookmarks_document_id"), ["document_id"], unique=False)
 
+    with op.batch_alter_table("offices", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("video_approved_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("video_approved_by_id", sa.Uuid(), nullable=True))
+        batch_op.add_column(sa.Column("video_remark_id", sa.Uuid(), nullable=True))
+
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.add_column(sa.Column("stale_object_name", sa.String(length=80), nullable=True))
         batch_op.add_column(sa.Column("length", sa.BigInteger(), nullable=True))
@@ -62,6 +67,11 @@ def downgrade() -> None:
         batch_op.drop_column("offset")
         batch_op.drop_column("length")
         batch_op.drop_column("stale_object_name")
+
+    with op.batch_alter_table("offices", schema=None) as batch_op:
+        batch_op.drop_column("video_remark_id")
+        batch_op.drop_column("video_approved_by_id")
+        batch_op.drop_column("video_approved_at")
 
     with op.batch_alter_table("bookmarks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_bookmarks_document_id"))
