@@ -51,6 +51,7 @@ ONE = "/files/<uuid:upload_id>"
 def register(bp: Blueprint, pages: Blueprint) -> None:
     """Put tus on `pages`, as it is not part of the API's description: it describes itself."""
     bp.post("/bundles/<uuid:bundle_id>/duplicates")(find_known)
+    pages.after_request(tus.say_version)
     pages.route(FILES, methods=["OPTIONS"], provide_automatic_options=False)(capabilities)
     pages.route(ONE, methods=["OPTIONS"], provide_automatic_options=False)(capabilities_of_one)
     pages.post(FILES)(create)

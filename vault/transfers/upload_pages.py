@@ -70,7 +70,7 @@ def upload_page(tx: Transaction, upload: Upload) -> UploadPage:
         offset=upload.offset,
         length=upload.length or 0,
         expires_at=upload.expires_at,
-        state=_state(upload),
+        state=_state(tx, upload),
         document=None if upload.is_new_document else upload.document_id,
         reason=upload.refusal,
     )
@@ -112,12 +112,14 @@ def known_file(tx: Transaction, opened: OpenBundle, digest: str) -> KnownFile:
     return KnownFile(document=document.id, version=version.number, title=opened.title_of(document))
 
 
-def _state(upload: Upload) -> str:
+def _state(tx: Transaction, upload: Upload) -> str:
     if upload.completed_at is not None:
         return "stored"
     if upload.dropped_at is not None:
         return "refused"
-    return "checking" if is_complete(upload) else "receiving"
+    if is_complete(upload):
+        return "checking"
+    return "receiving" if tx.now < upload.expires_at else "refused"
 
 
 def _opened(tx: Transaction, bundle_id: UUID) -> OpenBundle | None:

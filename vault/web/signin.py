@@ -78,8 +78,7 @@ def require_person() -> ResponseReturnValue | None:
     """
     if actor().kind == "person":
         return None
-    is_read = request.method in ("GET", "HEAD") and "Tus-Resumable" not in request.headers
-    if speaks_json(request) or not is_read:
+    if speaks_json(request) or request.method not in ("GET", "HEAD"):
         raise Unauthenticated
     wanted = request.full_path.rstrip("?")
     notice = "session-ended" if request.cookies.get(session_cookie_name()) else None

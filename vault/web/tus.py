@@ -16,7 +16,7 @@ from datetime import datetime
 from threading import BoundedSemaphore
 from typing import TypeVar
 
-from flask import request
+from flask import Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.http import http_date
 
@@ -51,6 +51,15 @@ def check_version() -> None:
     """`Stale` (412) unless the request speaks our version."""
     if request.headers.get("Tus-Resumable") != VERSION:
         raise Stale(f"This server speaks tus {VERSION}. Send the header Tus-Resumable: {VERSION}.")
+
+
+def say_version(response: Response) -> Response:
+    """Every answer below /files/ says what we speak, errors too; to whoever speaks something else, in full."""
+    if request.path.startswith("/files/"):
+        response.headers["Tus-Resumable"] = VERSION
+        if response.status_code == 412:
+            response.headers["Tus-Version"] = VERSION
+    return response
 
 
 def upload_length() -> int:
