@@ -184,6 +184,21 @@ def url_of(name: str, part: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
+@contextmanager
+def new_roles(*names: str) -> Iterator[None]:
+    """Roles that may sign in and nothing else; the databases in which they get rights must be gone before them."""
+    for name in names:
+        _admin().execute(f"CREATE ROLE \"{name}\" LOGIN PASSWORD '{_password()}'")
+    yield
+    for name in names:
+        _admin().execute(f'DROP ROLE "{name}"')
+
+
+def url_as(url: str, role: str) -> str:
+    """The same database for somebody else."""
+    return make_url(url).set(username=role, password=_password()).render_as_string(hide_password=False)
+
+
 def leave() -> None:
     """What this process made on the server is gone."""
     if _admin.cache_info().currsize:

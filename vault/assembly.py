@@ -25,7 +25,7 @@ from vault.keystore.service import Keystore
 from vault.keystore.setup import found_deployment, open_keystore, upgrade_keystore
 from vault.kms.base import open_kms
 from vault.kms.keyring import create_keyring
-from vault.migrations import is_current, upgrade
+from vault.migrations import check_earlier, downgrade, is_current, upgrade
 from vault.runtime import Rings, Runtime
 from vault.settings import Settings
 from vault.slots import destruction_state, finish_destructions
@@ -48,6 +48,17 @@ def set_up(settings: Settings) -> None:
     finally:
         database.dispose()
         keystore.dispose()
+
+
+def go_back(settings: Settings, revision: str, dry_run: bool = False) -> None:
+    """The database is as of an earlier revision. Errors: `Invalid` for one that there is not."""
+    database = make_engine(settings.database_url)
+    try:
+        check_earlier(database, MIGRATIONS, revision)
+        if not dry_run:
+            downgrade(database, MIGRATIONS, revision)
+    finally:
+        database.dispose()
 
 
 def open_runtime(settings: Settings, bell: Rings | None = None, clock: Clock | None = None) -> Runtime:

@@ -186,6 +186,35 @@ def upgrade(context: Context) -> None:
     _say("Database and keystore are up to date.")
 
 
+@db.command("downgrade")
+@click.argument("revision")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.pass_obj
+def downgrade(context: Context, revision: str, dry_run: bool) -> None:
+    """Bring the database back to an earlier revision, for an older release. The keystore has no way back."""
+    from vault.assembly import go_back
+
+    go_back(context.settings, revision, dry_run)
+    _say(f"The database {'would be' if dry_run else 'is'} as of revision {revision}.")
+
+
+@db.command("roles")
+@click.option("--prefix", default="casevault", show_default=True, help="How the names of the roles begin.")
+@click.option("--dry-run", is_flag=True, help="Print the SQL, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+@click.pass_obj
+def roles(context: Context, prefix: str, dry_run: bool, as_json: bool) -> None:
+    """Give the PostgreSQL roles of web and workers their rights in database and keystore, and no others."""
+    from vault.commands import tell
+    from vault.roles import set_all_rights
+
+    done = set_all_rights(context.settings, prefix, dry_run)
+    if dry_run and not as_json:
+        click.echo("\n".join(f"{each['sql']};  -- {each['part']}" for each in done))
+    else:
+        tell(done if dry_run else {"statements": len(done)}, as_json)
+
+
 def main() -> None:
     """Run the command line; errors become one plain message and an exit code."""
     try:

@@ -41,11 +41,16 @@ def downgrade(engine: Engine, folder: str, revision: str) -> None:
 
     Errors: `Invalid` for a revision that there is not, or that is newer than the database's.
     """
-    older = {script.revision for script in _scripts(folder).iterate_revisions(_revision_of(engine), "base")}
-    if revision not in older:
-        raise Invalid(f"{revision} is no earlier revision of this database.")
+    check_earlier(engine, folder, revision)
     with _migrating(engine, folder) as config:
         command.downgrade(config, revision)
+
+
+def check_earlier(engine: Engine, folder: str, revision: str) -> None:
+    """`Invalid` unless this is the revision of the database or an earlier one."""
+    earlier = _scripts(folder).iterate_revisions(_revision_of(engine), "base")
+    if revision not in {script.revision for script in earlier}:
+        raise Invalid(f"{revision} is no earlier revision of this database.")
 
 
 def is_current(engine: Engine, folder: str) -> bool:

@@ -21,7 +21,7 @@ ROOMS = ("people", "cases", "bundles", "transfers", "shares")
 """In their order: each may know those before it."""
 FRONT = (
     *("app", "assembly", "cli", "client", "commands", "demo", "diagnosis", "handlers", "models"),
-    *("pacing", "restoration", "serving", "supervisor", "testing", "web", "__main__"),
+    *("pacing", "restoration", "roles", "serving", "supervisor", "testing", "web", "__main__"),
 )
 FLOORS = {part: floor for floor, parts in enumerate((STONE, PIPES, FRAME, ROOMS, FRONT)) for part in parts}
 TOP = 4

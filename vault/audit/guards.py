@@ -19,10 +19,18 @@ from sqlalchemy import Connection, inspect
 from vault.audit.tree import EMPTY_ROOT
 
 REFUSAL = "the audit log is append-only"
+PATH = "SET search_path = pg_catalog, public, pg_temp"
+"""PostgreSQL: the guards ask the log itself, not a temporary table that the writer made under its name."""
 NEXT_NUMBER = "(SELECT COALESCE(MAX(number) + 1, 0) FROM audit_entries)"
 WRONG_ENTRY = f"NEW.number IS DISTINCT FROM {NEXT_NUMBER}"
 WRONG_HEAD = (
     f"NEW.id IS DISTINCT FROM OLD.id OR NEW.size <= OLD.size OR NEW.size IS DISTINCT FROM {NEXT_NUMBER}"
+)
+
+LIFTING = tuple(
+    f"DROP TRIGGER IF EXISTS {table}_{act}"
+    for table in ("audit_entries", "audit_head")
+    for act in ("insert", "update", "delete")
 )
 
 
@@ -41,17 +49,12 @@ def lifted(connection: Connection) -> Iterator[None]:
     if connection.dialect.name != "sqlite":
         yield
         return
-    for name in _triggers(connection):
-        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    for statement in LIFTING:
+        connection.exec_driver_sql(statement)
     yield
-    if inspect(connection).has_table("audit_entries") and not _triggers(connection):
-        for statement in guard_statements("sqlite")[1:]:
+    if inspect(connection).has_table("audit_entries"):
+        for statement in [*LIFTING, *guard_statements("sqlite")[1:]]:
             connection.exec_driver_sql(statement)
-
-
-def _triggers(connection: Connection) -> list[str]:
-    query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('audit_entries', 'audit_head')"
-    return [row[0] for row in connection.exec_driver_sql(query)]
 
 
 def _sqlite() -> list[str]:
@@ -75,13 +78,6 @@ def _sqlite() -> list[str]:
 
 
 def _postgresql() -> list[str]:
-    def function(name: str, wrong: str) -> str:
-        return (
-            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"IF {wrong} THEN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'restrict_violation'; END IF; "
-            "RETURN NEW; END $$"
-        )
-
     def trigger(act: str, table: str, check: str, each: str = "ROW") -> str:
         return (
             f"CREATE TRIGGER {table}_{act.lower()} BEFORE {act} ON {table} "
@@ -91,9 +87,7 @@ def _postgresql() -> list[str]:
     return [
         "INSERT INTO audit_head (id, size, frontier, root) "  # noqa: S608  constants only
         f"VALUES (1, 0, decode('', 'hex'), decode('{EMPTY_ROOT.hex()}', 'hex'))",
-        function("audit_refuse", "true"),
-        function("audit_check_entry", WRONG_ENTRY),
-        function("audit_check_head", WRONG_HEAD),
+        *function_statements(),
         trigger("INSERT", "audit_entries", "audit_check_entry"),
         trigger("UPDATE", "audit_entries", "audit_refuse"),
         trigger("DELETE", "audit_entries", "audit_refuse"),
@@ -102,4 +96,21 @@ def _postgresql() -> list[str]:
         trigger("UPDATE", "audit_head", "audit_check_head"),
         trigger("DELETE", "audit_head", "audit_refuse"),
         trigger("TRUNCATE", "audit_head", "audit_refuse", each="STATEMENT"),
+    ]
+
+
+def function_statements() -> list[str]:
+    """What the triggers of PostgreSQL call; made anew they serve the triggers that are there."""
+
+    def function(name: str, wrong: str) -> str:
+        return (
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {PATH} AS $$ BEGIN "
+            f"IF {wrong} THEN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'restrict_violation'; END IF; "
+            "RETURN NEW; END $$"
+        )
+
+    return [
+        function("audit_refuse", "true"),
+        function("audit_check_entry", WRONG_ENTRY),
+        function("audit_check_head", WRONG_HEAD),
     ]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from vault.access.policy import Permission
 from vault.cases.models import Individual
 from vault.crypto.passwords import Argon2Profile
-from vault.db import Base, Row
+from vault.db import Base, Number, Row
 
 TIERS = ("confidential", "strictly_confidential")
 KEPT_COLUMNS = ("bundle_lock", "argon2_salt", "argon2_memory_kib", "argon2_time", "argon2_lanes")
@@ -123,9 +123,9 @@ class Version(Row):
     file_lock: Mapped[bytes] = mapped_column(LargeBinary)
     key_number: Mapped[int] = mapped_column(default=1)
     head: Mapped[bytes] = mapped_column(LargeBinary)
-    length: Mapped[int]
+    length: Mapped[int] = mapped_column(Number)
     object_name: Mapped[str] = mapped_column(String(80), unique=True)
-    object_length: Mapped[int]
+    object_length: Mapped[int] = mapped_column(Number)
     object_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     seal: Mapped[bytes | None] = mapped_column(LargeBinary)
     media_type: Mapped[str] = mapped_column(String(80))

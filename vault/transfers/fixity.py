@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import load_only
 
 from vault.access.actor import SYSTEM
 from vault.bundles.models import Version
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 CHECK = "transfers.check_fixity"
 AT_ONCE = 1000
+OF_THE_OBJECT = load_only(
+    *(Version.object_name, Version.object_length, Version.check_failed_at),
+    *(Version.office_id, Version.case_id, Version.bundle_id),
+)
+"""No lock: a worker whose role reaches none does this job."""
 
 
 @handles(CHECK)
@@ -42,7 +48,8 @@ def check_fixity(runtime: Runtime, job: ClaimedJob) -> None:
 
 
 def _after(tx: Transaction, version_id: UUID | None) -> Sequence[Version]:
-    query = select(Version).where(Version.seal.is_not(None)).order_by(Version.id).limit(AT_ONCE)
+    query = select(Version).options(OF_THE_OBJECT).where(Version.seal.is_not(None))
+    query = query.order_by(Version.id).limit(AT_ONCE)
     return tx.session.scalars(query.where(Version.id > version_id) if version_id else query).all()
 
 
@@ -55,7 +62,7 @@ def _fault_of(runtime: Runtime, version: Version) -> str | None:
 
 
 def _mark_failed(tx: Transaction, version_id: UUID, reason: str) -> None:
-    version = tx.session.get_one(Version, version_id)
+    version = tx.session.get_one(Version, version_id, options=[OF_THE_OBJECT])
     if version.check_failed_at is None:
         tx.record("fixity.failed", version, reason=reason)
     version.checked_at = version.check_failed_at = tx.now

@@ -1,7 +1,9 @@
-"""Lengths beyond two gibibytes, on PostgreSQL; SQLite has one kind of whole number."""
+"""On PostgreSQL lengths beyond two gibibytes, and guards that no temporary table misleads. SQLite has both already."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from vault.audit.guards import function_statements
 
 revision = "0003"
 down_revision = "0002"
@@ -10,12 +12,15 @@ COLUMNS = (("versions", "length"), ("versions", "object_length"), ("readings", "
 
 
 def upgrade() -> None:
-    """Eight bytes for each length."""
+    """Eight bytes for each length, and the guards' functions anew."""
     _change(sa.Integer(), sa.BigInteger())
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in function_statements():
+            op.execute(statement)
 
 
 def downgrade() -> None:
-    """Four bytes again; the database refuses while it keeps a longer file."""
+    """Four bytes again; the database refuses while it keeps a longer file. The functions stay: they refuse no less."""
     _change(sa.BigInteger(), sa.Integer())
 
 

@@ -1,0 +1,132 @@
+"""Who may do what in PostgreSQL: the roles of the web processes and of the workers, in database and keystore.
+
+Roles own nothing: tables, triggers and migrations belong to the owners of the two databases, whom only `casevault`
+itself, run by hand, connects as. `RIGHTS` is the whole truth; what it does not name a role cannot reach, and a role that
+it names in one database only cannot even connect to the other. In it `update(a b)` reaches two columns. A row is locked
+by whoever may update one of its columns, and the guards of the log read the entries' numbers in the name of the writer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlalchemy import Engine, text
+
+from vault.db import make_engine
+from vault.errors import Misconfigured
+from vault.models import METADATA
+from vault.settings import Settings
+
+Rights = dict[str, str]
+
+LOG_READER = {"audit_entries": "select insert", "audit_head": "select update(size frontier root at)"}
+LOG_WRITER = {"audit_entries": "select(number) insert", "audit_head": "select update(size frontier root at)"}
+START = {"alembic_version": "select", "deployment": "select"}
+CLOCK = {"clock_mark": "select insert update(high_water_at)"}
+JOBS = {"jobs": "select insert update"}
+FORGOTTEN = (
+    *("bookmarks", "case_aliases", "document_individuals", "idempotency_keys", "individuals", "jobs"),
+    *("known_devices", "person_roles", "throttles", "unlockings"),
+)
+"""Tables whose rows the web processes delete; all others only gain rows, or change them."""
+OBJECT_COLUMNS = (
+    "id document_id bundle_id case_id office_id number length object_name object_length object_digest"
+    " seal checked_at check_failed_at"
+)
+"""What a version says of its object: no lock, no head, no name."""
+
+_WEB = {name: "select insert update" + " delete" * (name in FORGOTTEN) for name in METADATA.tables}
+
+RIGHTS: dict[str, dict[str, Rights]] = {
+    "web": {
+        "database": _WEB | LOG_READER | CLOCK | START,
+        "keystore": START
+        | {"deployment": "select update(number)", "epochs": "select", "slots": "select insert update"},
+    },
+    "archive": {
+        "database": START
+        | CLOCK
+        | JOBS
+        | LOG_WRITER
+        | {"versions": f"select({OBJECT_COLUMNS}) update(checked_at check_failed_at)"},
+    },
+    "keys": {
+        "database": START | CLOCK | JOBS | LOG_WRITER | {"destructions": "select update(state done_at)"},
+        "keystore": START
+        | {
+            "deployment": "select update(number)",
+            "epochs": "select insert update delete",
+            "slots": "select insert update",
+        },
+    },
+    "courier": {
+        "database": START | {"clock_mark": "select", "jobs": "select update"},
+    },
+}
+
+
+def set_all_rights(settings: Settings, prefix: str, dry_run: bool = False) -> list[dict[str, str]]:
+    """Every role has its rights in both databases. Returns the SQL of each part; with `dry_run` it is only that.
+
+    Errors: `Misconfigured` on SQLite, and when a role is not there.
+    """
+    done = []
+    for part, url in (("database", settings.database_url), ("keystore", settings.keystore_url)):
+        engine = make_engine(url)
+        try:
+            done += [
+                {"part": part, "sql": sql} for sql in statements(part, engine.url.database or "", prefix)
+            ]
+            if not dry_run:
+                set_rights(engine, part, prefix)
+        finally:
+            engine.dispose()
+    return done
+
+
+def set_rights(engine: Engine, part: str, prefix: str) -> None:
+    """The roles `<prefix>_web` and so on have exactly these rights in `part`: "database" or "keystore".
+
+    Errors: `Misconfigured` on SQLite, which has no roles, and when a role is not there.
+    """
+    if engine.dialect.name != "postgresql":
+        raise Misconfigured("SQLite has no roles: whoever reads the file reads all of it.")
+    with engine.begin() as connection:
+        known = set(connection.scalars(text("SELECT rolname FROM pg_roles")))
+        if missing := [name for name in (f"{prefix}_{role}" for role in RIGHTS) if name not in known]:
+            raise Misconfigured(
+                f"Make these roles first, each with LOGIN and a password: {', '.join(missing)}"
+            )
+        for statement in statements(part, engine.url.database or "", prefix):
+            connection.exec_driver_sql(statement)
+
+
+def statements(part: str, database: str, prefix: str) -> Iterator[str]:
+    """The SQL for one of the two databases, in order. Repeating it changes nothing."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", prefix):
+        raise Misconfigured("A prefix has small letters, digits and underscores, at most 41.")
+    place = _quoted(database)
+    yield f"REVOKE ALL ON DATABASE {place} FROM PUBLIC"
+    yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    for role, rights in RIGHTS.items():
+        name = f"{prefix}_{role}"
+        yield f"REVOKE ALL ON DATABASE {place} FROM {name}"
+        yield f"REVOKE ALL ON SCHEMA public FROM {name}"
+        yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {name}"
+        if part in rights:
+            yield f"GRANT CONNECT ON DATABASE {place} TO {name}"
+            yield f"GRANT USAGE ON SCHEMA public TO {name}"
+            yield from (f"GRANT {_sql(given)} ON {table} TO {name}" for table, given in rights[part].items())
+
+
+def _sql(rights: str) -> str:
+    """`select update(a b)` as SQL says it."""
+    return ", ".join(
+        verb.upper() + (f" ({', '.join(columns.split())})" if columns else "")
+        for verb, columns in re.findall(r"(\w+)(?:\(([^)]*)\))?", rights)
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
