@@ -96,13 +96,12 @@ function insert(box, made) {
   const row = box.querySelector("template").content.firstElementChild.cloneNode(true);
   const place = row.querySelector("a");
   const form = row.querySelector("form");
-  const [time, label, name] = row.querySelectorAll("bdi");
+  const at = clock(made.position_ms / 1000);
+  const words = [at, made.label, made.made_by, made.label, at];
+  row.querySelectorAll("bdi").forEach((one, number) => (one.textContent = words[number]));
   row.dataset.at = made.position_ms;
   place.dataset.seek = made.position_ms / 1000;
-  time.textContent = clock(made.position_ms / 1000);
-  place.href = `?t=${time.textContent}#t=${time.textContent}`;
-  label.textContent = made.label;
-  name.textContent = made.made_by;
+  place.href = `?t=${at}#t=${at}`;
   form.action = form.getAttribute("action").replace(/[0-]{36}/, made.id);
   const list = document.querySelector("[data-bookmarks]");
   const later = [...list.children].find((other) => Number(other.dataset.at) > made.position_ms);
