@@ -15,6 +15,8 @@ PIECE = 4 * 1000 * 1000
 TRIES = 101
 PAGE_SECONDS = 10.0
 PAGE_EVERY = 0.01
+PAGES_A_LINE = 20
+"""Requests before another connection is opened: it may lead to another process."""
 
 
 def memory(ours: Casevault, sizes: list[int]) -> dict[str, Any]:
@@ -63,6 +65,8 @@ def beside_a_transfer(ours: Casevault, size: int) -> dict[str, Any]:
 def _pages(ours: Casevault) -> dict[str, float]:
     line, times, until = Line(ours.server.port), [], time.monotonic() + PAGE_SECONDS
     while time.monotonic() < until:
+        if len(times) % PAGES_A_LINE == 0:
+            line.close()
         times.append(_milliseconds(line, ROUTE, ours.headers, 200))
         time.sleep(PAGE_EVERY)
     line.close()

@@ -18,7 +18,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def main() -> int:
             ours = next((peer for peer in peers if isinstance(peer, Casevault)), None)
             if ours is not None and ours.name not in found["failed"] and not wanted.rounds_only:
                 found["extras"] = _extras(ours, wanted, found["failed"])
-        if not wanted.rounds_only:
+        if wanted.rounds and not wanted.rounds_only:
             found["payload"] = payload_against_age(folder, wanted.size * MEBIBYTE, wanted.rounds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -90,8 +90,8 @@ def _start(running: ExitStack, folder: Path, only: str) -> tuple[list[Peer], dic
             running.enter_context(peer.started(place))
         except Missing as reason:
             missing[peer.name] = f"not installed: {reason}"
-        except (RuntimeError, OSError) as reason:
-            missing[peer.name] = f"does not start: {reason}"
+        except Exception as reason:  # noqa: BLE001 - whatever it is, the others are measured
+            missing[peer.name] = f"does not start: {_said(reason)}"
         else:
             peers.append(peer)
     return peers, missing
@@ -121,21 +121,21 @@ def _rounds(
 
 def _turn(peer: Peer, size: int, digest: str | None) -> dict[str, dict[str, float]]:
     """One server's part of a round. What came back is compared once, apart from the measuring."""
-    line, result = Line(peer.server.port), {}
     peer.server.forget_peak()
-    if peer.sends_pieces:
-        result["up in pieces"] = _timed(peer, lambda: peer.send_pieces(line, size, PIECE), size)
-        peer.forget()
-    result["up"] = _timed(peer, lambda: peer.send(line, size), size)
-    result["down"] = _timed(peer, lambda: _take(peer, line, size), size)
-    if peer.has_ranges:
-        result["down in pieces"] = _timed(peer, lambda: _take_pieces(peer, line, size), size)
-    if digest is not None:
-        seen = hashlib.sha256()
-        _take(peer, line, size, seen)
-        assert seen.hexdigest() == digest, "what came back is not what was sent"
+    with closing(Line(peer.server.port)) as line:
+        result = {}
+        if peer.sends_pieces:
+            result["up in pieces"] = _timed(peer, lambda: peer.send_pieces(line, size, PIECE), size)
+            peer.forget()
+        result["up"] = _timed(peer, lambda: peer.send(line, size), size)
+        result["down"] = _timed(peer, lambda: _take(peer, line, size), size)
+        if peer.has_ranges:
+            result["down in pieces"] = _timed(peer, lambda: _take_pieces(peer, line, size), size)
+        if digest is not None:
+            seen = hashlib.sha256()
+            _take(peer, line, size, seen)
+            assert seen.hexdigest() == digest, "what came back is not what was sent"
     result["peak"] = {"MiB": peer.server.resident("VmHWM") / MEBIBYTE, "connections": line.connections}
-    line.close()
     peer.forget()
     return result
 

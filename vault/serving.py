@@ -35,8 +35,9 @@ from vault.settings import Settings
 SHORT = 16 * 1024
 """Bytes of a body that arrives whole before a thread sees it."""
 LONGEST_HEAD = 64 * 1024
-LINGER_SECONDS = 2.0
-"""For a client to take the end of an answer before the connection is closed (RFC 9112 §9.6)."""
+LINGER_SECONDS, LONGEST_LINGER = 2.0, 30.0
+"""Of silence, and in all, until a connection is closed behind its last answer: a client that still sends would otherwise
+be reset, and might never read that answer (RFC 9112 §9.6)."""
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,10})[ \t]*\r\n", re.IGNORECASE)
 EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -71,6 +72,7 @@ class Connection(TConn):  # type: ignore[misc]
         self._head_end = -1
         self.deadline = time.monotonic() + worker.patience.head
         self.is_leaving = self.is_registered = False
+        self._leave_by = 0.0
 
     def look(self) -> State:
         """Take what has arrived, without waiting."""
@@ -115,9 +117,10 @@ class Connection(TConn):  # type: ignore[misc]
             self._take(held)
 
     def leave(self) -> State:
-        """Our side is closed; the rest of what the client sends is let pass by."""
+        """Our side is closed; what the client still sends is let pass by."""
         self.is_leaving = True
         self.deadline = time.monotonic() + LINGER_SECONDS
+        self._leave_by = time.monotonic() + LONGEST_LINGER
         try:
             self.line.setblocking(False)
             self.line.shutdown(socket.SHUT_WR)
@@ -126,16 +129,17 @@ class Connection(TConn):  # type: ignore[misc]
         return self.drain()
 
     def drain(self) -> State:
-        """Whether the client is still there after its leavings are thrown away."""
+        """Whether the client is still there after some of its leavings are thrown away."""
         try:
-            for _ in range(16):
-                if not self.line.recv(4096):
+            for _ in range(8):
+                if not self.line.recv(SHORT):
                     return State.GONE
+                self.deadline = min(self._leave_by, time.monotonic() + LINGER_SECONDS)
         except (BlockingIOError, ssl.SSLWantReadError):
             return State.WAITING
         except OSError:
-            pass
-        return State.GONE
+            return State.GONE
+        return State.WAITING
 
     def _take(self, piece: bytes) -> None:
         if not self.arrived:
@@ -168,6 +172,7 @@ class RawBody(io.RawIOBase):
         self._line: PacedSocket = unreader.sock
         self._held, self._left = memoryview(held)[:length], length
         self._fault: OSError | None = None
+        self.is_torn = False
 
     def readable(self) -> bool:
         return True
@@ -182,6 +187,7 @@ class RawBody(io.RawIOBase):
         else:
             count = self._received(view) if view else 0
         self._left -= count
+        self.is_torn = not count and len(view) > 0
         return count
 
     def _received(self, view: memoryview) -> int:
@@ -194,6 +200,15 @@ class RawBody(io.RawIOBase):
             return 0
 
 
+class Body(io.BufferedReader):
+    """A `RawBody` as WSGI wants it. What comes behind one that `failed` is no request: the connection is closed."""
+
+    @property
+    def failed(self) -> bool:
+        raw: Any = self.raw
+        return bool(raw.is_torn)
+
+
 class Requests(RequestParser):  # type: ignore[misc]
     """The requests of one connection, with a faster body where its length is announced."""
 
@@ -201,7 +216,7 @@ class Requests(RequestParser):  # type: ignore[misc]
         found = super().__next__()
         reader = found.body.reader
         if isinstance(reader, LengthReader) and reader.length:
-            found.body = io.BufferedReader(RawBody(self.unreader, reader.length), SHORT)
+            found.body = Body(RawBody(self.unreader, reader.length), SHORT)
         return found
 
 
@@ -212,11 +227,25 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **options)
         self.patience = Patience.of(Settings.from_env(os.environ))
         self.tls: ssl.SSLContext | None = None
+        self._tls_stamp: tuple[int, ...] = ()
         self._waiting: set[Connection] = set()
 
     def init_process(self) -> None:
-        self.tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
+        self._load_certificate()
         super().init_process()
+
+    def _load_certificate(self) -> None:
+        """The certificate as it is now; one that was renewed needs no restart."""
+        if not self.cfg.is_ssl:
+            return
+        try:
+            stamp = tuple(os.stat(path).st_mtime_ns for path in (self.cfg.certfile, self.cfg.keyfile))
+            if stamp != self._tls_stamp:
+                self.tls, self._tls_stamp = ssl_context(self.cfg), stamp
+        except OSError as fault:
+            if self.tls is None:
+                raise
+            self.log.warning("The new certificate cannot be used yet: %s", fault)
 
     def accept(self, listener: socket.socket) -> None:
         """A new connection waits for its request."""
@@ -231,6 +260,7 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]
                 return
             raise
         self.nr_conns += 1
+        self._load_certificate()
         try:
             line.setblocking(False)
             conn = Connection(self, line, client, listener.getsockname())

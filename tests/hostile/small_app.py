@@ -13,11 +13,14 @@ POURED = 40_000_000
 
 
 def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-    """`/pour` answers at length, everything else reads its body and says how it went."""
+    """`/pour` answers at length, `/deaf` unheard, everything else reads its body and says how it went."""
     if environ["PATH_INFO"] == "/pour":
         start("200 OK", [("Content-Length", str(POURED))])
         return pour()
     count, end = 0, "whole"
+    if environ["PATH_INFO"] == "/deaf":
+        start("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
     try:
         while piece := environ["wsgi.input"].read(1_000_000):
             count += len(piece)

@@ -274,6 +274,38 @@ def test_what_is_sent_beside_a_body_is_the_next_request(door):
     assert door.noted() == ["body 40000 whole", "body 0 whole"]
 
 
+@pytest.mark.parametrize("pause", [0, pytest.param(5.5, marks=pytest.mark.long)])
+def test_what_comes_late_in_a_body_that_nobody_read_is_no_request(door, pause):
+    with door.connect() as line:
+        line.sendall(LONG_BODY.replace(b"/body", b"/deaf") % 90_000 + b"x" * 50_000)
+        assert one_answer(line)
+        time.sleep(pause)
+        try:
+            line.sendall(b"y" * 100 + b"\r\n\r\n" + HELLO * 2)
+        except OSError:
+            return
+        assert everything(line) == b""
+
+
+def test_an_answer_reaches_whoever_still_sends(door):
+    with door.connect() as line:
+        line.sendall(LONG_BODY.replace(b"/body", b"/deaf") % 6_000_000)
+        for _ in range(30):
+            line.sendall(b"x" * 200_000)
+            time.sleep(0.01)
+        assert status_of(one_answer(line)) == 200
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(door):
+    if door.tls is None:
+        pytest.skip("there is no certificate")
+    before = ssl.get_server_certificate(("127.0.0.1", door.port))
+    make_certificate(door.notes.parent / "tls.pem", door.notes.parent / "tls.key")
+    door.tls = ssl.create_default_context(cafile=door.notes.parent / "tls.pem")
+    assert door.seconds_for_a_page() < 2
+    assert ssl.get_server_certificate(("127.0.0.1", door.port)) != before
+
+
 def test_whoever_waits_to_be_asked_is_asked_for_the_body(door):
     door.forget()
     with door.connect() as line:
