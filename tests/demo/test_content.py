@@ -13,7 +13,13 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from vault.demo.papers import make_docx, make_identity_copy_jpg, make_identity_copy_png, make_rrf_pdf
+from vault.demo.papers import (
+    make_docx,
+    make_identity_copy_jpg,
+    make_identity_copy_png,
+    make_rrf_pdf,
+    make_transcript,
+)
 from vault.demo.sound import RATE, interview_pieces, make_interview_wav
 from vault.inspection.inspector import inspect_head
 
@@ -22,7 +28,7 @@ CASE, PERSONS = "123-24C00042", ["123-00000042", "123-00000043", "123-00000044"]
 MAKERS = {
     "form.pdf": lambda seed: make_rrf_pdf(CASE, PERSONS, seed),
     "declaration.docx": lambda seed: make_docx(CASE, PERSONS[0], seed),
-    "transcript.docx": lambda seed: make_docx(CASE, PERSONS[0], seed, "transcript"),
+    "transcript.txt": lambda seed: make_transcript(CASE, PERSONS[0], seed, 75),
     "card.png": make_identity_copy_png,
     "card.jpg": make_identity_copy_jpg,
     "interview.wav": lambda seed: make_interview_wav(3, seed),
@@ -48,9 +54,20 @@ def test_the_form_has_two_pages_and_an_end():
     assert len(re.findall(rb"/Type /Page\b", form)) == 2
 
 
-@pytest.mark.parametrize("name", ["declaration.docx", "transcript.docx"])
-def test_the_word_document_is_whole_and_speaks_of_its_numbers(name):
-    with zipfile.ZipFile(io.BytesIO(MAKERS[name](1))) as archive:
+def test_the_transcript_speaks_of_its_numbers_and_its_times_lie_within_the_recording():
+    text = MAKERS["transcript.txt"](1).decode()
+    places = [
+        int(minutes) * 60 + int(seconds) for minutes, seconds in re.findall(r"\[00:(\d\d):(\d\d)\]", text)
+    ]
+    assert CASE in text
+    assert PERSONS[0] in text
+    assert len(places) == 24
+    assert places == sorted(places)
+    assert places[-1] < 75
+
+
+def test_the_word_document_is_whole_and_speaks_of_its_numbers():
+    with zipfile.ZipFile(io.BytesIO(MAKERS["declaration.docx"](1))) as archive:
         assert archive.testzip() is None
         assert archive.namelist()[0] == "[Content_Types].xml"
         parts = {part: ElementTree.fromstring(archive.read(part)) for part in archive.namelist()}

@@ -4,9 +4,11 @@ import pytest
 from sqlalchemy import select
 
 from tests.factory import PASSWORD
+from tests.recordings import wav
 from vault.access.actor import STRANGER, Role
 from vault.access.grants import Grant
 from vault.audit.verification import verify_log
+from vault.bundles.bookmarks import add_bookmark, bookmarks_of, label_of, open_recording
 from vault.bundles.documents import move_document
 from vault.bundles.members import add_member, remove_member
 from vault.bundles.models import Bundle, Document
@@ -141,6 +143,22 @@ def test_a_moved_document_lies_where_it_was_moved_to(machine, office):
         open_content(tx, document.id)
     with pytest.raises(NotFound), machine.runtime.transaction(colleague) as tx:
         open_content(tx, document.id)
+
+
+def test_a_moved_recording_keeps_its_bookmarks(machine, office):
+    owner, _, first, second, _, _ = office
+    wanted = {"file_name": "talk.wav", "document_type": "interview_audio", "title": "Interview"}
+    recording = machine.make.document(owner, first, wav(2), **wanted)
+    with machine.runtime.transaction(owner) as tx:
+        add_bookmark(tx, recording.id, 1000, "the river")
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        move_document(tx, recording.id, second.id)
+    machine.put_back("database")
+    machine.restore()
+    with machine.runtime.transaction(sign_in(machine, owner.id, PASSWORD)) as tx:
+        document, opened = open_recording(tx, recording.id)
+        assert [label_of(opened, each) for each in bookmarks_of(tx, document)] == ["the river"]
 
 
 def test_an_older_keystore_is_noticed_and_its_dead_slots_die_again(machine, office):

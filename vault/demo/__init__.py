@@ -2,6 +2,6 @@
 
 Everything is made from a seed and comes out the same each time.
 
-    papers      a registration form (PDF), a declaration and a transcript (DOCX), a specimen card (PNG, JPEG)
+    papers      a registration form (PDF), a declaration (DOCX), a transcript (text), a specimen card (PNG, JPEG)
     sound       an interview that sounds like speech and says nothing (WAV)
 """

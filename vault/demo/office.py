@@ -23,7 +23,7 @@ from vault.cases.service import create_case
 from vault.crypto.encoding import b64url
 from vault.crypto.marks import word_list
 from vault.crypto.passwords import derive
-from vault.demo.papers import make_docx, make_identity_copy_jpg, make_rrf_pdf
+from vault.demo.papers import make_docx, make_identity_copy_jpg, make_rrf_pdf, make_transcript
 from vault.demo.sound import interview_pieces
 from vault.durable import replace_file
 from vault.errors import Conflict
@@ -173,7 +173,7 @@ def _case(
             medical,
             "transcript",
             "Interview transcript",
-            "transcript.docx",
+            "transcript.txt",
             _transcript(number, individuals[0], seed),
         ),
         (medical, "interview_audio", "Interview", "interview.wav", interview_pieces(RECORDING_SECONDS, seed)),
@@ -186,7 +186,7 @@ def _case(
 
 
 def _transcript(number: str, individual: str, seed: int) -> Content:
-    return iter([make_docx(number, individual, seed, kind="transcript")])
+    return iter([make_transcript(number, individual, seed, RECORDING_SECONDS)])
 
 
 def _bundle(runtime: Runtime, staff: Staff, case: Case, title: str, tier: str, password: str | None) -> UUID:

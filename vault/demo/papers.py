@@ -63,18 +63,26 @@ def make_rrf_pdf(case_number: str, individual_numbers: Sequence[str], seed: int)
     return file.getvalue()
 
 
-def make_docx(case_number: str, individual_number: str, seed: int, kind: str = "declaration") -> bytes:
-    """A Word document about one person: a 'declaration', or the 'transcript' of an interview."""
+def make_docx(case_number: str, individual_number: str, seed: int) -> bytes:
+    """A declaration about one person as a Word document."""
     random = _random(seed)
-    opening = [f"Case {case_number}, person {individual_number}. {NOTICE}."]
-    if kind == "transcript":
-        body = []
-        for _ in range(12):
-            body += [f"Q: {_filled(random.choice(QUESTIONS), random)}", f"A: {statement(random)}"]
-    else:
-        body = [statement(random) for _ in range(8)]
-        body.append("Demo text: this was read back to me and I have nothing to add.")
-    return _word_file(f"Demo {kind}", opening + body)
+    body = [f"Case {case_number}, person {individual_number}. {NOTICE}."]
+    body += [statement(random) for _ in range(8)]
+    body.append("Demo text: this was read back to me and I have nothing to add.")
+    return _word_file("Demo declaration", body)
+
+
+def make_transcript(case_number: str, individual_number: str, seed: int, seconds: int) -> bytes:
+    """The transcript of an interview of so many seconds as plain text, each question and answer with its time."""
+    random, turns = _random(seed), 12
+    lines = [f"Case {case_number}, person {individual_number}. {NOTICE}."]
+    for turn in range(turns):
+        for who, text, part in (("Q", QUESTIONS, 0), ("A", STATEMENTS, 1)):
+            at = (2 * turn + part) * seconds // (2 * turns)
+            lines.append(
+                f"[{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02}] {who}: {_filled(random.choice(text), random)}"
+            )
+    return "\n".join([*lines, ""]).encode()
 
 
 def make_identity_copy_png(seed: int) -> bytes:
