@@ -60,6 +60,7 @@ class Commands(click.Group):
         "openapi": "vault.commands:openapi",
         "demo": "vault.commands:demo",
         "upload": "vault.client.commands:upload",
+        "import": "vault.client.import_commands:import_folder",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

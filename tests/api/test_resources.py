@@ -24,6 +24,7 @@ POST /bundles/{bundle_id}/locking
 PUT /bundles/{bundle_id}/password
 GET POST DELETE /bundles/{bundle_id}/members
 GET POST /bundles/{bundle_id}/documents
+POST /bundles/{bundle_id}/duplicates
 GET PATCH /documents/{document_id}
 GET POST /documents/{document_id}/versions
 POST /documents/{document_id}/withdrawal
@@ -33,6 +34,7 @@ GET POST /documents/{document_id}/bookmarks
 DELETE /documents/{document_id}/bookmarks/{bookmark_id}
 GET /documents/{document_id}/readings
 GET /bundles/{bundle_id}/content.zip
+GET /document-types
 POST /documents/{document_id}/export
 GET POST /bundles/{bundle_id}/shares
 GET /shares

@@ -50,6 +50,7 @@ class Line:
     sent: int = 0
     is_cut: bool = False
     port: int = 0
+    heard: bytearray = field(default_factory=bytearray)
     _ends: list[socket.socket] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,6 +97,7 @@ class Line:
                         raise ConnectionResetError
                     if end is near:
                         self.sent += len(piece)
+                        self.heard += piece if self.rate is None else b""
                         time.sleep(len(piece) / self.rate if self.rate else 0)
                         far.sendall(piece)
                     else:

@@ -68,7 +68,8 @@ def test_without_json_there_is_one_line_for_each_file(terminal, place, write):
 
     assert done.code == 0
     assert re.fullmatch(
-        rf"file: note\.txt  state: stored  document: \S+  version: 1  sha256: {digest(content)}  length: 500\n",
+        rf"file: note\.txt  state: stored  document: \S+  version: 1  sha256: {digest(content)}  length: 500"
+        r"  version_id: \S+\n",
         done.out,
     )
 

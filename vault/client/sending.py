@@ -62,6 +62,7 @@ class Sent:
     version: int
     sha256: str
     length: int
+    version_id: str | None = None
     same_as: str | None = None
 
 
@@ -104,8 +105,8 @@ class Sending:
         return self._sent("stored", page)
 
     def _sent(self, state: str, page: dict[str, Any]) -> Sent:
-        same = page.get("same_as")
-        return Sent(state, page["document"], page["version"], self.sha256, self.source.size, same)
+        facts = (state, page["document"], page["version"], self.sha256, self.source.size)
+        return Sent(*facts, page.get("id"), page.get("same_as"))
 
     def _known(self) -> dict[str, Any]:
         found: dict[str, Any] = self._unlocked(

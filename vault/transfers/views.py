@@ -8,7 +8,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
-from vault.transfers import recording_views, tus_views, upload_views, zip_views
+from vault.transfers import recording_views, tus_views, type_views, upload_views, zip_views
 from vault.transfers.exports import export_version
 from vault.transfers.forms import Export
 from vault.transfers.pages import export_form
@@ -28,6 +28,7 @@ pages = Blueprint("transfers_pages", __name__)
 upload_views.register(bp, pages)
 tus_views.register(bp, pages)
 zip_views.register(bp)
+type_views.register(bp)
 recording_views.register(bp, pages)
 
 
