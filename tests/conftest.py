@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from vault.access.actor import Actor
     from vault.runtime import Runtime, Transaction
 
+WITHOUT_ROWS = {"crypto", "demo", "house", "inspection", "kms", "store"}
+"""Folders whose tests run on SQLite only. So do those with a browser: what they store, others store on PostgreSQL."""
 CLUSTER = pytest.StashKey[Cluster]()
 STAY_AT_HOME = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),
@@ -61,13 +63,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `long` wait for `--long`, those of one database for it."""
+    """Tests marked `long` wait for `--long`, those of one database for it; PostgreSQL needs no test that keeps no rows."""
     other = "sqlite" if is_postgresql() else "postgresql"
     for item in items:
+        if is_postgresql() and (item.get_closest_marker("browser") or _keeps_no_rows(item)):
+            item.add_marker(pytest.mark.skip(reason="is the same on any database: runs with SQLite"))
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: give --long"))
         if item.get_closest_marker(other):
             item.add_marker(pytest.mark.skip(reason=f"is about {other}: give --database {other}"))
+
+
+def _keeps_no_rows(item: pytest.Item) -> bool:
+    folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+    return folder in WITHOUT_ROWS
 
 
 @pytest.fixture(scope="session")

@@ -51,14 +51,17 @@ class RunningVault:
 
 
 @contextmanager
-def running_vault(folder: Path, *options: str) -> Iterator[RunningVault]:
-    """Start a vault with an empty data folder; at the end SIGTERM must end it well and leave no child."""
+def running_vault(folder: Path, *options: str, **settings: str) -> Iterator[RunningVault]:
+    """Start a vault with an empty data folder; at the end SIGTERM must end it well and leave no child.
+
+    `settings` are more variables of its environment, by their whole names.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{probe.getsockname()[1]}"
     data = folder / "data"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CASEVAULT_")}
-    environment = kept | CHEAP_PASSWORDS | {"CASEVAULT_DATA": str(data), "CASEVAULT_BIND": bind}
+    environment = kept | CHEAP_PASSWORDS | settings | {"CASEVAULT_DATA": str(data), "CASEVAULT_BIND": bind}
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as errors:
         command = [sys.executable, "-m", "vault", "up", *options]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=errors)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from tests.databases import unchecked
 from vault.audit.models import AuditEntry
 from vault.jobs import Job, enqueue, run_job
 from vault.runtime import Runtime
@@ -46,10 +47,9 @@ def tamper(runtime: Runtime) -> Callable[..., None]:
     """`tamper(row, column=value)` writes to the database as a thief with its password would, past every check."""
 
     def write(row: Any, **columns: Any) -> None:
-        with runtime.engine.begin() as connection:
-            connection.exec_driver_sql("PRAGMA ignore_check_constraints=ON")
-            connection.execute(update(type(row)).where(type(row).id == row.id).values(columns))
-            connection.exec_driver_sql("PRAGMA ignore_check_constraints=OFF")
+        change = update(type(row)).where(type(row).id == row.id).values(columns)
+        with runtime.engine.begin() as connection, unchecked(connection, row.__tablename__):
+            connection.execute(change)
 
     return write
 

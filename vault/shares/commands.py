@@ -68,7 +68,7 @@ def share_list(context: Any, state: str | None, as_json: bool) -> None:
 def share_revoke(context: Any, share_id: UUID, dry_run: bool, as_json: bool) -> None:
     """End a link now, for good. Downloads that are running stop within a second."""
     if dry_run:
-        with context.runtime.reading(SYSTEM) as tx:
+        with context.runtime.transaction(SYSTEM) as tx:
             told = _told(load_share(tx, share_id, Permission.SHARE_REVOKE), tx.now) | {"dry_run": True}
     else:
         with context.runtime.transaction(SYSTEM) as tx:
