@@ -12,6 +12,7 @@ import pytest
 from tests.browser.running import RunningVault
 from tests.browser.test_pages import axe_faults
 from tests.browser.tour import PHONE, TOO_WIDE, WIDE, Walker, keep_picture
+from tests.recordings import webm
 from vault.demo.sound import make_interview_wav
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Interview:
-    """A recording of the demo office with a transcript in plain text, and how to open its bundle."""
+    """A recording of the demo office with a transcript in plain text, a video, and how to open their bundle."""
 
     vault: RunningVault
     bundle: str
     document: str
+    video: str
 
     @property
     def page(self) -> str:
@@ -62,9 +64,13 @@ def interview(chromium: Browser, demo_server: RunningVault) -> Interview:
     about = walker.api("GET", f"/cases/{case['id']}")["individuals"][0]
     sound = ("river.wav", "audio/wav", make_interview_wav(SECONDS, 9), "interview_audio")
     words = ("river.txt", "text/plain", TRANSCRIPT.encode(), "transcript")
-    stored = [_deposit(walker, bundle, about, *file) for file in (sound, words)]
+    film = ("river.webm", "video/webm", webm(SECONDS / 60), "interview_video")
+    controller = Walker.of(chromium, demo_server, "controller")
+    controller.api("POST", "/office/video/approval", {"remark": "Memo 12 of the representative"})
+    controller.close()
+    stored = [_deposit(walker, bundle, about, *file) for file in (sound, words, film)]
     walker.close()
-    return Interview(demo_server, bundle, stored[0])
+    return Interview(demo_server, bundle, stored[0], stored[2])
 
 
 def _deposit(
@@ -85,6 +91,16 @@ def walker(chromium: Browser, interview: Interview) -> Iterator[Walker]:
     walker = interview.opened(chromium)
     yield walker
     walker.close()
+
+
+def _looking(chromium: Browser, interview: Interview, look: str) -> Walker:
+    """The controller, with a screen of that look."""
+    chosen = LOOKS[look]
+    walker = interview.opened(chromium, "controller", bypass_csp=True)
+    walker.speak(chosen.get("language", "en"))
+    walker.page.set_viewport_size(chosen["viewport"])
+    walker.page.emulate_media(color_scheme=chosen["color_scheme"])
+    return walker
 
 
 def reach(page: Page, least: float, most: float, seconds: float = 10.0) -> None:
@@ -178,13 +194,25 @@ def test_the_controller_sees_what_was_served(chromium: Browser, interview: Inter
 
 
 @pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", ["office", "readings", "video"])
+def test_the_pages_around_it_look_well(chromium: Browser, interview: Interview, look: str, name: str) -> None:
+    walker = _looking(chromium, interview, look)
+    walker.go(
+        {
+            "office": "/office/video",
+            "readings": f"/documents/{interview.document}/readings",
+            "video": f"/documents/{interview.video}/recording",
+        }[name]
+    )
+    keep_picture(walker.page, f"recording, {name}", look)
+    faults, too_wide = axe_faults(walker.page), walker.page.evaluate(TOO_WIDE)
+    walker.close()
+    assert (faults, too_wide) == ("", 0)
+
+
+@pytest.mark.parametrize("look", LOOKS)
 def test_the_page_looks_well_to_everybody(chromium: Browser, interview: Interview, look: str) -> None:
-    chosen = dict(LOOKS[look])
-    language = chosen.pop("language", "en")
-    walker = interview.opened(chromium, "controller", bypass_csp=True)
-    walker.speak(language)
-    walker.page.set_viewport_size(chosen["viewport"])
-    walker.page.emulate_media(color_scheme=chosen["color_scheme"])
+    walker = _looking(chromium, interview, look)
     for at, label in (("0:07", "the name of the village"), ("2:00", "القرية")):
         walker.api(
             "POST", f"/documents/{interview.document}/bookmarks", {"at": at, "label": f"{label} {look}"}
