@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from tests.databases import is_postgresql
 from tests.factory import PASSWORD
+from tests.fakes import SettableClock
 from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.access.grants import Grant, open_own_grant
 from vault.access.remarks import OfficeSlot
@@ -162,26 +164,25 @@ def test_two_administrators_do_not_shut_each_other_out(make, act):
 def test_the_clocks_mark_never_goes_back(runtime, clock):
     with runtime.session() as session:
         advance_mark(session, read_clock(session, clock))
-    start, begun = clock.now(), threading.Barrier(2)
+    start, has_read, has_written = clock.now(), threading.Event(), threading.Event()
+    if not is_postgresql():  # there one writer begins when the other has ended
+        has_read.set()
+        has_written.set()
 
-    def move(minutes: int, first: bool):
-        def act():
-            class Later:
-                def now(self):
-                    return start + timedelta(minutes=minutes)
+    def early():
+        with runtime.session() as session:
+            reading = read_clock(session, SettableClock(start + timedelta(minutes=10)))
+            has_read.set()
+            assert has_written.wait(10)
+            advance_mark(session, reading)
 
-            with runtime.session() as session:
-                reading = read_clock(session, Later())
-                if first and runtime.engine.dialect.name == "postgresql":
-                    begun.wait(5)
-                advance_mark(session, reading)
-            if not first and runtime.engine.dialect.name == "postgresql":
-                begun.wait(5)
+    def late():
+        assert has_read.wait(10)
+        with runtime.session() as session:
+            advance_mark(session, read_clock(session, SettableClock(start + timedelta(minutes=40))))
+        has_written.set()
 
-        return act
-
-    # On PostgreSQL the earlier reading is written after the later one.
-    assert errors_in(at_once(move(10, True), move(40, False))) == []
+    assert errors_in(at_once(early, late)) == []
     with runtime.session() as session:
         assert session.scalar(select(ClockMark.high_water_at)) == start + timedelta(minutes=40)
 
