@@ -16,7 +16,7 @@ from typing import Any
 
 FOLDER = Path(os.environ.get("BENCH_FOLDER", "."))
 READ = 1024 * 1024
-PIECE = int(os.environ.get("BENCH_PIECE", 1024 * 1024))
+PIECE = int(os.environ.get("BENCH_PIECE", 256 * 1024))
 """Bytes of one piece of an answer: as many as the vault hands over at once."""
 
 Start = Callable[[str, list[tuple[str, str]]], object]

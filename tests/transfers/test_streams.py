@@ -19,14 +19,17 @@ from vault.bundles.service import lock_bundle
 from vault.people.models import PersonSession
 from vault.people.service import lock_sign_in
 from vault.people.sessions import end_session
+from vault.store import base as store
 from vault.transfers import reading
 from vault.transfers.models import Reading
 from vault.transfers.reading import MOST_RANGES, merged
 from vault.web import streams
 from vault.web.streams import Broken
 
-CONTENT = text_of(400_000)
 CHUNK = 65536
+PIECE = store.PIECE // (CHUNK + 16) * CHUNK
+"""Bytes that a stream hands over at once."""
+CONTENT = text_of(5 * PIECE + 1000)
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def stream(client, desk, at_every_piece):
     answer = sign_in(client, desk).get(f"/documents/{desk.document_id}/content", buffered=False)
     assert answer.status_code == 200
     pieces = iter(answer.response)
-    assert next(pieces) == CONTENT[:CHUNK]
+    assert next(pieces) == CONTENT[:PIECE]
     yield pieces
     answer.close()
 
@@ -75,7 +78,7 @@ def let_session_lapse(desk):
 
 @pytest.mark.parametrize("ends", [end_membership, withdraw, sign_out, lock_out, let_session_lapse])
 def test_a_running_download_stops_when_the_right_to_it_ends(stream, desk, ends):
-    assert next(stream) == CONTENT[CHUNK : 2 * CHUNK]
+    assert next(stream) == CONTENT[PIECE : 2 * PIECE]
 
     ends(desk)
 
@@ -98,7 +101,7 @@ def test_lock_now_stops_the_running_downloads_of_that_session(new_desk, client, 
 
 
 def test_an_untouched_right_lets_the_stream_run_to_its_end(stream):
-    assert b"".join(stream) == CONTENT[CHUNK:]
+    assert b"".join(stream) == CONTENT[PIECE:]
 
 
 def test_the_right_is_asked_for_at_most_once_a_second(client, desk, monkeypatch):
@@ -121,14 +124,14 @@ def test_what_was_handed_out_is_kept_however_the_stream_ends(stream, desk, clien
 
     with desk.runtime.session() as session:
         row = session.scalars(select(Reading)).one()
-        assert row.ranges == [[0, 2 * CHUNK - 1]]
-        assert row.bytes_served == 2 * CHUNK
+        assert row.ranges == [[0, 2 * PIECE - 1]]
+        assert row.bytes_served == 2 * PIECE
 
 
 def test_bad_bytes_break_the_stream_before_they_are_sent(desk, client):
     version = desk.store(CONTENT).version
     whole = bytearray(desk.runtime.store.get(version.object_name))
-    whole[126 + 2 * 65552 + 5] ^= 1
+    whole[126 + 2 * store.PIECE + 5] ^= 1
     desk.runtime.store.delete(version.object_name)
     desk.runtime.store.put(version.object_name, bytes(whole))
 
@@ -139,7 +142,7 @@ def test_bad_bytes_break_the_stream_before_they_are_sent(desk, client):
     answer.close()
 
     assert answer.headers["Content-Length"] == str(len(CONTENT))
-    assert b"".join(received) == CONTENT[: 2 * CHUNK]
+    assert b"".join(received) == CONTENT[: 2 * PIECE]
 
 
 def test_a_long_stream_keeps_session_and_bundle_in_use(new_desk, client, clock, at_every_piece, monkeypatch):

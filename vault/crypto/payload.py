@@ -124,15 +124,19 @@ def _opened(
     cipher = aead.Cipher(key)
     number, stop, last = start // CHUNK, max(end, 0) // CHUNK, _last_chunk(length)
     sealed_end = min(HEAD + (stop + 1) * SEALED, object_length(length))
-    rest = b""
+    rest, kept = b"", bytearray()
     for piece in read(HEAD + number * SEALED, sealed_end):
         waiting = rest + piece if rest else piece
         count = min(len(waiting) // SEALED, last - number, stop + 1 - number)
         if number + count == last <= stop and len(waiting) == count * SEALED + _last_size(length):
             count += 1
-        content, rest = _opened_chunks(cipher, number, last, waiting, count)
-        skipped = max(0, start - number * CHUNK)
-        wanted = content[skipped : max(0, end + 1 - number * CHUNK)]
+        size = min(count * SEALED, len(waiting))
+        if len(kept) < size:
+            kept = bytearray(size)  # used again for each piece: fresh memory costs more than the cipher
+        content = memoryview(kept)[: size - count * aead.TAG]
+        _open_chunks(cipher, number, last, memoryview(waiting)[:size], content)
+        rest = waiting[size:]
+        wanted = bytes(content[max(0, start - number * CHUNK) : max(0, end + 1 - number * CHUNK)])
         number += count
         if wanted:
             yield wanted
@@ -140,19 +144,16 @@ def _opened(
         raise Tampered
 
 
-def _opened_chunks(
-    cipher: aead.Cipher, number: int, last: int, sealed: bytes, count: int
-) -> tuple[bytes, bytes]:
-    """The plaintext of `count` chunks from chunk `number` on, and what follows them. All but the last are full."""
-    size = min(count * SEALED, len(sealed))
-    content = bytearray(size - count * aead.TAG)
-    for place in range(count):
+def _open_chunks(
+    cipher: aead.Cipher, number: int, last: int, sealed: memoryview, content: memoryview
+) -> None:
+    """Fill `content` with the plaintext of the chunks in `sealed`, from chunk `number` on. All but the last are full."""
+    for place in range(-(-len(sealed) // SEALED)):
         cipher.decrypt_into(
             _nonce(number + place, number + place == last),
-            memoryview(sealed)[place * SEALED : min((place + 1) * SEALED, size)],
-            memoryview(content)[place * CHUNK : (place + 1) * CHUNK],
+            sealed[place * SEALED : (place + 1) * SEALED],
+            content[place * CHUNK : (place + 1) * CHUNK],
         )
-    return bytes(content), sealed[size:]
 
 
 def open_payload(file_key: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from vault.errors import Conflict, Invalid, Misconfigured
 
-PIECE = 16 * (64 * 1024 + 16)
+PIECE = 4 * (64 * 1024 + 16)
 """Bytes: every piece that `read` yields is so large, but for the last. A whole number of an object's chunks."""
 BLOCK = 512
 """Bytes that a disk writes whole or not at all."""
