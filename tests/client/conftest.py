@@ -209,7 +209,7 @@ class Terminal:
         who = ("--url", url, "--user", USERNAME, "--password-file", self.password_file)
         return command(*words, *who, "--patience", 30)
 
-    def run(self, *words: object, given: str = "", timeout: float = 60) -> Ran:
+    def run(self, *words: object, given: str = "", timeout: float = 120) -> Ran:
         done = subprocess.run(
             self.words(*words), cwd=ROOT, input=given, capture_output=True, text=True, timeout=timeout
         )

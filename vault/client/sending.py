@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from vault import __version__
-from vault.client.session import API, Session
+from vault.client.line import Answer
+from vault.client.session import API, FILES, Session
 from vault.client.source import Changed, Source
 from vault.errors import (
     BundleLocked,
@@ -28,7 +29,6 @@ from vault.errors import (
     WrongOffset,
 )
 
-FILES = "/files/"
 LEAST, FIRST, MOST = 256 * 1024, 1024 * 1024, 16 * 1024 * 1024
 """Bytes of a piece."""
 QUICK, SLOW = 5.0, 15.0
@@ -36,6 +36,7 @@ QUICK, SLOW = 5.0, 15.0
 FAILURES = 3
 """Answers in a row that say neither what is wrong nor when to come back."""
 TUS = {"Tus-Resumable": "1.0.0", "User-Agent": f"casevault/{__version__}", "Accept": "application/json"}
+PIECE = {"Content-Type": "application/offset+octet-stream"}
 
 Told = Callable[[int, int], None]
 """Hears the bytes that are acknowledged, and how many there are."""
@@ -80,6 +81,7 @@ class Sending:
     _upload: str = ""
     _offset: int = 0
     _failures: int = 0
+    _last: Answer | None = None
     _is_resumed: bool = field(default=False)
 
     def run(self) -> Sent:
@@ -117,27 +119,39 @@ class Sending:
         return found
 
     def _find_or_begin(self) -> None:
+        if not self._find(self.session.unfinished(self.wanted.bundle)):
+            self._begin()
+
+    def _find(self, items: Sequence[dict[str, Any]]) -> bool:
         """An unfinished upload is gone on with when the same whole content was announced for the same document."""
         title = self.wanted.title or self.source.name
         ours = (self.wanted.bundle, self.sha256, self.wanted.document_type, title, None)
-        for item in self.session.call("GET", FILES)["items"]:
+        for item in items:
             if ours == tuple(item[key] for key in ("bundle", "sha256", "document_type", "title", "document")):
                 self._upload, self._offset, self._is_resumed = item["id"], item["offset"], True
-                return
-        self._begin()
+                return True
+        return False
 
     def _begin(self) -> None:
-        """The upload is there, with nothing in it. A broken line may leave one behind, which ends by itself."""
-        headers = TUS | {"Upload-Length": str(self.source.size), "Upload-Metadata": self._metadata()}
+        """The upload is there, and with it all of a small file. What a broken line left behind is gone on with."""
+        headers, content = self._creation(), b""
+        if self.source.size <= FIRST:
+            headers, content = headers | PIECE, self.source.read(0, self.source.size)
         while True:
             try:
-                answer = self._unlocked(lambda: self.session.once("POST", FILES, headers, b""))
+                answer = self._unlocked(lambda: self.session.once("POST", FILES, headers, content))
             except Busy as error:
                 self.session.patience.after(error)
+                if self._find(self.session.unfinished(self.wanted.bundle, afresh=True)):
+                    return
                 continue
             self._upload = answer.headers["location"].rstrip("/").rpartition("/")[2]
-            self._offset, self._is_resumed = 0, False
+            self._offset, self._is_resumed = int(answer.headers.get("upload-offset", "0")), False
+            self._last = answer
             return
+
+    def _creation(self) -> dict[str, str]:
+        return TUS | {"Upload-Length": str(self.source.size), "Upload-Metadata": self._metadata()}
 
     def _metadata(self) -> str:
         said = {
@@ -177,17 +191,14 @@ class Sending:
 
     def _send_piece(self) -> None:
         content = self.source.read(self._offset, self.piece)
-        headers = TUS | {
-            "Content-Type": "application/offset+octet-stream",
-            "Upload-Offset": str(self._offset),
-        }
+        headers = TUS | PIECE | {"Upload-Offset": str(self._offset)}
         begun = self.clock()
         answer = self.session.once("PATCH", f"{FILES}{self._upload}", headers, content)
         took = self.clock() - begun
         offset = int(answer.headers.get("upload-offset", "-1"))
         if not self._offset < offset <= self.source.size:
             raise VaultError("The vault acknowledged what was not sent.")
-        self._offset, self._failures = offset, 0
+        self._offset, self._failures, self._last = offset, 0, answer
         self.session.patience.progressed()
         self.told(offset, self.source.size)
         if took > SLOW:
@@ -221,6 +232,10 @@ class Sending:
 
     def _outcome(self) -> dict[str, Any]:
         """What the vault made of it, once it has looked. `Conflict` or `Refused` with the reason when nothing was stored."""
+        told = self._last.headers if self._last else {}
+        if told.get("casevault-state") == "stored":
+            same = told.get("casevault-same-as")
+            return {"document": told["casevault-document"], "version": 1, "id": self._upload, "same_as": same}
         wait = 1.0
         while True:
             page: dict[str, Any] = self._unlocked(lambda: self.session.call("GET", f"{FILES}{self._upload}"))

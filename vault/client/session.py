@@ -12,7 +12,7 @@ from uuid import uuid4
 from vault.client.line import Answer, Line, error_of, headers_for_json
 from vault.errors import BundleLocked, Busy, Refused, Unauthenticated, VaultError
 
-API = "/api/v1"
+API, FILES = "/api/v1", "/files/"
 WAITS = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds between one try and the next; the last again and again."""
 GIVE_UP = 900.0
@@ -60,6 +60,7 @@ class Session:
     patience: Patience = field(default_factory=Patience)
     _cookies: dict[str, str] = field(default_factory=dict, repr=False)
     _bundle_passwords: dict[str, str] = field(default_factory=dict, repr=False)
+    _unfinished: dict[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     def sign_in(self) -> None:
         """A session has begun. Errors: `Unauthenticated`, `TooMany`."""
@@ -132,6 +133,13 @@ class Session:
             return False
         self._bundle_passwords[bundle_id] = password
         return True
+
+    def unfinished(self, bundle_id: str, afresh: bool = False) -> list[dict[str, Any]]:
+        """One's own uploads into this open bundle that earlier runs left; asked for once unless `afresh`."""
+        if afresh or bundle_id not in self._unfinished:
+            items = self.call("GET", FILES)["items"]
+            self._unfinished[bundle_id] = [each for each in items if each["bundle"] == bundle_id]
+        return self._unfinished[bundle_id]
 
     def _patiently(self, send: Callable[[], Answer]) -> Answer:
         while True:

@@ -13,6 +13,7 @@ from vault.transfers.zips import Parcel, Zip, open_parcel, record_download
 from vault.web.acting import actor, runtime, transaction
 from vault.web.disposition import disposition
 from vault.web.headers import as_user_content
+from vault.web.lanes import in_lane
 from vault.web.openapi import documented
 from vault.web.signin import signed_in
 from vault.web.streams import Stream
@@ -33,6 +34,7 @@ def register(bp: Blueprint) -> None:
     sends_bytes=True,
     errors=["bundle-locked", "conflict"],
 )
+@in_lane
 @signed_in
 def bundle_zip(bundle_id: UUID) -> ResponseReturnValue:
     """What is recorded is committed before the first byte leaves."""
