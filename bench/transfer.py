@@ -5,7 +5,8 @@
 
 Rounds are interleaved: in each one every server sends and takes the same bytes, and the ratios of a round are taken
 within it; what is printed is their median. Everything is stored in one folder (`--folder`), on one disk. Before each
-server's turn the disk is asked to finish what it has to write, and free memory is touched once. No new round begins after `--minutes`.
+server's turn the disk is asked to finish what it has to write, and free memory is touched once. No new round begins after
+`--minutes`.
 """
 
 from __future__ import annotations
