@@ -121,10 +121,10 @@ def _opened(
     key: bytes, length: int, start: int, end: int, read: Callable[[int, int], Iterable[bytes]]
 ) -> Iterator[bytes]:
     """One piece of plaintext for each piece read that completes a chunk."""
-    cipher = aead.Cipher(key)
+    cipher, kept = aead.Cipher(key), bytearray()
     number, stop, last = start // CHUNK, max(end, 0) // CHUNK, _last_chunk(length)
     sealed_end = min(HEAD + (stop + 1) * SEALED, object_length(length))
-    rest, kept = b"", bytearray()
+    rest = b""
     for piece in read(HEAD + number * SEALED, sealed_end):
         waiting = rest + piece if rest else piece
         count = min(len(waiting) // SEALED, last - number, stop + 1 - number)
@@ -132,28 +132,24 @@ def _opened(
             count += 1
         size = min(count * SEALED, len(waiting))
         if len(kept) < size:
-            kept = bytearray(size)  # used again for each piece: fresh memory costs more than the cipher
-        content = memoryview(kept)[: size - count * aead.TAG]
-        _open_chunks(cipher, number, last, memoryview(waiting)[:size], content)
+            kept = bytearray(size)
+        _open_chunks(cipher, number, last, memoryview(waiting)[:size], memoryview(kept))
+        skipped = max(0, start - number * CHUNK)
+        held = min(size - count * aead.TAG, end + 1 - number * CHUNK)
         rest = waiting[size:]
-        wanted = bytes(content[max(0, start - number * CHUNK) : max(0, end + 1 - number * CHUNK)])
         number += count
-        if wanted:
-            yield wanted
+        if held > skipped:
+            yield bytes(memoryview(kept)[skipped:held])
     if number <= stop or rest:
         raise Tampered
 
 
-def _open_chunks(
-    cipher: aead.Cipher, number: int, last: int, sealed: memoryview, content: memoryview
-) -> None:
-    """Fill `content` with the plaintext of the chunks in `sealed`, from chunk `number` on. All but the last are full."""
-    for place in range(-(-len(sealed) // SEALED)):
-        cipher.decrypt_into(
-            _nonce(number + place, number + place == last),
-            sealed[place * SEALED : (place + 1) * SEALED],
-            content[place * CHUNK : (place + 1) * CHUNK],
-        )
+def _open_chunks(cipher: aead.Cipher, number: int, last: int, sealed: memoryview, plain: memoryview) -> None:
+    """The plaintext of whole chunks, from chunk `number` on, stands in `plain`. All but the payload's last are full."""
+    for at in range(0, len(sealed), SEALED):
+        chunk, place = sealed[at : at + SEALED], at // SEALED * CHUNK
+        nonce = _nonce(number + at // SEALED, number + at // SEALED == last)
+        cipher.decrypt_into(nonce, chunk, plain[place : place + len(chunk) - aead.TAG])
 
 
 def open_payload(file_key: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
