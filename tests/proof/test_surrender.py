@@ -40,6 +40,7 @@ TITLE, FILE_NAME, NOTE = (
     "zainab-registration.pdf",
     "sent to the wrong mission",
 )
+LABEL, WORDS = "where the elder brother is named", b"[00:00:01] A: He stayed by the river that night.\n" * 20
 CASE_NUMBER = "815-26-00412"
 
 
@@ -111,6 +112,8 @@ def journey(tmp_path_factory, databases):
         "title": TITLE.encode(),
         "file name": FILE_NAME.encode(),
         "note": NOTE.encode(),
+        "label of a bookmark": LABEL.encode(),
+        "words of a transcript": WORDS[12:47],
         "password": PASSWORD.encode(),
         "bundle password": BUNDLE_PASSWORD.encode(),
         "link password": LINK_PASSWORD.encode(),
@@ -130,7 +133,7 @@ def _capture_logs():
 
 
 def _walk(machine, pdf, wav):
-    """Sign in, make a case and a locked bundle, store two files, read them, share one, open the link, revoke another."""
+    """Sign in, make a case and a locked bundle, store files, read and bookmark them, share one, open it, revoke another."""
     person = machine.make.person(username="amal")
     app = create_app(machine.runtime)
     browser = Browser(app)
@@ -154,6 +157,7 @@ def _walk(machine, pdf, wav):
     ]
     for document, content in zip(documents, (pdf, wav), strict=True):
         assert browser.client.get(f"/documents/{document}/content").data == content
+    _listen(browser, bundle, documents[1])
     browser.post(f"{bundle}", f"{bundle}/locking")
     browser.post(f"{bundle}", f"{bundle}/unlocking", password=BUNDLE_PASSWORD)
     links = [_share(browser, bundle, documents[0]) for _ in range(2)]
@@ -172,6 +176,16 @@ def _store(browser, bundle, code, name, content):
     assert answer.status_code in (200, 201, 303)
     items = browser.client.get(f"/api/v1{bundle}/documents").json["items"]
     return next(item["id"] for item in items if item["document_type"] == code)
+
+
+def _listen(browser, bundle, recording):
+    """A transcript is shown beside the recording, and a place is bookmarked."""
+    _store(browser, bundle, "transcript", "words.txt", WORDS)
+    page = f"/documents/{recording}/recording"
+    browser.post(page, f"/documents/{recording}/bookmarks", at="0:01", label=LABEL)
+    shown = browser.get(page)
+    assert LABEL in shown
+    assert "He stayed by the river" in shown
 
 
 def _share(browser, bundle, document):

@@ -64,7 +64,7 @@ def remove_bookmark(tx: Transaction, document_id: UUID, bookmark_id: UUID) -> Do
     bookmark = tx.session.get(Bookmark, bookmark_id)
     if bookmark is None or bookmark.document_id != document.id:
         raise NotFound
-    if not may_remove(tx, document, bookmark):
+    if bookmark.owner_id != tx.actor.id and not tx.allows(Permission.DOCUMENT_CHANGE, document):
         refusal = refusal_about(document, "access.refused", permission=Permission.DOCUMENT_CHANGE.value)
         raise Refused("Only who made this bookmark may remove it.", refusal=refusal)
     tx.session.delete(bookmark)
@@ -79,11 +79,6 @@ def open_recording(tx: Transaction, document_id: UUID) -> tuple[Document, OpenBu
     if document.kind != RECORDING:
         raise NotFound
     return document, open_bundle(tx, tx.load(Bundle, document.bundle_id, Permission.DOCUMENT_READ))
-
-
-def may_remove(tx: Transaction, document: Document, bookmark: Bookmark) -> bool:
-    """Whether the actor made the bookmark or may change the recording's description."""
-    return bookmark.owner_id == tx.actor.id or tx.allows(Permission.DOCUMENT_CHANGE, document)
 
 
 def bookmarks_of(tx: Transaction, document: Document) -> Sequence[Bookmark]:

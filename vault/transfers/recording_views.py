@@ -15,7 +15,7 @@ from vault.bundles.models import Document
 from vault.errors import Conflict, NotFound
 from vault.transfers.forms import NewBookmark, place_of
 from vault.transfers.reading import find_version, open_content, record_served
-from vault.transfers.recordings import BookmarkList, BookmarkRow, bookmark_list, bookmark_row, recording_page
+from vault.transfers.recordings import BookmarkList, BookmarkRow, bookmark_list, recording_page
 from vault.transfers.served import ServedList, served_list
 from vault.transfers.transcripts import OpenTranscript, Shown, open_transcript
 from vault.web.acting import runtime, transaction
@@ -80,7 +80,8 @@ def post_bookmark(document_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         bookmark = add_bookmark(tx, document_id, place_of(wanted.at) or 0, wanted.label or "")
         document, opened = open_recording(tx, document_id)
-        page = bookmark_row(tx, opened, document, bookmark)
+        items = bookmark_list(tx, opened, document).items
+    page = next(each for each in items if each.id == bookmark.id)
     onward = url_for("api_transfers.bookmarks", document_id=document_id)
     return respond("", page, location=onward if speaks_json(request) else _page_of(document_id))
 

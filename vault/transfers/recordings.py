@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from vault.access.policy import Permission
-from vault.bundles.bookmarks import bookmarks_of, label_of, may_remove
-from vault.bundles.models import Bookmark, Document
+from vault.bundles.bookmarks import bookmarks_of, label_of
+from vault.bundles.models import Document
 from vault.bundles.opening import OpenBundle
 from vault.people.models import Person
 from vault.transfers.pages import case_of
@@ -93,23 +93,17 @@ def bookmark_list(tx: Transaction, opened: OpenBundle, document: Document) -> Bo
     found = bookmarks_of(tx, document)
     query = select(Person.id, Person.display_name).where(Person.id.in_({each.owner_id for each in found}))
     names: dict[UUID, str] = dict(tx.session.execute(query).all())
-    return BookmarkList(items=[_row(tx, opened, document, each, names[each.owner_id]) for each in found])
-
-
-def bookmark_row(tx: Transaction, opened: OpenBundle, document: Document, bookmark: Bookmark) -> BookmarkRow:
-    """One bookmark of a recording of the open bundle."""
-    name = tx.session.get_one(Person, bookmark.owner_id).display_name
-    return _row(tx, opened, document, bookmark, name)
-
-
-def _row(
-    tx: Transaction, opened: OpenBundle, document: Document, bookmark: Bookmark, name: str
-) -> BookmarkRow:
-    return BookmarkRow(
-        id=bookmark.id,
-        position_ms=bookmark.position_ms,
-        label=label_of(opened, bookmark),
-        made_by=name,
-        made_at=bookmark.made_at,
-        may_remove=may_remove(tx, document, bookmark),
+    may_change = tx.allows(Permission.DOCUMENT_CHANGE, document)
+    return BookmarkList(
+        items=[
+            BookmarkRow(
+                id=each.id,
+                position_ms=each.position_ms,
+                label=label_of(opened, each),
+                made_by=names[each.owner_id],
+                made_at=each.made_at,
+                may_remove=may_change or each.owner_id == tx.actor.id,
+            )
+            for each in found
+        ]
     )
