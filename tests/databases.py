@@ -31,7 +31,8 @@ DATABASES = ("sqlite", "postgresql")
 OWNERS = {"database": "casevault_test_vault", "keystore": "casevault_test_keystore"}
 METADATA = {"database": models.METADATA, "keystore": KeystoreBase.metadata}
 SHAPE = (
-    "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace),"
+    "SELECT (SELECT string_agg(relname || ' ' || relnatts, ',' ORDER BY relname) FROM pg_class"
+    " WHERE relnamespace = 'public'::regnamespace),"
     " (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'),"
     " (SELECT count(*) FROM pg_constraint WHERE connamespace = 'public'::regnamespace)"
 )

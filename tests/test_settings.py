@@ -64,3 +64,35 @@ def test_production_refuses_every_embedded_part_and_says_which():
         "CASEVAULT_BROKER_URL",
         "CASEVAULT_BASE_URL",
     }
+
+
+@pytest.mark.parametrize(
+    ("database", "keystore"),
+    [
+        ("postgresql://a:x@db/vault", "postgresql://b:y@db/vault"),
+        ("postgresql://a:x@db/vault", "postgresql+psycopg://b:y@DB:5432/vault?sslmode=require"),
+        ("postgresql://a@localhost/vault", "postgresql://b@127.0.0.1/vault"),
+        ("postgresql://a@/vault?host=/run/pg", "postgresql://b@/va%75lt?host=/run/pg"),
+        ("sqlite:///x/vault.sqlite", "sqlite:///x/../x/vault.sqlite"),
+    ],
+)
+@pytest.mark.parametrize("profile", ["embedded", "production"])
+def test_one_database_for_both_is_refused(database, keystore, profile):
+    given = {"DATABASE_URL": database, "KEYSTORE_URL": keystore, "PROFILE": profile}
+    with pytest.raises(Misconfigured, match="another owner") as caught:
+        Settings.from_env({f"CASEVAULT_{name}": value for name, value in given.items()})
+    assert "CASEVAULT_KEYSTORE_URL" in {fault.pointer for fault in caught.value.errors}
+
+
+@pytest.mark.parametrize(
+    "keystore",
+    [
+        "postgresql://a:x@db/keys",
+        "postgresql://a:x@other/vault",
+        "postgresql://a:x@db:5433/vault",
+        "sqlite:///k",
+    ],
+)
+def test_two_databases_are_two_by_name_server_or_port(keystore):
+    given = {"CASEVAULT_DATABASE_URL": "postgresql://a:x@db/vault", "CASEVAULT_KEYSTORE_URL": keystore}
+    assert Settings.from_env(given).keystore_url == keystore

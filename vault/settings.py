@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from vault.crypto.passwords import Argon2Profile, new_profile
 from vault.errors import Fault, Misconfigured
 
 PREFIX = "CASEVAULT_"
 PROFILES = ("embedded", "demo", "production")
+LOCAL = ("", "localhost", "127.0.0.1", "::1")
 MEBIBYTE = 1024 * 1024
 
 
@@ -175,7 +176,7 @@ class Settings:
             kms=self.kms or f"keyring:{data / 'keyring' / 'keyring.json'}",
             broker_url=self.broker_url or "filesystem://",
         )
-        faults = [*whole._unsafe_bind(), *whole._embedded_in_production()]
+        faults = [*whole._unsafe_bind(), *whole._keystore_in_database(), *whole._embedded_in_production()]
         if faults:
             raise _refusal(faults)
         return whole
@@ -234,6 +235,17 @@ class Settings:
             if is_embedded
         ]
 
+    def _keystore_in_database(self) -> list[Fault]:
+        """Who copies or reads one must not have the other with it."""
+        if _place_of(self.database_url) != _place_of(self.keystore_url):
+            return []
+        return [
+            Fault(
+                "CASEVAULT_KEYSTORE_URL",
+                "this is the database; the keystore is another one, with another owner",
+            )
+        ]
+
 
 def _described() -> list[Any]:
     return [item for item in fields(Settings) if item.metadata]
@@ -256,6 +268,20 @@ def _unknown(environ: Mapping[str, str]) -> list[Fault]:
         for name in sorted(environ)
         if name.startswith(PREFIX) and name not in known and not name.startswith("CASEVAULT_TEST_")
     ]
+
+
+def _place_of(url: str) -> tuple[str, str, str]:
+    """Which database a URL leads to, whoever signs in and with whichever driver: host or socket, port, name or file."""
+    parts = urlsplit(url)
+    if parts.scheme.partition("+")[0] == "sqlite":
+        return "sqlite", "", str(Path(parts.path.removeprefix("/")).resolve())
+    asked = parse_qs(parts.query)
+    host, name = (
+        asked.get("host", [parts.hostname or ""])[0],
+        asked.get("dbname", [parts.path.lstrip("/")])[0],
+    )
+    port = asked.get("port", [str(parts.port or 5432)])[0]
+    return ("" if host in LOCAL else host.lower()), port, unquote(name)
 
 
 def _refusal(faults: list[Fault]) -> Misconfigured:
