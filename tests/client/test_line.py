@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from vault.client.line import LARGEST_ANSWER, Line, Lost, error_of
 from vault.client.progress import Progress, duration, size
@@ -244,6 +253,43 @@ def test_an_address_that_would_carry_a_password_in_clear_is_refused(url):
 )
 def test_this_machine_and_tls_are_taken(url):
     Line(url).close()
+
+
+def certificate(folder: Path) -> Path:
+    """Key and certificate of 127.0.0.1 in one file, signed by nobody else."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    begins = datetime.now(UTC) - timedelta(hours=1)
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = folder / "vault.pem"
+    path.write_bytes(secret + made.public_bytes(Encoding.PEM))
+    return path
+
+
+def test_a_certificate_that_nobody_vouches_for_stops_everything(server, tmp_path, monkeypatch):
+    context, pem = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), certificate(tmp_path)
+    context.load_cert_chain(pem)
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    url = server.url.replace("http:", "https:")
+    line = Line(url)
+
+    with pytest.raises(Misconfigured, match="not trusted"):
+        line.send("POST", "/api/v1/session", {}, b"a password")
+    assert not server.asked
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    server.will(201)
+    assert line.send("POST", "/api/v1/session", {}, b"a password").status == 201
+    line.close()
 
 
 class Paper:

@@ -343,6 +343,34 @@ def test_the_length_is_exact_also_where_sizes_and_places_need_64_bits(lengths, m
     assert packed.length == sum(len(each) for each in packed.pieces())
 
 
+@pytest.mark.long
+def test_another_program_finds_no_fault_in_one_of_more_than_4_gib(tmp_path, monkeypatch, need):
+    need("unzip", bool(shutil.which("unzip")))
+    piece = bytes(16 * 1024 * 1024)
+
+    def plaintext(self, content, store, place):
+        yield from [piece] * (content.length // len(piece))
+        yield piece[: content.length % len(piece)]
+
+    monkeypatch.setattr(Zip, "_plaintext", plaintext)
+    lengths = {"a.txt": 4 * GIB + 5, "b.txt": 7}
+    packed = Zip(
+        SimpleNamespace(contents=[SimpleNamespace(file_name=n, length=k) for n, k in lengths.items()]), None
+    )
+    path = tmp_path / "large.zip"
+    with path.open("wb") as file:
+        for each in packed.pieces():
+            file.seek(len(each), 1) if each is piece else file.write(each)
+
+    done = subprocess.run(["unzip", "-t", path], capture_output=True, text=True, check=False)
+
+    assert path.stat().st_size == packed.length
+    assert done.returncode == 0, done.stdout
+    with zipfile.ZipFile(path) as archive:
+        assert {each.filename: each.file_size for each in archive.infolist()} == lengths
+        assert archive.read("b.txt") == bytes(7)
+
+
 def test_a_zip_on_the_wire_breaks_off_within_a_second_of_the_end_of_the_right(server):  # noqa: F811
     desk = server.desk
     for _ in range(3):

@@ -109,6 +109,10 @@ class Line:
                 connection.request(method, f"{self._path}{path}", body, dict(headers))
             response = connection.getresponse()
             answer = _read(response)
+        except ssl.SSLCertVerificationError as fault:
+            self.close()
+            words = "The vault's certificate is not trusted"
+            raise Misconfigured(f"{words}: {fault.verify_message}. Nothing was sent.") from None
         except (OSError, http.client.HTTPException) as fault:
             self.close()
             raise Lost(f"The vault cannot be reached ({_word_for(fault)}).") from None
@@ -188,8 +192,6 @@ def _read(response: http.client.HTTPResponse) -> Answer:
 
 
 def _word_for(fault: Exception) -> str:
-    if isinstance(fault, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {fault.verify_message}"
     return fault.strerror or type(fault).__name__ if isinstance(fault, OSError) else type(fault).__name__
 
 
