@@ -24,10 +24,11 @@ from vault.bundles.documents import withdraw_document
 from vault.bundles.members import remove_member
 from vault.bundles.models import Version
 from vault.bundles.service import lock_bundle
+from vault.errors import NotFound
 from vault.people.sessions import end_session
 from vault.transfers import zips
 from vault.transfers.models import Reading
-from vault.transfers.zips import Zip
+from vault.transfers.zips import Zip, find_parcel, open_for_download, record_download
 from vault.web import streams
 from vault.web.streams import Broken
 
@@ -298,6 +299,20 @@ def test_a_running_zip_stops_when_the_right_to_any_of_it_ends(
 
     with pytest.raises(Broken):
         next(pieces)
+
+
+def test_a_right_that_ends_while_the_files_are_looked_at_opens_nothing(desk, stored, trail):
+    with desk.runtime.transaction(desk.actor) as tx:
+        opened = open_for_download(tx, desk.bundle_id)
+    with desk.runtime.reading(desk.actor) as tx:
+        parcel = find_parcel(tx, opened)
+    with desk.runtime.transaction(desk.actor) as tx:
+        withdraw_document(tx, stored[1].document_id, "wrong file")
+
+    with pytest.raises(NotFound), desk.runtime.transaction(desk.actor) as tx:
+        record_download(tx, parcel)
+
+    assert not {"document.opened", "bundle.downloaded"} & set(trail())
 
 
 def test_a_zip_that_nobody_stops_runs_to_its_end(browser, path, at_every_piece):

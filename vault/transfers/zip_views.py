@@ -7,10 +7,10 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from vault.errors import Fault, Invalid
+from vault.errors import Fault, Invalid, Tampered
 from vault.transfers.watch import ParcelWatch
-from vault.transfers.zips import Parcel, Zip, open_parcel, record_download
-from vault.web.acting import actor, runtime, transaction
+from vault.transfers.zips import Parcel, Zip, find_parcel, open_for_download, record_download
+from vault.web.acting import actor, reading, runtime, transaction
 from vault.web.disposition import disposition
 from vault.web.headers import as_user_content
 from vault.web.lanes import in_lane
@@ -38,11 +38,23 @@ def register(bp: Blueprint) -> None:
 @signed_in
 def bundle_zip(bundle_id: UUID) -> ResponseReturnValue:
     """What is recorded is committed before the first byte leaves."""
-    kind = _asked_kind()
-    with transaction() as tx:
-        parcel = open_parcel(tx, bundle_id, kind)
-        readings = record_download(tx, parcel) if request.method == "GET" else []
+    parcel, readings = _found(bundle_id, _asked_kind()), []
+    if request.method == "GET":
+        with transaction() as tx:
+            readings = record_download(tx, parcel)
     return _answer(parcel, readings)
+
+
+def _found(bundle_id: UUID, kind: str | None) -> Parcel:
+    """Many files take a while to be looked at: nobody who writes waits for that."""
+    with transaction() as tx:
+        opened = open_for_download(tx, bundle_id)
+    try:
+        with reading() as tx:
+            return find_parcel(tx, opened, kind)
+    except Tampered:
+        with transaction():  # which records what leaves it as an error
+            raise
 
 
 def _answer(parcel: Parcel, readings: list[UUID]) -> Response:

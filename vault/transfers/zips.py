@@ -21,16 +21,16 @@ from vault.bundles.opening import OpenBundle, open_bundle
 from vault.bundles.queries import files_of
 from vault.cases.models import Case
 from vault.crypto.payload import read_range
-from vault.errors import Conflict, Fault, Tampered, TooLarge
+from vault.errors import Conflict, Fault, NotFound, Tampered, TooLarge
 from vault.runtime import refusal_about
 from vault.store.base import Store
 from vault.transfers.names import case_name
-from vault.transfers.reading import Content, content_of, record_opening
+from vault.transfers.reading import Content, content_of, may_all_go_on, record_opening
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
-MOST = 2000
+MOST = 1000
 """Files in one ZIP: each is looked at, and recorded, before the first byte."""
 
 
@@ -48,13 +48,17 @@ class Parcel:
         return frozenset(content.document.id for content in self.contents)
 
 
-def open_parcel(tx: Transaction, bundle_id: UUID, kind: str | None = None) -> Parcel:
+def open_for_download(tx: Transaction, bundle_id: UUID) -> OpenBundle:
+    """The bundle, open, for somebody who may read. Errors: `NotFound`, `Refused`, `BundleLocked`."""
+    return open_bundle(tx, tx.load(Bundle, bundle_id, Permission.DOCUMENT_READ))
+
+
+def find_parcel(tx: Transaction, opened: OpenBundle, kind: str | None = None) -> Parcel:
     """What the actor may read of the bundle and is not withdrawn, oldest first; with `kind` of that kind alone.
 
-    Errors: `NotFound`, `Refused`, `BundleLocked`; `Conflict` when there is nothing, `TooLarge` beyond 2,000 files,
-    `Tampered` (recorded, says which) when one of them is not what was sealed.
+    It looks at every file, so it is for a transaction that only reads. Errors: `Conflict` when there is nothing, `TooLarge`
+    beyond 1,000 files, `Tampered` (says which, and has its refusal) when one of them is not what was sealed.
     """
-    opened = open_bundle(tx, tx.load(Bundle, bundle_id, Permission.DOCUMENT_READ))
     bundle = opened.bundle
     files = [
         (document, version)
@@ -73,7 +77,12 @@ def open_parcel(tx: Transaction, bundle_id: UUID, kind: str | None = None) -> Pa
 
 
 def record_download(tx: Transaction, parcel: Parcel) -> list[UUID]:
-    """The readings of its contents, in their order; the log says what was opened, and that it was all at once."""
+    """The readings of its contents, in their order; the log says what was opened, and that it was all at once.
+
+    `NotFound` when something of it may not be read any more.
+    """
+    if not may_all_go_on(tx, parcel.document_ids, parcel.bundle.id):
+        raise NotFound
     readings = [record_opening(tx, content) for content in parcel.contents]
     tx.record(
         "bundle.downloaded",
