@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
+import psycopg
 from flask import Flask, Response, request
 from jinja2 import ChoiceLoader, FileSystemLoader
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm.exc import StaleDataError
 
 from vault.errors import (
     BadRange,
@@ -170,6 +172,14 @@ def _add_failures(app: Flask) -> None:
         "signed-out": Unauthenticated(),
         "range": BadRange(10),
         "busy-database": OperationalError("SELECT 1", {}, Exception("database is locked")),
+        "waited-for-each-other": OperationalError(
+            "SELECT 1", {}, psycopg.errors.DeadlockDetected("deadlock")
+        ),
+        "waited-too-long": OperationalError("SELECT 1", {}, psycopg.errors.LockNotAvailable("lock timeout")),
+        "restarting": OperationalError("SELECT 1", {}, psycopg.errors.AdminShutdown("shutdown")),
+        "away": OperationalError("SELECT 1", {}, psycopg.OperationalError("connection refused")),
+        "gone-meanwhile": StaleDataError("0 rows were matched"),
+        "full": OperationalError("SELECT 1", {}, psycopg.errors.ConfigFileError("no such file")),
         "crash": ZeroDivisionError("the password was hunter2"),
     }
 

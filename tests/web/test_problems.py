@@ -75,11 +75,19 @@ def test_a_crash_is_logged_by_reference_without_a_word_of_its_message(guest):
     assert "swordfish" not in str(entry) + answer.text
 
 
-def test_a_locked_database_is_a_moment_of_patience(guest):
-    answer = guest.get("/api/v1/fails/busy-database")
+@pytest.mark.parametrize(
+    "fault",
+    ["busy-database", "waited-for-each-other", "waited-too-long", "restarting", "away", "gone-meanwhile"],
+)
+def test_a_database_that_is_busy_is_a_moment_of_patience(guest, fault):
+    answer = guest.get(f"/api/v1/fails/{fault}")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "2"
     assert answer.json["type"] == "/problems/busy"
+
+
+def test_a_database_that_is_broken_is_a_failure(guest):
+    assert guest.get("/api/v1/fails/full").status_code == 500
 
 
 def test_a_range_that_cannot_be_served_names_the_length(guest):

@@ -15,6 +15,7 @@ from flask import Flask, Response, current_app, g, json, redirect, render_templa
 from markupsafe import Markup
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
@@ -184,7 +185,7 @@ PASSING = frozenset({"08", "40", "53", "55", "57"})
 
 def _is_passing(error: Exception) -> bool:
     """A database that is locked, restarting or out of connections, or two that waited for each other: try again."""
-    if isinstance(error, PoolTimeout):
+    if isinstance(error, PoolTimeout | StaleDataError):  # the second: a row went while it was being changed
         return True
     if not isinstance(error, DBAPIError):
         return False
