@@ -159,15 +159,28 @@ export class Sending {
     if (!this.said.fingerprint) return;
     const answer = await this.#ask("GET", FILES);
     const items = answer ? (await answer.json()).items : [];
-    const found = items.find((one) => one.fingerprint === this.said.fingerprint && one.length === this.file.size);
+    const { bundle, document = null, fingerprint: mark } = this.said;
+    const isFor = (one) => one.document === document && (document || one.bundle === bundle);
+    const found = items.find((one) => one.fingerprint === mark && one.length === this.file.size && isFor(one));
     if (found) this.url = FILES + found.id;
   }
 
   async #locate() {
+    if (this.isLocked && !(await this.#isOpen())) return;
     const answer = await this.#ask("HEAD", this.url);
     if (!answer) return;
     this.isSure = true;
     this.#acknowledged(Number(answer.headers.get("Upload-Offset")));
+  }
+
+  // Names are told only while the bundle is open; so no piece is sent in vain to learn it.
+  async #isOpen() {
+    const answer = await this.#ask("GET", this.url);
+    if (!answer) return false;
+    this.isLocked = (await answer.json()).file_name === null;
+    if (this.isLocked) await this.#lookAgain("locked");
+    this.#become("sending");
+    return !this.isLocked;
   }
 
   async #send() {
@@ -248,8 +261,9 @@ export class Sending {
   async #heed(answer, code, problem) {
     const { status } = answer;
     const again = Number(answer.headers.get("Retry-After")) || BACK_OFF[Math.min(this.tries, BACK_OFF.length - 1)];
-    if (status === 401) return this.#wait("signed-out", this.looks++ < LOOKS ? 10 : null);
-    if (code === "bundle-locked") return this.#wait("locked", this.looks++ < LOOKS ? 10 : null);
+    this.isLocked = code === "bundle-locked" && Boolean(this.url);
+    if (status === 401) return this.#lookAgain("signed-out");
+    if (code === "bundle-locked") return this.#lookAgain("locked");
     if (code === "wrong-offset") return this.#sleep(0.2);
     if (status === 410) throw ended(await this.#reason());
     if (["upload-busy", "wrong-checksum", "failed"].includes(code) || [429, 502, 503, 504].includes(status)) {
@@ -257,6 +271,10 @@ export class Sending {
       return this.#wait("busy", again);
     }
     throw new Refused("", problem.detail || problem.title || "");
+  }
+
+  #lookAgain(state) {
+    return this.#wait(state, this.looks++ < LOOKS ? 10 : null);
   }
 
   async #reason() {

@@ -122,14 +122,14 @@ export class Row {
   // What is still wanted of this file, at its field; without a word, nothing.
   complain(word = "") {
     this.fixed.querySelectorAll(".fault").forEach((one) => one.remove());
-    for (const one of [this.type, ...this.people]) one.removeAttribute("aria-invalid");
+    for (const one of [this.type, ...this.people]) ["aria-invalid", "aria-describedby"].forEach((name) => one.removeAttribute(name));
     if (!word) return null;
     const culprit = (word === "individuals" && this.people[0]) || this.type;
     const fault = say(word);
     fault.id = `w-${this.number}`;
     culprit.closest(".field").append(fault);
     culprit.setAttribute("aria-invalid", "true");
-    culprit.setAttribute("aria-errormessage", fault.id);
+    culprit.setAttribute("aria-describedby", fault.id);
     return culprit;
   }
 
@@ -163,8 +163,11 @@ export class Row {
     const { state, said, document: id } = this.sending;
     if (!this.later || !id || state !== "stored") return;
     const wanted = this.read();
-    if (wanted.language === (said.language ?? "") && wanted.title === (said.title ?? "")) return;
-    const body = JSON.stringify({ language: wanted.language || null, title: wanted.title || this.file.name });
+    const change = {};
+    if (wanted.language !== said.language) change.language = wanted.language || null;
+    if (wanted.title !== said.title) change.title = wanted.title || this.file.name;
+    if (!Object.keys(change).length) return;
+    const body = JSON.stringify(change);
     const headers = { "Content-Type": "application/json", Accept: "application/json" };
     let problem = {};
     try {
@@ -249,7 +252,7 @@ export class Row {
     const word = state === "sending" && rate ? "timed" : state;
     this.slots("state").replaceChildren(...(state === "described" ? [] : [say(word, values)]));
     const bar = this.slots("bar");
-    bar.hidden = state === "described" || state === "stored" || (state === "refused" && !offset);
+    bar.hidden = ["described", "stored", "duplicate"].includes(state) || (!offset && state !== "sending");
     bar.value = this.file.size ? offset / this.file.size : 0;
     this.explain(state, values, state === "paused" || until ? offset : 0);
     const offered = {

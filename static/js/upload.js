@@ -45,6 +45,7 @@ async function take(files) {
     if (!input.multiple) rows.filter((row) => row.sending.state === "described").forEach((row) => row.leave());
     const said = { ...(versionOf ? { document: versionOf } : { bundle }), filename: file.name, fingerprint: mark };
     const sending = new Sending(file, said, `/api/v1/bundles/${bundle}/duplicates`);
+    sending.wasAsked = rows.some((row) => mark && row.sending.said.fingerprint === mark);
     const row = new Row(desk, sending, mark && waitingFor(mark, file.size));
     if (mark === undefined) row.refuse(new Refused("unreadable"));
     else if (file.size > limit) row.refuse(new Refused("large"));

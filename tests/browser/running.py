@@ -70,7 +70,7 @@ def running_vault(folder: Path, *options: str, **settings: str) -> Iterator[Runn
         _wait_for(vault, folder / "stderr")
         yield vault
     finally:
-        children = _descendants(process.pid)
+        children = children_of(process.pid)
         process.send_signal(signal.SIGTERM)
         code = process.wait(STOP_SECONDS)
     assert code == 0, (folder / "stderr").read_text(encoding="utf-8")
@@ -89,13 +89,13 @@ def _wait_for(vault: RunningVault, errors: Path) -> None:
     raise AssertionError(f"The vault did not start: {errors.read_text(encoding='utf-8')}")
 
 
-def _descendants(pid: int) -> set[int]:
-    """Children of a process, their children, and so on."""
+def children_of(pid: int) -> dict[int, int]:
+    """Children of a process, their children, and so on, each with its parent."""
     parents = {child: int(fields[1]) for child in _all_processes() if (fields := _fields(child))}
-    found, newest = set[int](), {pid}
+    found, newest = dict[int, int](), {pid}
     while newest:
         newest = {child for child, parent in parents.items() if parent in newest}
-        found |= newest
+        found |= {child: parents[child] for child in newest}
     return found
 
 

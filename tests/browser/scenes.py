@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 LINK_PASSWORD = "seven green boats"
 NUMBERS = count(time_ns() // 1000)
+UPLOAD_SCRIPT = re.compile(r"/static/js/upload\.js")
 RECIPIENT = {"name": "Officer Two", "organisation": "A mission", "email": "two@mission.example"}
 
 
@@ -139,6 +141,8 @@ def caseworker_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
 
 def _file_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
     adding = f"{stage.open_bundle}/documents/new"
+    yield from _sending_scenes(walker, adding)
+    walker.page.route(UPLOAD_SCRIPT, lambda route: route.fulfill(content_type="text/javascript", body=""))
     walker.send(adding, {"document_type": "other"})
     yield "add files, none chosen"
     form = make_rrf_pdf(stage.number, [], seed=int(time_ns()) % 1_000_000)
@@ -149,11 +153,46 @@ def _file_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
     ]
     walker.send(adding, {"document_type": "rrf"}, files)
     yield "add files, some refused"
+    walker.page.unroute(UPLOAD_SCRIPT)
     walker.send(f"{stage.open_bundle}/shares/new", {"name": "", "organisation": "A mission"})
     yield "make a link, refused"
     first = walker.api("GET", f"{stage.open_bundle}/documents")["items"][0]["id"]
     walker.send(f"{stage.open_bundle}/shares/new", RECIPIENT | {"documents": [first]})
     yield "link made"
+
+
+def _sending_scenes(walker: Walker, adding: str) -> Iterator[str]:
+    """Files chosen, refused, stored, and one that waits. What sending asks for is no part of opening the page."""
+    page = walker.page
+    walker.go(adding)
+    opening = list(walker.requests)
+    page.locator('[name="file"]').set_input_files(
+        [
+            {"name": "interview.wav", "mimeType": "audio/wav", "buffer": b"RIFF"},
+            {"name": "program.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"},
+            {"name": "note.txt", "mimeType": "text/plain", "buffer": str(time_ns()).encode()},
+        ]
+    )
+    page.locator(".upload").nth(2).wait_for()
+    page.locator("form[enctype] button:not([type])").click()
+    walker.requests[:] = opening
+    yield "add files, described wrongly"
+    page.locator(".upload select").nth(1).select_option("other")
+    page.locator("form[enctype] button:not([type])").click()
+    page.locator(".upload .state.done").wait_for()
+    page.locator(".upload .state.stop").wait_for()
+    walker.requests[:] = opening
+    yield "add files, sent"
+    walker.begin_upload(adding, "waiting.txt", 2_000_000)
+    walker.go(adding)
+    yield "add files, one waits"
+    walker.go(adding.removesuffix("/documents/new"))
+    yield "bundle, an upload waits"
+    walker.go("/cases")
+    yield "work, an upload waits"
+    walker.go(adding)
+    walker.click(page.locator("[data-upload] form button"))
+    yield "add files, stopped"
 
 
 def administrator_scenes(walker: Walker, stage: Stage) -> Iterator[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
+from tests.places import ROOT
 from tests.transfers.browsing import JSON, sign_in, token_of
 from tests.transfers.conftest import NUMBER, PASSWORD, text_of
 from tests.transfers.sending import Sender
@@ -108,3 +111,9 @@ def test_the_page_says_what_endings_suggest_and_which_types_name_people(client, 
     assert "pdf" not in page["guesses"]
     assert page["recordings"] == ["interview_audio"]
     assert page["file_limit"] == desk.runtime.settings.file_limit
+
+
+def test_the_scripts_of_the_page_weigh_at_most_12_kB_and_all_scripts_20():
+    weights = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in (ROOT / "static/js").iterdir()}
+    assert sum(weights[name] for name in ("upload.js", "upload-row.js", "tus.js")) <= 12_000
+    assert sum(weights.values()) <= 20_000
