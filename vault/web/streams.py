@@ -26,6 +26,7 @@ from vault.web.disposition import disposition
 from vault.web.headers import as_user_content
 from vault.web.lanes import keep_lane
 from vault.web.ranges import Part
+from vault.web.readahead import WORTH, ReadAhead
 
 LOG = structlog.get_logger("vault.web")
 ASK_EVERY = 1.0
@@ -106,6 +107,8 @@ class Stream:
         if self._is_told:
             return
         self._is_told = True
+        if isinstance(self._pieces, ReadAhead):
+            self._pieces.close()
         ranges = [(self._start, self._end - 1)] if self._end > self._start else []
         self._served(ranges)
 
@@ -147,6 +150,8 @@ def send_version(
     if part.sends_content:
         key = found.file_key.reveal()
         pieces = read_range(found.head, key, found.length, part.start, part.end, _reader(found, store))
+        if part.length > WORTH:
+            pieces = ReadAhead(pieces)
         response.response = Stream(pieces, part.start, still_allowed, served)
     response.headers["Content-Length"] = str(part.length)
     return as_user_content(response)
