@@ -296,9 +296,8 @@ def test_an_answer_reaches_whoever_still_sends(door):
         assert status_of(one_answer(line)) == 200
 
 
+@pytest.mark.parametrize("door", ["tls"], indirect=True)
 def test_a_renewed_certificate_is_shown_without_a_restart(door):
-    if door.tls is None:
-        pytest.skip("there is no certificate")
     before = ssl.get_server_certificate(("127.0.0.1", door.port))
     make_certificate(door.notes.parent / "tls.pem", door.notes.parent / "tls.key")
     door.tls = ssl.create_default_context(cafile=door.notes.parent / "tls.pem")
