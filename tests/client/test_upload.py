@@ -115,6 +115,23 @@ def test_what_the_bundle_has_already_is_not_sent(terminal, place, write, new_lin
     assert both["document"] != again["document"]
 
 
+def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(terminal, place, write):
+    content = new_text(300)
+    path = write("a.txt", content)
+    words = ("upload", path, write("empty.txt", b""), "--bundle", place.bundle_id, "--json", "--dry-run")
+    before = len(place.versions())
+
+    new = terminal.run(*words)
+    terminal.run("upload", path, "--bundle", place.bundle_id)
+    known = terminal.run(*words)
+
+    assert new.code == known.code == 1
+    assert [item["state"] for item in new.json["items"]] == ["new", "refused"]
+    assert new.json["items"][0]["sha256"] == digest(content)
+    assert known.json["items"][0]["state"] == "known"
+    assert len(place.versions()) == before + 1
+
+
 def test_killed_in_the_middle_it_goes_on_where_it_was(terminal, place, write, new_line):
     content = new_text(24 * MEGABYTE)
     path, before = write("long.txt", content), len(place.versions())

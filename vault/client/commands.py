@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ FILES = click.Path(dir_okay=False, path_type=Path)
 @click.option("--language", default="", help="Language of the content, such as en.")
 @click.option("--title", default="", help="Title; without it each file's name.")
 @click.option("--keep-both", is_flag=True, help="Send also what the bundle has already.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @signed_in_options
 def upload(
     files: Sequence[Path],
@@ -38,6 +39,7 @@ def upload(
     language: str,
     title: str,
     keep_both: bool,
+    dry_run: bool,
     url: str,
     username: str,
     password_file: str | None,
@@ -48,19 +50,21 @@ def upload(
     """Send files into a bundle. Run it again when it was broken off: it goes on where it was."""
     wanted = Wanted(str(bundle), document_type, tuple(individuals), language, title, keep_both)
     with signed_in(url, username, Passwords(password_file, bundle_password_file), patience) as session:
-        results, code = _send_all(session, files, wanted)
+        results, code = _each(session, files, wanted, look_at if dry_run else send_file)
     tell({"bundle": str(bundle), "items": results} if as_json else results, as_json)
     sys.exit(code)
 
 
-def _send_all(session: Session, files: Sequence[Path], wanted: Wanted) -> tuple[list[dict[str, Any]], int]:
+def _each(
+    session: Session, files: Sequence[Path], wanted: Wanted, take: Callable[..., dict[str, Any]]
+) -> tuple[list[dict[str, Any]], int]:
     """What became of each, in their order, and the exit code; a refused file does not stop the others."""
     results: list[dict[str, Any]] = []
     codes = {0}
     for path in files:
         name = shown(path.name)
         try:
-            results.append({"file": name} | send_file(session, path, wanted))
+            results.append({"file": name} | take(session, path, wanted))
         except VaultError as error:
             codes.add(exit_code_of(error))
             reason = error.message or error.code
@@ -79,3 +83,12 @@ def send_file(session: Session, path: Path, wanted: Wanted) -> dict[str, Any]:
         finally:
             progress.end()
     return asdict(sent)
+
+
+def look_at(session: Session, path: Path, wanted: Wanted) -> dict[str, Any]:
+    """Whether the file would be sent: `new`, or `known` with the document that has its content."""
+    with Source(path) as source:
+        digest = source.digest()
+        found = Sending(session, source, wanted, digest).look()
+    state = "known" if found["document"] else "new"
+    return {"state": state, "document": found["document"], "sha256": digest, "length": source.size}

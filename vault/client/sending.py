@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from vault import __version__
 from vault.client.line import Answer
 from vault.client.session import API, FILES, Session
+from vault.client.sheet import key_of
 from vault.client.source import Changed, Source
 from vault.errors import (
     BundleLocked,
@@ -84,6 +85,10 @@ class Sending:
     _last: Answer | None = None
     _is_resumed: bool = field(default=False)
 
+    def look(self) -> dict[str, Any]:
+        """What `run` would find in the bundle: the document with this content, or null. Nothing is sent."""
+        return self._known()
+
     def run(self) -> Sent:
         """The file is stored. What the vault says against it is raised; `Busy` when it is worth running again later."""
         known = self._known()
@@ -122,13 +127,14 @@ class Sending:
         if not self._find(self.session.unfinished(self.wanted.bundle)):
             self._begin()
 
-    def _find(self, items: Sequence[dict[str, Any]]) -> bool:
+    def _find(self, items: list[dict[str, Any]]) -> bool:
         """An unfinished upload is gone on with when the same whole content was announced for the same document."""
         title = self.wanted.title or self.source.name
         ours = (self.wanted.bundle, self.sha256, self.wanted.document_type, title, None)
         for item in items:
             if ours == tuple(item[key] for key in ("bundle", "sha256", "document_type", "title", "document")):
                 self._upload, self._offset, self._is_resumed = item["id"], item["offset"], True
+                items.remove(item)
                 return True
         return False
 
@@ -260,10 +266,14 @@ class Sending:
 
     def _describe(self, document: str) -> None:
         """A document that was begun in an earlier run is described as this one wants it."""
-        changed: dict[str, object] = {"individuals": list(self.wanted.individuals)}
-        if self.wanted.language:
-            changed["language"] = self.wanted.language
-        path = f"{API}/documents/{document}"
+        path, wanted = f"{API}/documents/{document}", self.wanted
+        page = self._unlocked(lambda: self.session.call("GET", path))
+        is_same = {key_of(each) for each in page["individuals"]} == {
+            key_of(each) for each in wanted.individuals
+        }
+        if is_same and page["language"] == (wanted.language or None):
+            return
+        changed = {"individuals": list(wanted.individuals), "language": wanted.language or None}
         self._unlocked(lambda: self.session.call("PATCH", path, changed))
 
     def _unlocked(self, ask: Callable[[], Any]) -> Any:
