@@ -43,7 +43,8 @@ export async function fingerprint(file) {
   return hex(await sha256(await new Blob([`${file.size}\n`, file.slice(0, MIB), last]).arrayBuffer()));
 }
 
-async function digest(file) {
+// SHA-256 of a file that is not too large for it, else null.
+export async function digest(file) {
   return crypto.subtle && file.size <= DIGESTED ? hex(await sha256(await file.arrayBuffer())) : null;
 }
 

@@ -34,7 +34,7 @@ function load() {
 
 // Chosen files: those that an unfinished upload waits for go on with it, the others are described first.
 async function take(files) {
-  const { aloud, fingerprint, Refused, Row, Sending } = await load();
+  const { aloud, digest, fingerprint, Refused, Row, Sending } = await load();
   const { bundle, document: versionOf, limit } = page.dataset;
   for (const file of files) {
     const mark = await fingerprint(file).catch(() => undefined);
@@ -46,7 +46,7 @@ async function take(files) {
     const said = { ...(versionOf ? { document: versionOf } : { bundle }), filename: file.name, fingerprint: mark };
     const sending = new Sending(file, said, `/api/v1/bundles/${bundle}/duplicates`);
     sending.wasAsked = rows.some((row) => mark && row.sending.said.fingerprint === mark);
-    const row = new Row(desk, sending, mark && waitingFor(mark, file.size));
+    const row = new Row(desk, sending, mark && (await waitingFor(mark, file, digest)));
     if (mark === undefined) row.refuse(new Refused("unreadable"));
     else if (file.size > limit) row.refuse(new Refused("large"));
     rows.push(row);
@@ -55,8 +55,11 @@ async function take(files) {
   }
 }
 
-function waitingFor(mark, length) {
-  return document.querySelector(`[data-upload][data-fingerprint="${mark}"][data-length="${length}"]`);
+// What the page lists of this very file. Two files may have one mark; where all of it was announced, all is compared.
+async function waitingFor(mark, file, digest) {
+  const item = document.querySelector(`[data-upload][data-fingerprint="${mark}"][data-length="${file.size}"]`);
+  const whole = item?.dataset.digest && (await digest(file).catch(() => null));
+  return whole && whole !== item.dataset.digest ? null : item;
 }
 
 // Something changed: whoever waits and may begin begins; buttons, guard and screen follow.
@@ -96,10 +99,10 @@ function enhance(item) {
   const picker = document.createElement("input");
   picker.type = "file";
   picker.addEventListener("change", async () => {
-    const { aloud, fingerprint, say } = await load();
+    const { aloud, digest, fingerprint, say } = await load();
     const [file] = picker.files;
     const mark = await fingerprint(file).catch(() => null);
-    if (mark === item.dataset.fingerprint && file.size === Number(item.dataset.length)) return take([file]);
+    if (mark && (await waitingFor(mark, file, digest)) === item) return take([file]);
     item.querySelector("[data-detail]").replaceChildren(say("wrong-file"));
     picker.value = "";
     return aloud("wrong-file");

@@ -128,6 +128,25 @@ def test_after_a_reload_the_same_file_goes_on_where_it_was_and_no_other_file_doe
     assert_stored(sender, file)
 
 
+def test_a_file_that_differs_only_in_its_middle_is_another_file(sender: Sender) -> None:
+    file, page = noise(2_300_000), sender.page
+    other = bytearray(file["buffer"])
+    other[1_150_000:1_150_004] = b"else"
+    sender.at_second_piece()
+    sender.send(file)
+    wait_for(page, lambda: len(sender.sent) == 2)
+    sender.open()
+    sender.let_pass()
+    for content in (bytes(other), file["buffer"]):
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Choose the file again").click()
+        chooser.value.set_files({**file, "buffer": content})
+        if content == other:
+            page.get_by_text("This is not the file that was begun.").first.wait_for()
+    sender.state(file["name"], "Stored")
+    assert_stored(sender, file)
+
+
 def test_on_another_device_choosing_the_file_is_enough(
     chromium: Browser, busy_server: RunningVault, sender: Sender
 ) -> None:
