@@ -22,11 +22,14 @@ from vault.transfers.resumable import (
     begin_object,
     note_progress,
     refuse_upload,
+    require_right,
     restart_upload,
 )
 
 ACKNOWLEDGE_EVERY = 5.0
 """Seconds."""
+RIGHT_STANDS = 1.0
+"""Seconds after which a right is checked again."""
 LEAST_READ, MOST_READ = 64 * 1024, 1024 * 1024
 """Bytes read at once: the more, the faster the line is."""
 FAST, SLOW = 0.05, 1.0
@@ -118,7 +121,7 @@ class _Watch:
 
     def __init__(self, transact: Transact, resumed: Resumed, appender: Appender) -> None:
         self._transact, self._resumed, self._appender = transact, resumed, appender
-        self._noted_at = self._used_at = time.monotonic()
+        self._noted_at = self._used_at = self._checked_at = time.monotonic()
 
     def after_piece(self) -> None:
         """The next bytes are taken."""
@@ -131,9 +134,12 @@ class _Watch:
             self.acknowledge()
 
     def acknowledge(self) -> None:
-        """What has come survives whatever happens now."""
-        progress = self._appender.progress()
+        """What has come survives whatever happens now. The right to it was checked when the piece began, or is now."""
+        progress, now = self._appender.progress(), time.monotonic()
         with self._transact() as tx:
+            if now - self._checked_at > RIGHT_STANDS:
+                require_right(tx, self._resumed)
+                self._checked_at = now
             note_progress(tx, self._resumed, progress)
         self._noted_at = time.monotonic()
 

@@ -139,15 +139,18 @@ def begin_object(tx: Transaction, resumed: Resumed) -> None:
         tx.store.begin(row.object_name)
 
 
+def require_right(tx: Transaction, resumed: Resumed) -> None:
+    """The session and the right to add, both of which may end while a piece comes in, still stand. Errors say which."""
+    require_session(tx)
+    tx.load(Bundle, resumed.upload.bundle_id, Permission.DOCUMENT_ADD)
+
+
 def note_progress(tx: Transaction, resumed: Resumed, progress: Progress) -> None:
     """So many bytes are acknowledged. They are in the store, synced, before this is called.
 
-    Errors: `UploadBusy` when another request went on meanwhile, `UploadEnded`, and those of a right or a session that
-    has ended; then nothing more is acknowledged than was.
+    Errors: `UploadBusy` when another request went on meanwhile, `UploadEnded`; nothing more is acknowledged than was.
     """
-    require_session(tx)
     upload = resumed.upload
-    tx.load(Bundle, upload.bundle_id, Permission.DOCUMENT_ADD)
     start = progress.offset - len(progress.tail)
     blob = None
     if progress.tail:
