@@ -20,6 +20,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select as select_rows
 
+from tests.databases import Pair, bare_pair
 from tests.factory import PASSWORD, Factory, test_settings
 from tests.fakes import RecordingBell
 from tests.places import ROOT
@@ -128,10 +129,11 @@ class Place:
         return f"http://{self.settings.bind}"
 
     def start(self) -> None:
+        stored = Pair(self.settings.database_url, self.settings.keystore_url)
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 web_command(self.settings),
-                env=child_environment(self.settings),
+                env=child_environment(self.settings) | stored.environment,
                 start_new_session=True,
                 stderr=log,
             )
@@ -231,7 +233,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("vault")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    settings = test_settings(folder, bind=f"127.0.0.1:{port}", web_processes=1)
+    with bare_pair(folder) as pair:
+        settings = test_settings(folder, **pair.settings, bind=f"127.0.0.1:{port}", web_processes=1)
+        yield from run_place(settings)
+
+
+def run_place(settings: Settings) -> Iterator[Place]:
+    """A vault that runs, with one caseworker, one case and one bundle."""
     set_up(settings)
     clock = Clock()
     runtime = open_runtime(settings, RecordingBell(), clock)
@@ -241,11 +249,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with runtime.transaction(actor) as tx:
         case = create_case(tx, NUMBER, individuals=[INDIVIDUAL, "815-00005678"])
         opened = create_bundle(tx, case, "Main file", "confidential")
-    running = Place(settings, runtime, make, actor, opened.bundle.id, folder)
-    running.start()
-    yield running
-    running.stop()
-    runtime.close()
+    running = Place(settings, runtime, make, actor, opened.bundle.id, settings.data)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+        runtime.close()
 
 
 @pytest.fixture

@@ -409,13 +409,14 @@ def test_a_zip_on_the_wire_breaks_off_within_a_second_of_the_end_of_the_right(se
 
 
 def test_a_zip_on_the_wire_is_whole(server):  # noqa: F811
+    server.desk.store(text_of(8_000_000))
     with server.connect() as line:
         path = f"/bundles/{server.desk.bundle_id}/content.zip"
         line.sendall(server.head("GET", path, Connection="close"))
         head, _, body = everything(line).partition(b"\r\n\r\n")
 
     assert f"Content-Length: {len(body)}".encode() in head
-    assert [len(content) for content in contents_of(body).values()] == [8_000_000] * 3
+    assert text_of(8_000_000) in contents_of(body).values()
 
 
 def test_bad_bytes_end_the_connection_of_a_zip_short_of_its_length(server: Server):  # noqa: F811
@@ -431,6 +432,6 @@ def test_bad_bytes_end_the_connection_of_a_zip_short_of_its_length(server: Serve
 
     assert b"200 OK" in head
     announced = int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0])
-    assert 24_000_000 < len(body) < announced
+    assert 1_000_000 < len(body) < announced
     with pytest.raises(zipfile.BadZipFile):
         zipfile.ZipFile(io.BytesIO(body))
