@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.browsing import Browser
 from vault.crypto.identity import age_recipient, public_key
+from vault.web.media import PROGRAM_PATHS
 
 SAFE = ("GET", "HEAD")
 PASSWORD = "nine slow barges pass the lock"
@@ -27,6 +28,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/bundles/<>/password": {"old": PASSWORD, "new": "eight loud geese cross the weir"},
     "/bundles/<>/members": {"person": "<person>"},
     "/bundles/<>/members/removal": {"person": "<person>"},
+    "/bundles/<>/duplicates": {"sha256": "0" * 64},
     "/bundles/<>/shares": {
         "documents": ["<document>"],
         "recipient": {"name": "Iris Okello", "organisation": "A mission", "email": "iris@mission.example"},
@@ -66,7 +68,8 @@ class Way(NamedTuple):
 
     @property
     def is_api(self) -> bool:
-        return self.rule.startswith("/api/")
+        """Whether it is for programs, who get JSON and send no form."""
+        return self.rule.startswith(PROGRAM_PATHS)
 
     @property
     def plain(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, Response, make_response, request, url_for
+from flask import Blueprint, Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
@@ -33,6 +33,7 @@ from vault.transfers.upload_pages import (
 from vault.transfers.uploads import Wanted
 from vault.web import tus
 from vault.web.acting import actor, runtime, transaction
+from vault.web.media import speaks_json
 from vault.web.openapi import documented
 from vault.web.respond import parse, respond
 from vault.web.signin import signed_in
@@ -144,6 +145,8 @@ def find_known(bundle_id: UUID) -> ResponseReturnValue:
     wanted = parse(Duplicate)
     with transaction() as tx:
         page: KnownFile = known_file(tx, open_for_adding(tx, bundle_id), wanted.sha256)
+    if not speaks_json(request):  # there is no page for it: the page for adding files asks as a program
+        return redirect(url_for("bundles.show", bundle_id=bundle_id), 303)
     return respond("", page)
 
 
