@@ -131,11 +131,12 @@ class Line(RuleBasedStateMachine):
             body = body[: max(0, len(self.rest) - more)]
         if not body:
             return
-        headers = PIECE | {
-            "Upload-Offset": str(len(self.kept)),
-            "Content-Length": str(len(body) + more),
-        }
-        answer = self.sender.client.patch(self.place, headers=headers, input_stream=io.BytesIO(body))
+        answer = self.sender.client.patch(
+            self.place,
+            headers=PIECE | {"Upload-Offset": str(len(self.kept))},
+            input_stream=io.BytesIO(body),
+            environ_overrides={"CONTENT_LENGTH": str(len(body) + more)},
+        )
         assert answer.status_code in ((400, 409) if self.is_open else (423,)), answer.text
         if answer.status_code == 400:
             self.kept += body
@@ -325,7 +326,7 @@ def drive(app, new_desk, store, examples: int) -> None:
 
 
 def test_whatever_happens_on_the_way_what_was_acknowledged_comes_back(app, new_desk, watched):
-    drive(app, new_desk, watched, 2)
+    drive(app, new_desk, watched, 15)
 
 
 @pytest.mark.long
