@@ -35,7 +35,10 @@ def drop_abandoned(runtime: Runtime, job: ClaimedJob) -> None:
             or_(Upload.length.is_(None), Upload.offset < Upload.length),
         )
         over = tx.session.scalars(
-            select(Upload).where(*unfinished, Upload.expires_at <= tx.now).limit(AT_ONCE)
+            select(Upload)
+            .where(*unfinished, Upload.expires_at <= tx.now)
+            .limit(AT_ONCE)
+            .with_for_update(key_share=True)
         ).all()
         for upload in over:
             drop_upload(tx, upload, "expired")
