@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 import time
 import urllib.request
 
-from tests.browser.running import running_vault
+from tests.browser.running import children_of, running_vault
 from tests.databases import bare_pair, is_postgresql
+from vault.supervisor import MOST_ENDS, Supervisor
 
 
 def test_a_vault_starts_works_and_stops(tmp_path):
@@ -31,3 +35,44 @@ def periodic_jobs_done(vault) -> set[str]:
     """The jobs that a worker has done by itself."""
     listed = vault.command("jobs", "list", "--json")
     return {job["name"] for job in json.loads(listed.stdout) if job["state"] == "done"}
+
+
+def test_a_part_that_is_killed_is_named_and_started_again(tmp_path):
+    with bare_pair(tmp_path / "data") as pair, running_vault(tmp_path, **pair.environment) as vault:
+        before = direct_children(vault)
+        assert len(before) == 2
+        for part in before:
+            os.kill(part, signal.SIGKILL)
+        eventually(lambda: len(direct_children(vault) - before) == 2)
+        eventually(lambda: answers(vault))
+        said = (tmp_path / "stderr").read_text()
+        assert "gunicorn ended by itself (signal 9)." in said
+        assert "celery ended by itself (signal 9)." in said
+
+
+def test_a_part_that_does_not_stay_up_ends_everything(capfd):
+    other = [sys.executable, "-c", "import time; time.sleep(600)"]
+    code = Supervisor([[sys.executable, "-m", "no_such_module"], other], dict(os.environ)).run()
+    said = capfd.readouterr().err
+    assert code == 1
+    assert said.count("no_such_module ended by itself (exit code 1).") == MOST_ENDS
+    assert "no_such_module does not stay up" in said
+
+
+def direct_children(vault) -> set[int]:
+    return {child for child, parent in children_of(vault.process.pid).items() if parent == vault.process.pid}
+
+
+def answers(vault) -> bool:
+    try:
+        with urllib.request.urlopen(f"{vault.url}/readyz", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def eventually(check) -> None:
+    end = time.monotonic() + 60
+    while not check() and time.monotonic() < end:
+        time.sleep(0.2)
+    assert check()

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from vault.db import Row, upsert
 from vault.errors import Conflict, VaultError
+from vault.folder_queue import TRANSPORT
 
 log = logging.getLogger(__name__)
 
@@ -264,11 +265,13 @@ def make_celery(broker_url: str, data: Path) -> Celery:
     """
     app = Celery("casevault", set_as_current=False)
     is_embedded = broker_url.startswith("filesystem:")
+    if is_embedded:
+        # Without a host kombu warns each time.
+        app.conf.update(broker_url="filesystem://localhost", broker_transport=TRANSPORT)
+        app.conf.broker_transport_options = _embedded_queue(data)
+    else:
+        app.conf.broker_url = broker_url
     app.conf.update(
-        broker_url="filesystem://localhost"
-        if is_embedded
-        else broker_url,  # without a host kombu warns each time
-        broker_transport_options=_embedded_queue(data) if is_embedded else {},
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
         task_publish_retry=False,
@@ -288,12 +291,11 @@ def make_celery(broker_url: str, data: Path) -> Celery:
 
 
 def _embedded_queue(data: Path) -> dict[str, Any]:
-    """The queue's folders (0700) and how often a worker looks into them, in seconds."""
-    queue, control = data / "queue" / "messages", data / "queue" / "control"
-    for folder in (data, queue.parent, queue, control):
+    """The queue's folder (0700) and how often a worker looks into it, in seconds."""
+    queue = data / "queue" / "messages"
+    for folder in (data, queue.parent, queue):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folders = {"data_folder_in": queue, "data_folder_out": queue, "control_folder": control}
-    return {"polling_interval": 0.2, **{name: str(folder) for name, folder in folders.items()}}
+    return {"polling_interval": 0.2, "data_folder_in": str(queue), "data_folder_out": str(queue)}
 
 
 _AFRESH = {"synchronize_session": False, "populate_existing": True}

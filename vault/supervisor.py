@@ -1,4 +1,4 @@
-"""`casevault up`: web, worker and beat as children of one process, started together and stopped together."""
+"""`casevault up`: web, worker and beat as children of one process: started, kept running and stopped together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -19,6 +20,8 @@ from vault.errors import Conflict
 from vault.settings import Settings
 
 GRACE_SECONDS = 20.0
+MOST_ENDS, END_SECONDS = 3, 120.0
+"""A part that ends this often within this time is broken, not unlucky."""
 PARENT_DEATH_SIGNAL = 1
 
 
@@ -89,41 +92,80 @@ def hold_data_folder(data: Path) -> IO[str]:
     return held
 
 
+class Part:
+    """One child of `up`: started, and started again a little later when it ends by itself."""
+
+    def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
+        self.name = command[2]  # python -m NAME
+        self._command, self._environment = command, environment
+        self._ends: list[float] = []
+        self._again_at: float | None = None
+        self.start()
+
+    def start(self) -> None:
+        """The part runs, in a session of its own: Ctrl-C reaches `up` alone, which passes it on in order."""
+        self._again_at = None
+        self.process = subprocess.Popen(  # noqa: S603
+            self._command, env=self._environment, start_new_session=True, preexec_fn=_stop_with_parent
+        )
+
+    def keep_running(self) -> bool:
+        """Start it again if it ended; False when it has ended `MOST_ENDS` times within `END_SECONDS`."""
+        if self.process.poll() is None:
+            return True
+        now = time.monotonic()
+        if self._again_at is None:
+            self._note_end(now)
+        elif now >= self._again_at:
+            self.start()
+        return len(self._ends) < MOST_ENDS
+
+    def _note_end(self, now: float) -> None:
+        with suppress(ProcessLookupError):  # its own children may have outlived it, and hold the port
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self._ends = [end for end in self._ends if now - end < END_SECONDS] + [now]
+        self._again_at = now + 2 ** len(self._ends) - 1
+        code = self.process.returncode
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        print(f"{self.name} ended by itself ({how}).", file=sys.stderr, flush=True)
+
+
 class Supervisor:
-    """The children of `up`. When one ends or a signal comes, all are asked to stop, then made to."""
+    """The children of `up`, kept running until a signal comes; then all are asked to stop, then made to."""
 
     def __init__(self, commands: Sequence[Sequence[str]], environment: dict[str, str]) -> None:
         self._commands = commands
         self._environment = environment
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._parts: list[Part] = []
         self._stopping = False
 
     def run(self) -> int:
-        """Start all, wait, stop all; the exit code is 0 when we were asked to stop."""
+        """Start all, keep them running, stop all; 0 when we were asked to stop, 1 when a part does not stay up."""
         signal.signal(signal.SIGTERM, self._ask_to_stop)
         signal.signal(signal.SIGINT, self._ask_to_stop)
-        for command in self._commands:
-            # A session of its own: Ctrl-C reaches us alone, and we pass it on in order.
-            child = subprocess.Popen(  # noqa: S603
-                command, env=self._environment, start_new_session=True, preexec_fn=_stop_with_parent
-            )
-            self._children.append(child)
-        while not self._stopping and all(child.poll() is None for child in self._children):
+        self._parts = [Part(command, self._environment) for command in self._commands]
+        fallen: Part | None = None
+        while not self._stopping and fallen is None:
             time.sleep(0.2)
-        died = not self._stopping
+            fallen = next((part for part in self._parts if not (self._stopping or part.keep_running())), None)
+        if fallen:
+            print(
+                f"{fallen.name} does not stay up; what it wrote above says why.", file=sys.stderr, flush=True
+            )
         self._stop_all()
-        return 1 if died else 0
+        return 1 if fallen else 0
 
     def _ask_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
     def _stop_all(self) -> None:
         print("Stopping…", file=sys.stderr, flush=True)
-        for child in self._children:
+        children = [part.process for part in self._parts]
+        for child in children:
             if child.poll() is None:
                 child.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
-        for child in self._children:
+        for child in children:
             try:
                 child.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:

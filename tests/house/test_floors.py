@@ -13,8 +13,8 @@ from tests.house.tree import Module, modules
 
 STONE = ("errors", "settings", "crypto")
 PIPES = (
-    *("clock", "db", "deployment", "durable", "inspection", "jobs"),
-    *("keystore", "kms", "migrations", "store"),
+    *("clock", "db", "deployment", "durable", "folder_queue", "inspection"),
+    *("jobs", "keystore", "kms", "migrations", "store"),
 )
 FRAME = ("access", "audit", "runtime", "slots")
 ROOMS = ("people", "cases", "bundles", "transfers", "shares")
@@ -29,6 +29,7 @@ TOP = 4
 SOLE_IMPORTERS = {
     "cryptography": ("vault.crypto",),
     "celery": ("vault.jobs", "worker"),
+    "kombu": ("vault.folder_queue",),
     "flask_login": ("vault.web.signin",),
     "magic": ("vault.inspection",),
     "tinytag": ("vault.inspection.sound",),
