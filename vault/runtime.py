@@ -124,6 +124,8 @@ class Transaction:
         self._entries: list[NewEntry] = []
         self._jobs: list[UUID] = []
         self._destructions: list[tuple[UUID, UUID | None]] = []
+        self._loaded: list[Row] = []
+        """The session holds rows weakly: what was loaded is not fetched again while it stands here."""
 
     def load(self, model: type[R], row_id: UUID, permission: Permission, lock: bool = False) -> R:
         """Row and verdict in one query. A stranger to the row gets `NotFound`, an insider without the right `Refused`.
@@ -142,6 +144,7 @@ class Transaction:
         if found is None:
             raise NotFound
         row, seen, allowed = found
+        self._loaded.append(row)
         if allowed:
             return row  # type: ignore[no-any-return]
         refusal = self._refusal(permission, row)

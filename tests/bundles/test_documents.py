@@ -61,7 +61,7 @@ def test_a_deposit_is_sealed_and_the_log_keeps_its_digest(act, make, runtime, ve
     (version,) = versions(document)
     with act(actor) as tx:
         inside = opened(tx, bundle)
-        check_sealed(version, inside.file_key(tx, version), version_slot(tx, version))
+        check_sealed(version, *inside.file_keys(tx, version))
         assert inside.title_of(document) == "Registration form"
         assert inside.file_name_of(version) == "form.pdf"
         assert inside.digest_of(version) == sha256(PDF).hex()
@@ -238,8 +238,8 @@ def test_a_moved_document_opens_in_the_other_bundle_alone_and_its_bytes_stay_whe
         runtime.keystore.open_slot(before.slot_id, SlotKind.VERSION, before.id)
     with act(actor) as tx:
         inside = opened(tx, target)
-        file_key = inside.file_key(tx, after)
-        check_sealed(after, file_key, version_slot(tx, after))
+        file_key, slot = inside.file_keys(tx, after)
+        check_sealed(after, file_key, slot)
         names = (inside.title_of(moved), inside.file_name_of(after), inside.digest_of(after))
         assert names == ("Registration form", "form.pdf", sha256(PDF).hex())
         assert find_duplicate(tx, inside, sha256(PDF)).id == after.id
@@ -322,7 +322,7 @@ def test_a_move_that_fails_leaves_everything_as_it_was(act, make, runtime, versi
     (version,) = versions(document)
     with act(actor) as tx:
         inside = opened(tx, source)
-        check_sealed(version, inside.file_key(tx, version), version_slot(tx, version))
+        check_sealed(version, *inside.file_keys(tx, version))
 
 
 def test_no_title_file_name_or_digest_stands_in_the_database(act, make, runtime, tmp_path):

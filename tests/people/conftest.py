@@ -35,6 +35,7 @@ def recognise(runtime) -> Callable[[str | None], Actor | None]:
 
     def go(cookie: str | None) -> Actor | None:
         with runtime.reading(STRANGER) as tx:
-            return authenticate(tx.session, tx.keystore, cookie, tx.now, tx.settings)
+            proved = authenticate(tx.session, tx.keystore, cookie, tx.now, tx.settings)
+        return proved.actor if proved else None
 
     return go

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vault.access.principals import Principal, vouched_key
@@ -48,11 +48,7 @@ class Grant(Row):
 
 def live_grant(tx: Transaction, principal_id: UUID, subject_id: UUID) -> Grant | None:
     """The principal's live grant on the subject."""
-    return tx.session.scalar(
-        select(Grant).where(
-            Grant.principal_id == principal_id, Grant.subject_id == subject_id, Grant.ended_at.is_(None)
-        )
-    )
+    return tx.session.scalar(select(Grant).where(*_live(principal_id, subject_id)))
 
 
 def live_grants(tx: Transaction, subject_id: UUID) -> Sequence[Grant]:
@@ -104,17 +100,21 @@ def open_own_grant(tx: Transaction, subject_id: UUID, generation: int) -> bytes:
     """
     if tx.actor.id is None or tx.actor.session is None:
         raise NotFound
-    grant = live_grant(tx, tx.actor.id, subject_id)
-    if grant is None:
+    query = select(Grant.sealed, Principal.kind).join(Principal, Principal.id == Grant.principal_id)
+    found = tx.session.execute(query.where(*_live(tx.actor.id, subject_id))).one_or_none()
+    if found is None:
         raise NotFound
-    kind = tx.session.get_one(Principal, tx.actor.id).kind
     seed = tx.actor.session.seed.reveal()
-    return open_grant(seed, kind, tx.actor.id, subject_id, generation, grant.sealed)
+    return open_grant(seed, found.kind, tx.actor.id, subject_id, generation, found.sealed)
 
 
 def end_grant(tx: Transaction, grant: Grant) -> None:
     """Take the grant away; the key it held is replaced by whoever owns the subject."""
     grant.ended_at, grant.ended_by_id = tx.now, tx.actor.id
+
+
+def _live(principal_id: UUID, subject_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    return Grant.principal_id == principal_id, Grant.subject_id == subject_id, Grant.ended_at.is_(None)
 
 
 def _sealed(tx: Transaction, principal: Principal, subject_id: UUID, generation: int, secret: bytes) -> bytes:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from vault.access.policy import Permission
 from vault.bundles.document_types import check_named, document_type
 from vault.bundles.models import Bundle, Document, Version
-from vault.bundles.opening import OpenBundle, version_slot
+from vault.bundles.opening import OpenBundle
 from vault.bundles.seals import check_sealed
 from vault.cases.models import Individual
 from vault.cases.numbers import read_numbers
@@ -67,7 +67,7 @@ def deposit_version(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Ve
         _new_document(tx, opened, deposit) if deposit.is_new_document else _existing(tx, opened, deposit)
     )
     version = _version(tx, opened, deposit, number=document.current_number)
-    check_sealed(version, opened.file_key(tx, version), version_slot(tx, version))
+    check_sealed(version, *opened.file_keys(tx, version))
     tx.add(version)
     mark_changed(tx, document.case_id)
     tx.record(

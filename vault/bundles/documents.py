@@ -14,7 +14,7 @@ from vault.bundles import bookmarks
 from vault.bundles.deposits import individuals_by_number
 from vault.bundles.document_types import RECORDING, check_named, document_type, is_permanent
 from vault.bundles.models import Bundle, Document, Version
-from vault.bundles.opening import OpenBundle, open_bundle, version_slot
+from vault.bundles.opening import OpenBundle, open_bundle
 from vault.bundles.seals import check_sealed, seal_of
 from vault.bundles.service import checked_title
 from vault.cases.models import Individual
@@ -187,8 +187,8 @@ def _move_version(
     target: OpenBundle,
     moved: Sequence[tuple[Row, Sequence[str]]],
 ) -> None:
-    file_key = source.file_key(tx, version)
-    check_sealed(version, file_key, version_slot(tx, version))
+    file_key, old_slot = source.file_keys(tx, version)
+    check_sealed(version, file_key, old_slot)
     file_name, digest = source.file_name_of(version), source.digest_of(version)
     bundle = target.bundle
     lock = file_lock(bundle.id, version.id, bundle.key_number)

@@ -90,7 +90,7 @@ class Document(Row):
     revision: Mapped[int] = mapped_column(default=1)
 
     individuals: Mapped[list[Individual]] = relationship(
-        secondary="document_individuals", lazy="selectin", order_by="Individual.number"
+        secondary="document_individuals", order_by="Individual.number"
     )
 
 

@@ -78,11 +78,11 @@ class OpenBundle:
         """The text of a field lock under this bundle's key; `Tampered` if it is another's."""
         return unlock_text(self.key.reveal(), self.bundle.id, label, row_id, blob)
 
-    def file_key(self, tx: Transaction, version: Version) -> bytes:
-        """FK of a version of this bundle; `Tampered` if slot, lock or bundle do not belong together."""
+    def file_keys(self, tx: Transaction, version: Version) -> tuple[bytes, bytes]:
+        """FK and SLK of a version of this bundle; `Tampered` if slot, lock or bundle do not belong together."""
         slot = version_slot(tx, version)
         lock = file_lock(self.bundle.id, version.id, version.key_number)
-        return lock.open(self.key.reveal(), slot, blob=version.file_lock)
+        return lock.open(self.key.reveal(), slot, blob=version.file_lock), slot
 
 
 def version_slot(tx: Transaction, version: Version) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import selectinload
 
 from vault.access.actor import Actor
 from vault.access.grants import Grant
@@ -84,6 +85,7 @@ def files_of(tx: Transaction, bundle: Bundle) -> list[tuple[Document, Version]]:
         .join(Version, (Version.document_id == Document.id) & (Version.number == Document.current_number))
         .where(Document.bundle_id == bundle.id, permits(Permission.DOCUMENT_READ, Document, tx.actor, tx.now))
         .order_by(Document.created_at, Document.id)
+        .options(selectinload(Document.individuals))
     )
     return [(document, version) for document, version in tx.session.execute(query)]
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session, joinedload
 
 from vault.access.actor import Actor, SessionKeys
 from vault.access.principals import open_seed
@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 WRONG = "The user name or the password is not right."
 LOCKED = "Sign-in is locked for this account. Ask your administrator."
 SEEN_EVERY = timedelta(minutes=1)
+_SESSION = (
+    select(PersonSession, Person)
+    .join(Person, Person.id == PersonSession.person_id)
+    .where(PersonSession.id == bindparam("session_id"))
+    .options(joinedload(Person.held_roles))
+)
+"""With its person and their roles, in one query: every request asks it."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +105,25 @@ def lock_session(tx: Transaction, row: PersonSession, person: Person, keys: Sess
     row.session_lock = session_lock(row.id, person.id).close(secret, slot, plaintext=keys.seed.reveal())
 
 
+@dataclass(frozen=True)
+class Proved:
+    """Who a cookie proved to be acting, and whether `touch_session` would write: writers wait for each other."""
+
+    actor: Actor
+    is_touch_due: bool
+
+
 def authenticate(
     session: Session, keystore: Keystore, cookie: str | None, now: datetime, settings: Settings
-) -> Actor | None:
+) -> Proved | None:
     """Whose live session this cookie proves, or None. Reads only; see `touch_session`."""
     named = split_cookie(cookie)
-    row = session.get(PersonSession, named[0]) if named else None
-    if named is None or row is None:
+    if named is None:
         return None
-    person = session.get_one(Person, row.person_id)
+    found = session.execute(_SESSION, {"session_id": named[0]}).unique().one_or_none()
+    if found is None:
+        return None
+    row, person = found
     if not is_live(row, person, now, settings):
         return None
     try:
@@ -117,7 +134,8 @@ def authenticate(
             return None
     except Tampered:
         return None
-    return actor_of(person, SessionKeys(row.id, Secret(named[1]), Secret(seed)))
+    acting = actor_of(person, SessionKeys(row.id, Secret(named[1]), Secret(seed)))
+    return Proved(acting, row.seen_at <= now - SEEN_EVERY)
 
 
 def is_live(row: PersonSession, person: Person, now: datetime, settings: Settings) -> bool:
@@ -142,12 +160,6 @@ def touch_session(session: Session, session_id: UUID, now: datetime) -> None:
         .values(seen_at=now)
         .execution_options(synchronize_session=False)
     )
-
-
-def is_touch_due(session: Session, session_id: UUID, now: datetime) -> bool:
-    """Whether `touch_session` would write: asked first, because writers wait for each other."""
-    seen_at = session.scalar(select(PersonSession.seen_at).where(PersonSession.id == session_id))
-    return seen_at is not None and seen_at <= now - SEEN_EVERY
 
 
 def end_session(tx: Transaction, session_id: UUID, reason: str = "signed-out") -> PersonSession:

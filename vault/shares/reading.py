@@ -48,11 +48,12 @@ def open_lent(tx: Transaction, visit: Visit, n: int) -> Content:
         raise Gone("The sender has withdrawn this document.")
     lock = file_lock(visit.share.id, version.id, SHARE_KEY_NUMBER)
     try:
-        file_key = lock.open(visit.key.reveal(), version_slot(tx, version), blob=lent.file_lock)
+        slot = version_slot(tx, version)
+        file_key = lock.open(visit.key.reveal(), slot, blob=lent.file_lock)
     except Tampered:
         refusal = refusal_about(visit.share, "share.refused", reason="file-lock")
         raise Tampered(refusal=refusal) from None
-    return content_of(tx, document, version, file_key)
+    return content_of(tx, document, version, file_key, slot)
 
 
 def record_lent(tx: Transaction, visit: Visit, content: Content) -> UUID:

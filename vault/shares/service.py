@@ -13,7 +13,7 @@ from sqlalchemy import select
 from vault.access.actor import SYSTEM
 from vault.access.policy import Permission
 from vault.bundles.models import Bundle, Document, Version
-from vault.bundles.opening import OpenBundle, open_bundle, version_slot
+from vault.bundles.opening import OpenBundle, open_bundle
 from vault.bundles.seals import check_sealed
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import file_lock, link_lock, lock_text
@@ -212,7 +212,7 @@ def _lent(
         select(Version).where(Version.document_id == document.id, Version.number == document.current_number)
     ).one()
     lock = file_lock(share.id, version.id, 0)
-    file_key, slot = opened.file_key(tx, version), version_slot(tx, version)
+    file_key, slot = opened.file_keys(tx, version)
     check_sealed(version, file_key, slot)
     title, name = opened.title_of(document), opened.file_name_of(version)
     return SharedDocument(

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from vault.access.policy import Permission, permits
 from vault.bundles.models import Bundle, Document, Version
-from vault.bundles.opening import OpenBundle, open_bundle, open_until, version_slot
+from vault.bundles.opening import OpenBundle, open_bundle, open_until
 from vault.bundles.seals import check_sealed
 from vault.cases.models import Case
 from vault.crypto.payload import check_size
@@ -96,7 +96,7 @@ def open_content(
     document = tx.load(Document, document_id, permission)
     version = find_version(tx, document, number)
     opened = open_bundle(tx, tx.load(Bundle, document.bundle_id, permission))
-    return content_of(tx, document, version, opened.file_key(tx, version)), opened
+    return content_of(tx, document, version, *opened.file_keys(tx, version)), opened
 
 
 def find_version(tx: Transaction, document: Document, number: int | None = None) -> Version:
@@ -111,31 +111,35 @@ def find_version(tx: Transaction, document: Document, number: int | None = None)
     return version
 
 
-def content_of(tx: Transaction, document: Document, version: Version, file_key: bytes) -> Content:
-    """The version's content under its file key. `Tampered`, with its refusal, unless seal, head and sizes agree."""
+def content_of(
+    tx: Transaction, document: Document, version: Version, file_key: bytes, slot: bytes
+) -> Content:
+    """The version's content under its file key and slot. `Tampered`, with its refusal, unless seal, head and sizes agree."""
     try:
-        check_sealed(version, file_key, version_slot(tx, version))
+        check_sealed(version, file_key, slot)
         check_size(version.length, version.object_length)
         check_size(version.length, tx.store.size(version.object_name) or 0)
     except Tampered:
         refusal = refusal_about(version, "fixity.failed", reason="seal")
         raise Tampered(refusal=refusal) from None
-    case = tx.session.get_one(Case, document.case_id)
-    name = download_name(case.number, document.document_type, version.number, version.extension)
+    case_number = tx.session.scalars(select(Case.number).where(Case.id == document.case_id)).one()
+    name = download_name(case_number, document.document_type, version.number, version.extension)
     return Content(document, version, Secret(file_key), name)
 
 
 def begin_reading(tx: Transaction, version: Version) -> tuple[UUID, bool]:
     """The row that keeps what this session (or visit) is served of the version, and whether it is the first time."""
-    tx.session.execute(select(Version.id).where(Version.id == version.id).with_for_update())
     session_id = tx.actor.session.id if tx.actor.session else None
-    found = tx.session.scalar(
-        select(Reading.id).where(
-            Reading.version_id == version.id,
-            Reading.reader_id == tx.actor.id,
-            Reading.session_id == session_id if session_id else Reading.session_id.is_(None),
-        )
+    known = select(Reading.id).where(
+        Reading.version_id == version.id,
+        Reading.reader_id == tx.actor.id,
+        Reading.session_id == session_id if session_id else Reading.session_id.is_(None),
     )
+    found = tx.session.scalar(known)
+    if found is None:
+        # Two first requests at once: the second waits here, and then sees the first one's row.
+        tx.session.execute(select(Version.id).where(Version.id == version.id).with_for_update())
+        found = tx.session.scalar(known)
     if found is not None:
         return found, False
     row = Reading(

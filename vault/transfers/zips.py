@@ -124,7 +124,7 @@ def _checked(
     tx: Transaction, opened: OpenBundle, document: Document, version: Version, place: str
 ) -> Content:
     try:
-        return content_of(tx, document, version, opened.file_key(tx, version))
+        return content_of(tx, document, version, *opened.file_keys(tx, version))
     except Tampered as error:
         message = f"{place} does not verify. Nothing was sent. Tell your administrator."
         raise Tampered(

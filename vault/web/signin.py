@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response
 from vault.access.actor import STRANGER, Actor
 from vault.errors import Unauthenticated
 from vault.people.devices import device_name
-from vault.people.sessions import SignedIn, authenticate, cookie_of, end_session, is_touch_due, touch_session
+from vault.people.sessions import SignedIn, authenticate, cookie_of, end_session, touch_session
 from vault.people.sign_in import Attempt
 from vault.web.acting import actor, runtime, transaction
 from vault.web.media import speaks_json
@@ -158,12 +158,13 @@ def _authenticated() -> Actor | None:
         return None
     running = runtime()
     with running.reading(STRANGER) as tx:
-        acting = authenticate(tx.session, tx.keystore, cookie, tx.now, tx.settings)
-        is_due = acting is not None and is_touch_due(tx.session, _session_id(acting), tx.now)
-    if acting is not None and is_due:
+        proved = authenticate(tx.session, tx.keystore, cookie, tx.now, tx.settings)
+    if proved is None:
+        return None
+    if proved.is_touch_due:
         with running.session() as session:
-            touch_session(session, _session_id(acting), running.clock.now())
-    return acting
+            touch_session(session, _session_id(proved.actor), running.clock.now())
+    return proved.actor
 
 
 def _session_id(acting: Actor) -> UUID:
