@@ -41,6 +41,9 @@ class ClockMark(Base):
     high_water_at: Mapped[datetime]
 
 
+_MARK = select(ClockMark.high_water_at).where(ClockMark.id == 1)
+
+
 class Clock:
     """The system's UTC time. Tests use one that can be set."""
 
@@ -61,7 +64,7 @@ class Reading:
 def read_clock(session: Session, clock: Clock) -> Reading:
     """The instant of a transaction."""
     system = clock.now()
-    mark = session.scalar(select(ClockMark.high_water_at).where(ClockMark.id == 1))
+    mark = session.scalar(_MARK)
     if mark is None:
         return Reading(system, ClockState.STEADY, None)
     if system < mark - BEHIND:

@@ -7,23 +7,24 @@ the commit; a sweep finishes what a crash left.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Select, Uuid, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from vault.access.actor import SYSTEM, Actor
+from vault.access.actor import SYSTEM, Actor, Role
 from vault.access.policy import Permission, may_ever, permits
 from vault.access.remarks import Holder, digest_of, make_remark
 from vault.audit.log import NewEntry, append
 from vault.clock import Clock, Reading, advance_mark, read_clock
-from vault.db import Row, for_change, reader_of
+from vault.db import Instant, Row, for_change, reader_of
 from vault.errors import NotFound, Refusal, Refused, VaultError, VaultSealed
 from vault.jobs import enqueue
 from vault.keystore.service import Keystore
@@ -132,15 +133,12 @@ class Transaction:
 
         `lock=True` takes the row's lock where the database has such.
         """
-        sees = getattr(model, "__sees__", permission)
-        query = select(
-            model,
-            permits(sees, model, self.actor, self.now).label("seen"),
-            permits(permission, model, self.actor, self.now).label("allowed"),
-        ).where(model.id == row_id)
-        if lock:
-            query = query.with_for_update(**for_change(model)).execution_options(populate_existing=True)
-        found = self.session.execute(query).one_or_none()
+        actor = self.actor
+        query = _loading(
+            cast(Hashable, model), permission, lock, actor.kind, actor.roles, actor.office_id is not None
+        )
+        asked = {"row_id": row_id, "actor_id": actor.id, "office_id": actor.office_id, "now": self.now}
+        found = self.session.execute(query, asked).one_or_none()
         if found is None:
             raise NotFound
         row, seen, allowed = found
@@ -255,6 +253,30 @@ class Transaction:
 
     def _refusal(self, permission: Permission, row: Row | None) -> Refusal:
         return refusal_about(row, "access.refused", permission=permission.value)
+
+
+@lru_cache(maxsize=1024)
+def _loading(
+    model: type[Any],
+    permission: Permission,
+    lock: bool,
+    kind: str,
+    roles: frozenset[Role],
+    has_office: bool,
+) -> Select[Any]:
+    """A row, whether somebody with these roles sees it, and whether they may do this: made once, asked for many rows.
+
+    The rule is written for one actor; here their ids and the instant stand as parameters.
+    """
+    asked: Any = {name: bindparam(name, type_=Uuid()) for name in ("row_id", "actor_id", "office_id")}
+    somebody = Actor(kind, asked["actor_id"], asked["office_id"] if has_office else None, roles)
+    now: Any = bindparam("now", type_=Instant())
+    seen = permits(getattr(model, "__sees__", permission), model, somebody, now)
+    allowed = permits(permission, model, somebody, now)
+    query = select(model, seen.label("seen"), allowed.label("allowed")).where(model.id == asked["row_id"])
+    if lock:
+        query = query.with_for_update(**for_change(model)).execution_options(populate_existing=True)
+    return query
 
 
 def refusal_about(row: Row | None, event: str, **details: str) -> Refusal:

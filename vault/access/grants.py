@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, select, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, bindparam, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vault.access.principals import Principal, vouched_key
@@ -46,9 +46,21 @@ class Grant(Row):
     ended_by_id: Mapped[UUID | None]
 
 
+_OWN_GRANT = (
+    select(Grant.sealed, Principal.kind)
+    .join(Principal, Principal.id == Grant.principal_id)
+    .where(Grant.principal_id == bindparam("principal_id"), Grant.subject_id == bindparam("subject_id"))
+    .where(Grant.ended_at.is_(None))
+)
+
+
 def live_grant(tx: Transaction, principal_id: UUID, subject_id: UUID) -> Grant | None:
     """The principal's live grant on the subject."""
-    return tx.session.scalar(select(Grant).where(*_live(principal_id, subject_id)))
+    return tx.session.scalar(
+        select(Grant).where(
+            Grant.principal_id == principal_id, Grant.subject_id == subject_id, Grant.ended_at.is_(None)
+        )
+    )
 
 
 def live_grants(tx: Transaction, subject_id: UUID) -> Sequence[Grant]:
@@ -100,8 +112,8 @@ def open_own_grant(tx: Transaction, subject_id: UUID, generation: int) -> bytes:
     """
     if tx.actor.id is None or tx.actor.session is None:
         raise NotFound
-    query = select(Grant.sealed, Principal.kind).join(Principal, Principal.id == Grant.principal_id)
-    found = tx.session.execute(query.where(*_live(tx.actor.id, subject_id))).one_or_none()
+    asked = {"principal_id": tx.actor.id, "subject_id": subject_id}
+    found = tx.session.execute(_OWN_GRANT, asked).one_or_none()
     if found is None:
         raise NotFound
     seed = tx.actor.session.seed.reveal()
@@ -111,10 +123,6 @@ def open_own_grant(tx: Transaction, subject_id: UUID, generation: int) -> bytes:
 def end_grant(tx: Transaction, grant: Grant) -> None:
     """Take the grant away; the key it held is replaced by whoever owns the subject."""
     grant.ended_at, grant.ended_by_id = tx.now, tx.actor.id
-
-
-def _live(principal_id: UUID, subject_id: UUID) -> tuple[ColumnElement[bool], ...]:
-    return Grant.principal_id == principal_id, Grant.subject_id == subject_id, Grant.ended_at.is_(None)
 
 
 def _sealed(tx: Transaction, principal: Principal, subject_id: UUID, generation: int, secret: bytes) -> bytes:

@@ -138,7 +138,7 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool
     if scope is Scope.OWNER:
         owned: ColumnElement[bool] = _column(model, "owner_id") == actor.id
         return owned
-    own_office = _column(model, "office_id") == actor.office_id if actor.office_id else false()
+    own_office = _column(model, "office_id") == actor.office_id if actor.office_id is not None else false()
     if scope is Scope.OFFICE:
         return own_office
     bundle_id = _column(model, getattr(model, "__grant_subject__", "bundle_id"))
