@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from tests.databases import new_pair
 from tests.fakes import RecordingBell, SettableClock
 from vault.access.actor import STRANGER, SYSTEM, Actor, Role
-from vault.access.clearances import clear_at_set_up
+from vault.access.clearances import Clearance
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import open_bundle
 from vault.bundles.service import create_bundle
@@ -124,7 +124,7 @@ class Factory:
             chosen = roles or (Role.CASEWORKER,)
             person, invitation = create_person(tx, name, name.title(), home.id, chosen)
             if cleared:
-                clear_at_set_up(tx, person.id)
+                tx.add(Clearance(person_id=person.id, proposed_at=tx.now, settled_at=tx.now))
             return person, invitation.url(tx.settings.base_url)
 
     def person(

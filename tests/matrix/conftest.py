@@ -14,7 +14,7 @@ from vault.bundles.models import Bundle, Document
 from vault.matrix.approvals import digest_of
 from vault.matrix.service import Spot, approve_cell, facts_of, propose_cell
 
-REASON = "Agreed in the office's meeting of 3 November"
+REASON = "Agreed in the meeting of 3 November"
 
 
 @dataclass

@@ -12,6 +12,7 @@ from vault.bundles.models import Bundle, Document
 from vault.people.sessions import actor_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from vault.access.actor import Actor
@@ -41,6 +42,28 @@ def explain(tx: Transaction, person: Person, document: Document) -> list[Explana
     """For each permission on documents the verdict of the rule and its parts. The bundle must be theirs to open, too."""
     acting = actor_of(person)
     return [_explained(tx, person, acting, document, permission) for permission in ASKED]
+
+
+def may_with_each(
+    tx: Transaction, person: Person, case_ids: Sequence[UUID], limit: int
+) -> list[tuple[Document, frozenset[Permission]]]:
+    """The documents of these cases that the actor may explain, oldest first, and what the person may do with each."""
+    acting = actor_of(person)
+    verdicts = [permits(each, Document, acting, tx.now) for each in ASKED]
+    opens = permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now)
+    query = (
+        select(Document, opens, *verdicts)
+        .join(Bundle, Bundle.id == Document.bundle_id)
+        .where(Document.case_id.in_(case_ids), permits(Permission.ACCESS_EXPLAIN, Document, tx.actor, tx.now))
+        .order_by(Document.created_at, Document.id)
+        .limit(limit)
+    )
+    found: list[tuple[Document, frozenset[Permission]]] = []
+    for document, is_open, *given in tx.session.execute(query):
+        works = is_open and person.state == "active"
+        may = {each for each, allowed in zip(ASKED, given, strict=True) if works and allowed}
+        found.append((document, frozenset(may)))
+    return found
 
 
 def grant_is_current(tx: Transaction, person: Person, bundle: Bundle) -> bool:
