@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from tests.databases import new_pair
 from tests.fakes import RecordingBell, SettableClock
 from vault.access.actor import STRANGER, SYSTEM, Actor, Role
+from vault.access.clearances import Clearance
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import open_bundle
 from vault.bundles.service import create_bundle
@@ -114,19 +115,28 @@ class Factory:
         with self.runtime.transaction(SYSTEM) as tx:
             return create_office(tx, code or f"OF{number}", name or f"Office {number}", list(patterns))
 
-    def invited(self, *roles: Role, username: str = "", office: Office | None = None) -> tuple[Person, str]:
+    def invited(
+        self, *roles: Role, username: str = "", office: Office | None = None, cleared: bool = True
+    ) -> tuple[Person, str]:
         """A person who has not enrolled yet, and the link to do it with."""
         name, home = username or f"person{next(self._numbers)}", office or self.home
         with self.runtime.transaction(SYSTEM) as tx:
             chosen = roles or (Role.CASEWORKER,)
             person, invitation = create_person(tx, name, name.title(), home.id, chosen)
+            if cleared:
+                tx.add(Clearance(person_id=person.id, proposed_at=tx.now, settled_at=tx.now))
             return person, invitation.url(tx.settings.base_url)
 
     def person(
-        self, *roles: Role, username: str = "", office: Office | None = None, password: str = PASSWORD
+        self,
+        *roles: Role,
+        username: str = "",
+        office: Office | None = None,
+        password: str = PASSWORD,
+        cleared: bool = True,
     ) -> Person:
         """A person who has enrolled, a caseworker unless roles are given: `make.person(Role.AUDITOR)`."""
-        person, link = self.invited(*roles, username=username, office=office)
+        person, link = self.invited(*roles, username=username, office=office, cleared=cleared)
         self.enrol(link, password)
         with self.runtime.reading(STRANGER) as tx:
             return tx.session.get_one(Person, person.id)
@@ -152,14 +162,20 @@ class Factory:
             return create_case(tx, f"815-26-{next(self._numbers):05d}", individuals=individuals)
 
     def bundle(
-        self, actor: Actor, case: Case | None = None, *, title: str = "Main file", password: str = ""
+        self,
+        actor: Actor,
+        case: Case | None = None,
+        *,
+        title: str = "Main file",
+        password: str = "",
+        tier: str = "confidential",
     ) -> Bundle:
         """A bundle that is open for the actor, its only member."""
         profile = self.runtime.settings.new_profile() if password else None
         key = derive(password, profile) if profile else None
         found = case or self.case(actor)
         with self.runtime.transaction(actor) as tx:
-            return create_bundle(tx, found, title, "confidential", key, profile).bundle
+            return create_bundle(tx, found, title, tier, key, profile).bundle
 
     def document(
         self,

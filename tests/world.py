@@ -11,11 +11,12 @@ from uuid import UUID
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
 from tests.recordings import wav
-from vault.access.actor import Actor
+from vault.access.actor import Actor, Role
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
-from vault.people.models import Person
+from vault.matrix.service import Spot, propose_cell
+from vault.people.models import Office, Person
 from vault.people.sessions import cookie_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class World:
         self.people = [make.person(), make.person()]
         self.foreign_people = [make.person(office=abroad), make.person(office=abroad)]
         self.foreigner = make.actor(self.foreign_people[0])
+        self.cells = {office.id: self._cell(office) for office in (make.home, abroad)}
         self.foreign = self._things(self.foreigner, self.foreign_people)
         self.renew()
 
@@ -75,7 +77,15 @@ class World:
             "person_id": [people[1].id],
             "session_id": [actor.session.id] if actor.session else [],
             "office": [people[0].office_id],
+            "cell_id": [self.cells[people[0].office_id]],
         }
+
+    def _cell(self, office: Office) -> UUID:
+        """A change of the office's matrix that waits for a second person."""
+        controller = self.make.actor(self.make.person(Role.CONTROLLER, office=office))
+        with self.make.runtime.transaction(controller) as tx:
+            spot = Spot(Role.REVIEWER, "photo", "strictly_confidential")
+            return propose_cell(tx, spot, "view", "agreed").id
 
     def _recording(self, actor: Actor, bundle: Bundle) -> Document:
         return self.make.document(

@@ -36,6 +36,7 @@ ROOMS = (
     "vault.bundles.views",
     "vault.transfers.views",
     "vault.shares.views",
+    "vault.matrix.views",
     "vault.audit.views",
 )
 API = "/api/v1"

@@ -1,6 +1,6 @@
 """Every table of the database, imported in one place: for migrations and for the relationships to resolve."""
 
-from vault.access import grants, principals, remarks, throttle
+from vault.access import cells, clearances, grants, principals, remarks, throttle
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.cases import models as cases
@@ -15,5 +15,18 @@ from vault.transfers import models as transfers
 from vault.web.remembered import RememberedRequest
 
 METADATA = Base.metadata
-TABLES = (grants, principals, remarks, throttle, audit, bundles, cases, people, shares, transfers)
+TABLES = (
+    cells,
+    clearances,
+    grants,
+    principals,
+    remarks,
+    throttle,
+    audit,
+    bundles,
+    cases,
+    people,
+    shares,
+    transfers,
+)
 SINGLE_TABLES = (ClockMark, Deployment, Destruction, Job, RememberedRequest)

@@ -129,6 +129,12 @@ class Settings:
     share_default: timedelta = _setting("SHARE_DAYS", _days, timedelta(days=7), help="days a link lives")
     share_longest: timedelta = _setting("SHARE_MAX_DAYS", _days, timedelta(days=30), help="days at most")
     enrolment: timedelta = _setting("ENROLMENT_HOURS", _hours, timedelta(hours=72), help="hours")
+    approval: timedelta = _setting(
+        "APPROVAL_HOURS",
+        _hours,
+        timedelta(hours=72),
+        help="hours until a request lapses without a second person",
+    )
     upload_kept: timedelta = _setting(
         "UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept"
     )

@@ -47,6 +47,20 @@ GET /people
 GET /office/video
 POST /office/video/approval
 POST /office/video/withdrawal
+GET /office/matrix
+GET /office/matrix/history
+GET /office/matrix/cell
+POST /office/matrix/changes
+GET /office/matrix/changes/{cell_id}
+POST /office/matrix/changes/{cell_id}/approval
+POST /office/matrix/changes/{cell_id}/withdrawal
+GET /office/procedures
+GET /office/clearances
+GET POST /people/{person_id}/clearance
+POST /people/{person_id}/clearance/approval
+POST /people/{person_id}/clearance/ending
+POST /office/explanations
+GET /documents/{document_id}/explanation
 GET /audit/events
 GET /audit/checkpoint
 """

@@ -41,6 +41,19 @@ BODIES: dict[str, dict[str, Any]] = {
     "/documents/<>/export": {"recipients": [age_recipient(public_key(bytes(32)))]},
     "/shares/<>/revocation": {"reason": "wrong mission"},
     "/shares/<>/extension": {"expires_at": FUTURE},
+    "/office/matrix/changes": {
+        "role": "reviewer",
+        "document_type": "rrf",
+        "tier": "confidential",
+        "level": "view",
+        "reason": "agreed",
+    },
+    "/office/matrix/changes/<>/approval": {"seen": "0" * 64},
+    "/office/matrix/changes/<>/withdrawal": {"reason": "not yet"},
+    "/people/<>/clearance": {"reason": "works on medical files"},
+    "/people/<>/clearance/approval": {"seen": "0" * 64},
+    "/people/<>/clearance/ending": {"reason": "works elsewhere"},
+    "/office/explanations": {"person": "<person>", "number": "815-26-00001"},
     "/session": {"username": "nobody", "password": PASSWORD},
 }
 FORMS: dict[str, dict[str, Any]] = {

@@ -19,7 +19,16 @@ from vault.db import make_engine
 from vault.runtime import Runtime
 from vault.store.memory import MemoryStore
 
-KINDS = {"case_id", "bundle_id", "document_id", "bookmark_id", "share_id", "person_id", "session_id"}
+KINDS = {
+    "case_id",
+    "bundle_id",
+    "document_id",
+    "bookmark_id",
+    "share_id",
+    "person_id",
+    "session_id",
+    "cell_id",
+}
 BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
 WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
 CHANGING = [way for way in WAYS if way.method not in SAFE]
@@ -29,6 +38,8 @@ NEEDS_MORE = {
     ("/documents/<>/move", 423),  # the other bundle is locked
     ("/bundles/<>/members", 409),  # the last one is not taken off
     ("/bundles/<>/members/removal", 409),
+    *((f"/office/matrix/changes/<>/{act}", 403) for act in ("approval", "withdrawal")),
+    *((f"/people/<>/clearance{act}", 403) for act in ("", "/approval", "/ending")),
     *((f"/people/<>/{act}", 403) for act in ("enrolment", "leaving", "lock", "return", "roles", "unlock")),
 }
 IN_BODIES = [

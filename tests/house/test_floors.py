@@ -17,7 +17,7 @@ PIPES = (
     *("jobs", "keystore", "kms", "migrations", "store"),
 )
 FRAME = ("access", "audit", "runtime", "slots")
-ROOMS = ("people", "cases", "bundles", "transfers", "shares")
+ROOMS = ("people", "cases", "bundles", "transfers", "shares", "matrix")
 """In their order: each may know those before it."""
 FRONT = (
     *("app", "assembly", "cli", "client", "commands", "demo", "diagnosis", "handlers", "models"),

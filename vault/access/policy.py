@@ -2,7 +2,8 @@
 
 `MATRIX` is policy within an office and a bundle. A rule names roles and a scope:
 OFFICE (rows of the actor's own office), MEMBER (rows of a bundle that the actor holds a live grant on), OWNER (rows the
-actor made), EVERYWHERE. Withdrawn rows are hidden from all but their owner, the controller and the auditor.
+actor made), EVERYWHERE. What is strictly confidential is for members who are cleared for it. Of documents a role gets as
+much as its office's cells leave it. Withdrawn rows are hidden from all but their owner, the controller and the auditor.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, exists, false, or_, true
 
 from vault.access.actor import Actor, Role
+from vault.access.cells import LEVELS, STRICT, Place, cells_allow
+from vault.access.clearances import is_cleared
 from vault.access.grants import Grant
 
 
@@ -34,6 +37,7 @@ class Permission(StrEnum):
     BUNDLE_MANAGE = "bundle.manage"
     MEMBER_REMOVE = "member.remove"
     DOCUMENT_READ = "document.read"
+    DOCUMENT_DOWNLOAD = "document.download"
     DOCUMENT_ADD = "document.add"
     DOCUMENT_CHANGE = "document.change"
     DOCUMENT_WITHDRAW = "document.withdraw"
@@ -46,6 +50,11 @@ class Permission(StrEnum):
     AUDIT_SEE = "audit.see"
     SYSTEM_SEE = "system.see"
     CLOCK_CONFIRM = "clock.confirm"
+    MATRIX_SEE = "matrix.see"
+    MATRIX_CHANGE = "matrix.change"
+    CLEARANCE_CHANGE = "clearance.change"
+    ACCESS_APPROVE = "access.approve"
+    ACCESS_EXPLAIN = "access.explain"
 
 
 class Scope(StrEnum):
@@ -71,6 +80,7 @@ def _rule(scope: Scope, *roles: Role) -> Rule:
 
 _STAFF = (Role.CASEWORKER, Role.REVIEWER, Role.SUPERVISOR, Role.ARCHIVIST, Role.CONTROLLER)
 _WRITERS = (Role.CASEWORKER, Role.SUPERVISOR, Role.CONTROLLER)
+_OFFICE = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
 
 MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.PERSON_SEE: (
@@ -89,6 +99,7 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.BUNDLE_MANAGE: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.MEMBER_REMOVE: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, Role.CONTROLLER)),
     Permission.DOCUMENT_READ: (_rule(Scope.MEMBER, *_STAFF),),
+    Permission.DOCUMENT_DOWNLOAD: (_rule(Scope.MEMBER, *_STAFF),),
     Permission.DOCUMENT_ADD: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.DOCUMENT_CHANGE: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.DOCUMENT_WITHDRAW: (_rule(Scope.MEMBER, *_WRITERS),),
@@ -107,24 +118,77 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.AUDIT_SEE: (_rule(Scope.EVERYWHERE, Role.AUDITOR), _rule(Scope.OFFICE, Role.CONTROLLER)),
     Permission.SYSTEM_SEE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.CLOCK_CONFIRM: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
+    Permission.MATRIX_SEE: (_rule(Scope.OFFICE, *_OFFICE),),
+    Permission.MATRIX_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.CLEARANCE_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.ACCESS_APPROVE: (_rule(Scope.OFFICE, Role.CONTROLLER, Role.SUPERVISOR),),
+    Permission.ACCESS_EXPLAIN: (_rule(Scope.OFFICE, Role.CONTROLLER),),
 }
 
 
-def permits(
-    permission: Permission,
-    model: type[Any],
-    actor: Actor,
-    now: datetime,  # noqa: ARG001 - no rule of this release begins or ends at a time
-) -> ColumnElement[bool]:
+NEEDS: dict[Permission, str] = {
+    Permission.DOCUMENT_READ: "view",
+    Permission.DOCUMENT_DOWNLOAD: "download",
+    Permission.DOCUMENT_EXPORT: "download",
+    Permission.DOCUMENT_ADD: "add",
+    Permission.DOCUMENT_CHANGE: "add",
+    Permission.DOCUMENT_WITHDRAW: "add",
+    Permission.DOCUMENT_MOVE: "add",
+    Permission.SHARE_CREATE: "share",
+}
+"""The level of a cell from which on a permission on documents is given; others ask no cell."""
+
+
+class Part(NamedTuple):
+    """One thing that a right hangs on; the right is there where all parts of a rule hold."""
+
+    name: str
+    holds: ColumnElement[bool]
+
+
+def permits(permission: Permission, model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:
     """Whether the actor may do this to a row of `model`: true for exactly the rows that it reaches.
 
-    `now` is the transaction's instant, for rules that begin or end at a time.
+    `now` is the transaction's instant, for what begins or ends at a time.
     """
-    rules = [rule for rule in MATRIX[permission] if not actor.roles.isdisjoint(rule.roles)]
+    rules = parts_of(permission, model, actor, now)
     if not rules:
         return false()
-    reached = or_(*(_reaches(rule.scope, model, actor) for rule in rules))
-    return and_(reached, _not_withdrawn(model, actor))
+    return or_(*(and_(*(part.holds for part in parts)) for parts in rules))
+
+
+def parts_of(permission: Permission, model: type[Any], actor: Actor, now: datetime) -> list[list[Part]]:
+    """For each rule that names a role of the actor, what it asks of a row: whoever explains a right asks these one by one.
+
+    `reach` (the scope), `clearance` (what lies in a bundle, by tier), `cell` (documents, by the office's matrix),
+    `withdrawn`.
+    """
+    found = []
+    for rule in MATRIX[permission]:
+        roles = actor.roles & rule.roles
+        if not roles:
+            continue
+        parts = [Part("reach", _reaches(rule.scope, model, actor))]
+        if rule.scope is Scope.MEMBER:
+            parts.append(Part("clearance", _is_cleared_for(model, actor)))
+        if permission in NEEDS and hasattr(model, "document_type"):
+            place = Place(model.office_id, model.document_type, model.tier)
+            parts.append(Part("cell", cells_allow(NEEDS[permission], roles, place, now)))
+        found.append([*parts, Part("withdrawn", _not_withdrawn(model, actor))])
+    return found
+
+
+def roles_for(permission: Permission, actor: Actor) -> frozenset[Role]:
+    """Those of the actor's roles that a rule of the permission names."""
+    return actor.roles & frozenset().union(*(rule.roles for rule in MATRIX[permission]))
+
+
+def most_of(role: Role) -> str:
+    """The highest level that `MATRIX` gives the role: its default, beyond which no cell opens anything."""
+    given = [
+        NEEDS[permission] for permission in NEEDS if any(role in rule.roles for rule in MATRIX[permission])
+    ]
+    return max(given, key=LEVELS.index, default=LEVELS[0])
 
 
 def may_ever(permission: Permission, actor: Actor) -> bool:
@@ -146,6 +210,10 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool
         Grant.subject_id == bundle_id, Grant.principal_id == actor.id, Grant.ended_at.is_(None)
     )
     return and_(own_office, granted)
+
+
+def _is_cleared_for(model: type[Any], actor: Actor) -> ColumnElement[bool]:
+    return or_(_column(model, "tier") != STRICT, is_cleared(actor.id))
 
 
 def _not_withdrawn(model: type[Any], actor: Actor) -> ColumnElement[bool]:

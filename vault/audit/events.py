@@ -70,4 +70,13 @@ EVENTS: dict[str, str] = {
     "audit.viewed": "The audit log was read.",
     "audit.verified": "The audit log was verified.",
     "job.failed": "A background job failed and was given up.",
+    "matrix.proposed": "A change of an office's access matrix was proposed.",
+    "matrix.settled": "A change of an office's access matrix was decided.",
+    "matrix.dropped": "A change of an office's access matrix was taken back.",
+    "matrix.lapsed": "A proposed change of an office's access matrix lapsed: no second person approved it in time.",
+    "clearance.proposed": "A clearance for what is strictly confidential was proposed.",
+    "clearance.given": "A person was cleared for what is strictly confidential.",
+    "clearance.ended": "A person's clearance was ended, or taken back before it was given.",
+    "clearance.lapsed": "A proposed clearance lapsed: no second person approved it in time.",
+    "access.explained": "Somebody looked up what decides about a person's access.",
 }

@@ -10,13 +10,13 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from vault.access.policy import Permission
+from vault.access.policy import Permission, permits
 from vault.audit.queries import AuditEvent, sentence
 from vault.bundles.document_types import DOCUMENT_TYPES, RECORDING, enabled_types, is_permanent
 from vault.bundles.documents import withdrawal_reason
 from vault.bundles.models import Document, Version
 from vault.bundles.opening import OpenBundle
-from vault.bundles.queries import open_targets, versions_of
+from vault.bundles.queries import files_of, open_targets, versions_of
 from vault.cases.models import Case, Individual
 from vault.people.models import Person
 
@@ -59,6 +59,7 @@ class FileRow(BaseModel):
     version: VersionRow
     withdrawn_at: datetime | None
     revision: int
+    may_download: bool
 
 
 class FileList(BaseModel):
@@ -136,7 +137,7 @@ def version_row(opened: OpenBundle, version: Version) -> VersionRow:
     )
 
 
-def file_row(opened: OpenBundle, document: Document, version: Version) -> FileRow:
+def file_row(opened: OpenBundle, document: Document, version: Version, may_download: bool = True) -> FileRow:
     """One document of an open bundle."""
     return FileRow(
         id=document.id,
@@ -150,7 +151,17 @@ def file_row(opened: OpenBundle, document: Document, version: Version) -> FileRo
         version=version_row(opened, version),
         withdrawn_at=document.withdrawn_at,
         revision=document.revision,
+        may_download=may_download,
     )
+
+
+def file_rows(tx: Transaction, opened: OpenBundle) -> list[FileRow]:
+    """What the actor may read of the open bundle."""
+    downloadable = permits(Permission.DOCUMENT_DOWNLOAD, Document, tx.actor, tx.now)
+    ids = select(Document.id).where(Document.bundle_id == opened.bundle.id, downloadable)
+    allowed = set(tx.session.scalars(ids))
+    files = files_of(tx, opened.bundle)
+    return [file_row(opened, document, version, document.id in allowed) for document, version in files]
 
 
 def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> DocumentPage:
@@ -159,7 +170,7 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
     current = next(version for version in versions if version.number == document.current_number)
     stays = document.withdrawn_at is None
     return DocumentPage(
-        **dict(file_row(opened, document, current)),
+        **dict(file_row(opened, document, current, tx.allows(Permission.DOCUMENT_DOWNLOAD, document))),
         case_id=document.case_id,
         case_number=tx.session.get_one(Case, document.case_id).number,
         bundle_title=opened.title,

@@ -17,7 +17,7 @@ from vault.bundles.document_pages import (
     VersionList,
     document_form,
     document_page,
-    file_row,
+    file_rows,
     move_form,
     version_row,
 )
@@ -25,7 +25,7 @@ from vault.bundles.documents import change_document
 from vault.bundles.forms import DocumentEdit
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import OpenBundle, PasswordDue, open_bundle
-from vault.bundles.queries import files_of, versions_of
+from vault.bundles.queries import versions_of
 from vault.errors import Conflict, NotFound
 from vault.runtime import Transaction
 from vault.web.acting import transaction
@@ -74,7 +74,7 @@ def documents(bundle_id: UUID) -> ResponseReturnValue:
         return redirect(url_for("bundles.show", bundle_id=bundle_id), 303)
     with transaction() as tx:
         opened = open_bundle(tx, tx.load(Bundle, bundle_id, Permission.BUNDLE_OPEN))
-        page = FileList(items=[file_row(opened, *found) for found in files_of(tx, opened.bundle)])
+        page = FileList(items=file_rows(tx, opened))
     return respond("", page)
 
 

@@ -17,6 +17,7 @@ from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle
 from vault.bundles.seals import check_sealed, seal_of
 from vault.bundles.service import checked_title
+from vault.bundles.type_rights import require_addable
 from vault.cases.models import Individual
 from vault.cases.service import mark_changed
 from vault.crypto.kinds import SlotKind
@@ -56,6 +57,7 @@ def change_document(
         raise Conflict("Somebody changed this document meanwhile. Load it again, then make your change.")
     if "document_type" in wanted:
         _change_type(document, wanted["document_type"])
+        require_addable(tx, opened.bundle, document.document_type)
     if "language" in wanted:
         document.language = wanted["language"]
     if "individuals" in wanted:
@@ -110,6 +112,7 @@ def move_document(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docume
         raise Conflict("The document lies in this bundle already.")
     if document.withdrawn_at is not None:
         raise Conflict("A withdrawn document stays where it is.")
+    require_addable(tx, target_bundle, document.document_type)
     target = open_bundle(tx, target_bundle)
     individuals = _individuals_there(tx, document, target_bundle)
     tx.record("document.moved", document, to_bundle=target_bundle.id)

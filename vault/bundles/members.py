@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, literal, or_, select
 
 from vault.access.actor import Role
+from vault.access.cells import STRICT
+from vault.access.clearances import is_cleared
 from vault.access.grants import Grant, end_grant, give_grant, live_grant, lock_grants, open_own_grant
 from vault.access.policy import MATRIX, Permission
 from vault.bundles.models import Bundle, Unlocking
@@ -44,7 +46,7 @@ def add_member(tx: Transaction, bundle_id: UUID, person_id: UUID) -> Member:
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
     person = tx.session.scalar(_possible(bundle).where(Person.id == person_id))
     if person is None:
-        message = "Choose a colleague of this office who may work with bundles."
+        message = "Choose a colleague of this office who may work with bundles and is cleared for this one."
         raise Invalid(message, errors=[Fault("/person", message)])
     grant = give_grant(tx, person.principal, bundle.id, bundle.generation, access_key)
     tx.record("bundle.member_added", bundle, member=person.id)
@@ -61,7 +63,7 @@ def remove_member(tx: Transaction, bundle_id: UUID, person_id: UUID) -> Bundle:
     grant = live_grant(tx, person_id, bundle.id)
     if grant is None:
         raise NotFound
-    if not any(member.person.id != person_id for member in list_members(tx, bundle) if _can_open(member)):
+    if not any(member.person.id != person_id for member in _could_open(tx, bundle)):
         raise Conflict("This is the last member. Add a colleague first, or the bundle is lost.")
     end_grant(tx, grant)
     sessions = select(PersonSession.id).where(PersonSession.person_id == person_id)
@@ -100,9 +102,18 @@ def _possible(bundle: Bundle) -> Select[Person]:
         Person.left_at.is_(None),
         Person.sign_in_locked_at.is_(None),
         Person.id.in_(may_open),
+        or_(is_cleared(Person.id), literal(bundle.tier) != STRICT),
     )
 
 
-def _can_open(member: Member) -> bool:
-    """Whether this member could open the bundle tomorrow: is here, has keys, may sign in, in a role that opens."""
-    return member.person.state == "active" and not member.person.roles.isdisjoint(MEMBER_ROLES)
+def _could_open(tx: Transaction, bundle: Bundle) -> list[Member]:
+    """The members who could open the bundle tomorrow: are here, have keys, may sign in, in a role that opens, cleared."""
+    query = select(Person.id).where(or_(is_cleared(Person.id), literal(bundle.tier) != STRICT))
+    cleared = set(tx.session.scalars(query.where(Person.office_id == bundle.office_id)))
+    return [
+        member
+        for member in list_members(tx, bundle)
+        if member.person.state == "active"
+        and not member.person.roles.isdisjoint(MEMBER_ROLES)
+        and member.person.id in cleared
+    ]

@@ -9,11 +9,11 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from vault.access.policy import Permission
-from vault.bundles.document_pages import FileRow, file_row
+from vault.bundles.document_pages import FileRow, file_rows
 from vault.bundles.members import Member, list_members, possible_members
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_until
-from vault.bundles.queries import bundles_of, count_files, files_of, look_into
+from vault.bundles.queries import bundles_of, count_files, look_into
 from vault.cases.models import Case
 from vault.cases.pages import CasePage, case_page
 from vault.crypto.marks import fingerprint_words
@@ -108,7 +108,7 @@ def bundle_card(tx: Transaction, bundle: Bundle) -> BundleCard:
         open_until=open_until(tx, bundle) if opened else None,
         created_at=bundle.created_at,
         rekey_pending=bundle.rekey_pending_at is not None,
-        files=[file_row(opened, *found) for found in files_of(tx, bundle)] if opened else None,
+        files=file_rows(tx, opened) if opened else None,
     )
 
 

@@ -78,12 +78,14 @@ def count_files(tx: Transaction, bundle_id: UUID) -> Counts:
     return Counts(found.get("document", 0), found.get("recording", 0))
 
 
-def files_of(tx: Transaction, bundle: Bundle) -> list[tuple[Document, Version]]:
-    """What the actor may read of the bundle, each with its current version, oldest first."""
+def files_of(
+    tx: Transaction, bundle: Bundle, permission: Permission = Permission.DOCUMENT_READ
+) -> list[tuple[Document, Version]]:
+    """What the actor may read of the bundle (or do what `permission` says), each with its current version, oldest first."""
     query = (
         select(Document, Version)
         .join(Version, (Version.document_id == Document.id) & (Version.number == Document.current_number))
-        .where(Document.bundle_id == bundle.id, permits(Permission.DOCUMENT_READ, Document, tx.actor, tx.now))
+        .where(Document.bundle_id == bundle.id, permits(permission, Document, tx.actor, tx.now))
         .order_by(Document.created_at, Document.id)
         .options(selectinload(Document.individuals))
     )

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from sqlalchemy import select
+
+from vault.access.cells import STRICT
+from vault.access.clearances import is_cleared
 from vault.access.grants import give_grant, open_own_grant
 from vault.access.policy import Permission
 from vault.access.principals import Principal
@@ -52,6 +56,9 @@ def create_bundle(
     tx.require(Permission.BUNDLE_CREATE, case)
     if tier not in TIERS:
         raise Invalid("Choose a tier.", errors=[Fault("/tier", "Choose one of the list.")])
+    if tier == STRICT and not tx.session.scalar(select(is_cleared(tx.actor.id))):
+        message = "You are not cleared for what is strictly confidential. Ask your Personal Data Controller."
+        raise Invalid(message, errors=[Fault("/tier", message)])
     bundle_id, key, access_key = uuid4(), random_key(), random_key()
     bundle = Bundle(
         id=bundle_id,

@@ -15,6 +15,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from vault.access.actor import STRANGER, SYSTEM, Actor, Role
+from vault.access.clearances import clear_at_set_up
 from vault.bundles.members import add_member
 from vault.bundles.models import Bundle, Version
 from vault.bundles.service import create_bundle
@@ -134,7 +135,8 @@ def _people(runtime: Runtime) -> Staff:
 def _person(runtime: Runtime, office_id: UUID, role: Role, password: str) -> Actor:
     username, name = PEOPLE[role]
     with runtime.transaction(SYSTEM) as tx:
-        _, invitation = create_person(tx, username, name, office_id, [role])
+        person, invitation = create_person(tx, username, name, office_id, [role])
+        clear_at_set_up(tx, person.id)
         path, _, code = invitation.url(tx.settings.base_url).partition("#")
     profile = runtime.settings.new_profile()
     password_key = derive(password, profile)

@@ -47,8 +47,8 @@ class Lending:
 def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Share, Secret]:
     """Lend the current versions of some documents to one recipient; the link's secret is returned once.
 
-    Errors: `BundleLocked`, `NotFound` for a document that the actor may not read, `Invalid` for one of another bundle
-    or limits beyond policy, `Tampered` for a version that is not what was sealed.
+    Errors: `BundleLocked`, `NotFound` for a document that the actor may not know, `Refused` for one not to be shared,
+    `Invalid` for one of another bundle or limits beyond policy, `Tampered` for a version that is not what was sealed.
     """
     bundle = tx.load(Bundle, bundle_id, Permission.SHARE_CREATE, lock=True)
     opened = open_bundle(tx, bundle)
@@ -152,7 +152,7 @@ def _new_share(tx: Transaction, bundle: Bundle, wanted: Lending, secret: bytes, 
 
 
 def _shareable(tx: Transaction, opened: OpenBundle, document_id: UUID) -> Document:
-    document = tx.load(Document, document_id, Permission.DOCUMENT_READ)
+    document = tx.load(Document, document_id, Permission.SHARE_CREATE)
     if document.bundle_id != opened.bundle.id or document.withdrawn_at is not None:
         raise _unfit("/documents", "Choose documents of this bundle that are not withdrawn.")
     return document

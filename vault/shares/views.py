@@ -79,7 +79,11 @@ def list_bundle_shares(bundle_id: UUID) -> ResponseReturnValue:
 def new_share(bundle_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         opened = open_bundle(tx, tx.load(Bundle, bundle_id, Permission.SHARE_CREATE))
-        offered = [found for found in files_of(tx, opened.bundle) if found[0].withdrawn_at is None]
+        offered = [
+            found
+            for found in files_of(tx, opened.bundle, Permission.SHARE_CREATE)
+            if found[0].withdrawn_at is None
+        ]
         page = share_form_page(tx, opened, offered, known_organisations(tx))
     return respond("shares/new.html", page)
 

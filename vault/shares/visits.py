@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, exists, select, update
 
-from vault.access.policy import Permission, permits
+from vault.access.cells import Place, cells_allow
+from vault.access.policy import NEEDS, Permission, permits, roles_for
 from vault.access.throttle import Limit, forget_tries, give_back_try, take_try, tries_of
-from vault.bundles.models import Bundle
+from vault.bundles.models import Bundle, Document
 from vault.crypto.encoding import b64url, unb64url
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import Lock, link_lock, session_lock
@@ -27,7 +28,7 @@ from vault.errors import Fault, Gone, Invalid, Refusal, Tampered, TooMany
 from vault.people.models import Person
 from vault.people.sessions import actor_of
 from vault.runtime import refusal_about
-from vault.shares.models import Opening, Share
+from vault.shares.models import Opening, Share, SharedDocument
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -193,11 +194,18 @@ def _require_live(tx: Transaction, share: Share) -> None:
 
 
 def _owner_may_share(tx: Transaction, share: Share) -> bool:
-    """A link lives only while its owner is active and may still share from the bundle."""
+    """A link lives only while its owner is active and may still share from the bundle, and types like all it lends."""
     owner = tx.session.get_one(Person, share.owner_id)
     if owner.state != "active":
         return False
-    allowed = permits(Permission.SHARE_CREATE, Bundle, actor_of(owner), tx.now)
+    acting, permission = actor_of(owner), Permission.SHARE_CREATE
+    place = Place(Document.office_id, Document.document_type, Document.tier)
+    narrowed = exists().where(
+        SharedDocument.share_id == share.id,
+        Document.id == SharedDocument.document_id,
+        ~cells_allow(NEEDS[permission], roles_for(permission, acting), place, tx.now),
+    )
+    allowed = and_(permits(permission, Bundle, acting, tx.now), ~narrowed)
     return bool(tx.session.scalar(select(allowed).where(Bundle.id == share.bundle_id)))
 
 

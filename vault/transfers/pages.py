@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from vault.bundles.document_types import RECORDING, enabled_types
+from vault.bundles.type_rights import addable_types
 from vault.cases.models import Case
 from vault.inspection.formats import AUDIO, BY_ENDING, DOCUMENT, IMAGE, VIDEO
 from vault.people.approvals import is_video_approved
@@ -112,7 +113,8 @@ SUGGESTED = {AUDIO: "interview_audio", VIDEO: "interview_video"}
 def upload_form(tx: Transaction, opened: OpenBundle) -> UploadForm:
     """The page for new files of an open bundle."""
     case, video = case_of(tx, opened.bundle), is_video_approved(tx, opened.bundle.office_id)
-    types = enabled_types(video)
+    addable = addable_types(tx, opened.bundle)
+    types = [each for each in enabled_types(video) if each.code in addable]
     return UploadForm(
         bundle=opened.bundle.id,
         bundle_title=opened.title,

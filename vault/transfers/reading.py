@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 
 from vault.access.policy import Permission, permits
+from vault.bundles.document_types import RECORDING
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle, open_until
 from vault.bundles.seals import check_sealed
@@ -97,6 +98,17 @@ def open_content(
     version = find_version(tx, document, number)
     opened = open_bundle(tx, tx.load(Bundle, document.bundle_id, permission))
     return content_of(tx, document, version, *opened.file_keys(tx, version)), opened
+
+
+def open_to_send(tx: Transaction, document_id: UUID, number: int | None = None) -> Content:
+    """A version to be sent as it is. A recording plays for those who may view it; other files are downloads."""
+    content, _opened = open_content(tx, document_id, number)
+    tx.require(_to_send(content.document), content.document)
+    return content
+
+
+def _to_send(document: Document) -> Permission:
+    return Permission.DOCUMENT_READ if document.kind == RECORDING else Permission.DOCUMENT_DOWNLOAD
 
 
 def find_version(tx: Transaction, document: Document, number: int | None = None) -> Version:
@@ -193,7 +205,7 @@ def may_go_on(tx: Transaction, document_id: UUID, bundle_id: UUID) -> bool:
     bundle = tx.session.get(Bundle, bundle_id)
     if document is None or bundle is None or document.bundle_id != bundle.id:
         return False
-    return tx.allows(Permission.DOCUMENT_READ, document) and session_lives(tx) and _is_open(tx, bundle)
+    return tx.allows(_to_send(document), document) and session_lives(tx) and _is_open(tx, bundle)
 
 
 def may_all_go_on(tx: Transaction, document_ids: Set[UUID], bundle_id: UUID) -> bool:
@@ -201,7 +213,7 @@ def may_all_go_on(tx: Transaction, document_ids: Set[UUID], bundle_id: UUID) -> 
     bundle = tx.session.get(Bundle, bundle_id)
     if bundle is None:
         return False
-    readable = permits(Permission.DOCUMENT_READ, Document, tx.actor, tx.now)
+    readable = permits(Permission.DOCUMENT_DOWNLOAD, Document, tx.actor, tx.now)
     query = select(Document.id).where(
         Document.bundle_id == bundle.id, Document.withdrawn_at.is_(None), readable
     )

@@ -17,6 +17,7 @@ from vault.bundles.document_types import check_named, document_type
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle
 from vault.bundles.service import checked_title
+from vault.bundles.type_rights import require_addable
 from vault.crypto.header import NONCE, object_head
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import file_lock
@@ -62,6 +63,7 @@ def begin_upload(tx: Transaction, opened: OpenBundle, wanted: Wanted, media: Med
     document = _document(tx, bundle, wanted.document_id) if wanted.document_id else None
     upload_id, document_id = uuid4(), document.id if document else uuid4()
     facts = _facts_of(document, opened) if document else _asked_facts(tx, bundle, wanted)
+    require_addable(tx, bundle, facts.document_type)
     _check_family(facts.document_type, wanted, media)
     slot, file_key = tx.keystore.create_slot(SlotKind.VERSION, upload_id), random_file_key()
     lock = file_lock(bundle.id, upload_id, bundle.key_number)

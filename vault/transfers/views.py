@@ -12,7 +12,7 @@ from vault.transfers import recording_views, tus_views, type_views, upload_views
 from vault.transfers.exports import export_version
 from vault.transfers.forms import Export
 from vault.transfers.pages import export_form
-from vault.transfers.reading import open_content, record_opening
+from vault.transfers.reading import open_content, open_to_send, record_opening
 from vault.transfers.watch import Watch
 from vault.web.acting import actor, runtime, transaction
 from vault.web.asked import VERSION, asked_version
@@ -44,7 +44,7 @@ recording_views.register(bp, pages)
 @signed_in
 def content(document_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
-        found, _opened = open_content(tx, document_id, asked_version())
+        found = open_to_send(tx, document_id, asked_version())
         part = asked_part(found.etag, found.length)
         reading_id = record_opening(tx, found) if part.sends_content else None
     watch = Watch(runtime(), actor(), found, reading_id)

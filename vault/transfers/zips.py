@@ -54,7 +54,7 @@ def open_for_download(tx: Transaction, bundle_id: UUID) -> OpenBundle:
 
 
 def find_parcel(tx: Transaction, opened: OpenBundle, kind: str | None = None) -> Parcel:
-    """What the actor may read of the bundle and is not withdrawn, oldest first; with `kind` of that kind alone.
+    """What the actor may download of the bundle and is not withdrawn, oldest first; with `kind` of that kind alone.
 
     It looks at every file, so it is for a transaction that only reads. Errors: `Conflict` when there is nothing, `TooLarge`
     beyond 1,000 files, `Tampered` (says which, and has its refusal) when one of them is not what was sealed.
@@ -62,7 +62,7 @@ def find_parcel(tx: Transaction, opened: OpenBundle, kind: str | None = None) ->
     bundle = opened.bundle
     files = [
         (document, version)
-        for document, version in files_of(tx, bundle)
+        for document, version in files_of(tx, bundle, Permission.DOCUMENT_DOWNLOAD)
         if document.withdrawn_at is None and kind in (None, document.kind)
     ]
     if not files:

@@ -18,7 +18,7 @@ def places() -> list[Place]:
         (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links")),
         (Permission.PERSON_MANAGE, Place(gettext("People"), "/people", "people", also=("/offices",))),
         (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
-        (Permission.OFFICE_APPROVE, Place(gettext("Office"), "/office/video", "settings")),
+        (Permission.MATRIX_SEE, Place(gettext("Office"), "/office/matrix", "settings", also=("/office/",))),
         (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system")),
     )
     rail = [place for permission, place in offered if may_ever(permission, who)]
