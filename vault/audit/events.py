@@ -64,6 +64,8 @@ EVENTS: dict[str, str] = {
     "clock.jumped": "The clock jumped; nothing is destroyed until an administrator confirms it.",
     "clock.confirmed": "An administrator confirmed the clock.",
     "keystore.epoch_rotated": "The keystore began a new epoch, under a new key.",
+    "keystore.epochs_ended": "Every slot lies under the newest epoch; the older epoch keys are gone.",
+    "keystore.rewrapped": "The epoch keys were wrapped anew by the newest master key.",
     "fixity.checked": "Stored files were checked and found unchanged.",
     "fixity.failed": "A stored file is missing or is not what was stored.",
     "vault.restored": "The vault was restored from a backup.",
