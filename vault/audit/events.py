@@ -35,6 +35,7 @@ EVENTS: dict[str, str] = {
     "bundle.member_added": "A person became a member of a bundle.",
     "bundle.member_removed": "A person is no longer a member of a bundle.",
     "bundle.rekeyed": "A bundle got new keys.",
+    "bundle.key_replaced": "Everything in a bundle was locked under a new key; its links and unfinished uploads ended.",
     "bundle.downloaded": "All readable files of a bundle were downloaded at once.",
     "upload.begun": "An upload began.",
     "upload.refused": "An upload was refused.",
