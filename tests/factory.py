@@ -25,7 +25,8 @@ from vault.deployment import Deployment
 from vault.inspection.formats import BY_ENDING
 from vault.keystore.service import Keystore
 from vault.keystore.setup import found_deployment
-from vault.kms.keyring import Keyring, create_keyring
+from vault.kms.base import open_kms
+from vault.kms.keyring import create_keyring
 from vault.people.enrolments import enrol
 from vault.people.models import Office, Person
 from vault.people.service import create_office, create_person
@@ -86,10 +87,9 @@ def _vault(settings: Settings, clock: SettableClock) -> Iterator[Runtime]:
     engine, keystore_engine = make_engine(settings.database_url), make_engine(settings.keystore_url)
     (folder / "keyring").mkdir(mode=0o700)
     found_deployment(keystore_engine, clock.now(), deployment)
-    keyring = folder / "keyring" / "keyring.json"
-    create_keyring(keyring)
+    create_keyring(folder / "keyring" / "keyring.json")
     store = MemoryStore()
-    keystore = Keystore(keystore_engine, Keyring(keyring, deployment), store, None, clock.now)
+    keystore = Keystore(keystore_engine, open_kms(settings.kms, deployment), store, None, clock.now)
     keystore.prepare()
     running = Runtime(settings, engine, keystore, store, RecordingBell(), clock)
     with running.session() as session:

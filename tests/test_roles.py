@@ -35,6 +35,7 @@ from vault.keystore.service import Keystore
 from vault.kms.base import open_kms
 from vault.people.leaving import record_leaving
 from vault.roles import RIGHTS, set_all_rights, statements
+from vault.rotation import KEEP
 from vault.runtime import Runtime
 from vault.settings import Settings
 from vault.shares.service import revoke_share
@@ -334,6 +335,12 @@ def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: 
     assert not make.runtime.keystore.is_live(slot.id)
     before = make.runtime.keystore.status()["epoch"]
     assert keys.keystore.rotate_epoch() == before + 1
+    keys.clock.move(days=31)
+    for running, number in ((make.runtime, before + 1), (keys, before + 2)):
+        with make.runtime.session() as session:
+            job = enqueue(session, KEEP, None, place.clock.now())
+        assert run_job(running, job.id)
+        assert make.runtime.keystore.status()["epoch"] == number
     keys.close()
 
 

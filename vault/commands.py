@@ -43,29 +43,53 @@ def keys_status(context: Any, as_json: bool) -> None:
 
 
 @keys.command("rotate")
+@click.option("--resume", is_flag=True, help="Begin no epoch: go on with a rotation that is not finished.")
 @DRY_RUN
 @JSON
 @click.pass_obj
-def keys_rotate(context: Any, dry_run: bool, as_json: bool) -> None:
-    """Begin a new epoch and lock every live slot under it."""
-    from vault.access.actor import SYSTEM
+def keys_rotate(context: Any, resume: bool, dry_run: bool, as_json: bool) -> None:
+    """Begin a new epoch and lock every live slot under it. Others go on working; killed, it is gone on with later."""
+    from vault.rotation import begin_rotation, continue_rotation
 
-    if dry_run:
-        tell(context.runtime.keystore.status(), as_json)
-        return
-    number = context.runtime.keystore.rotate_epoch()
-    with context.runtime.transaction(SYSTEM) as tx:
-        tx.record("keystore.epoch_rotated", epoch=number)
-    tell({"epoch": number}, as_json)
+    status = context.runtime.keystore.status()
+    number = status["epoch"] + (not resume)
+    slots = status["slots_waiting"] if resume else sum(status["slots"].values())
+    if not dry_run:
+        number = status["epoch"] if resume else begin_rotation(context.runtime)
+        number = continue_rotation(context.runtime).number
+    tell({"epoch": number, "slots": slots, **({"dry_run": True} if dry_run else {})}, as_json)
 
 
 @keys.command("rewrap")
+@click.option("--new-version", is_flag=True, help="Make a new version of the master key first.")
+@click.option(
+    "--destroy-old", is_flag=True, help="Destroy the versions that wrap nothing any more, for good."
+)
 @DRY_RUN
 @JSON
 @click.pass_obj
-def keys_rewrap(context: Any, dry_run: bool, as_json: bool) -> None:
+def keys_rewrap(context: Any, new_version: bool, destroy_old: bool, dry_run: bool, as_json: bool) -> None:
     """Wrap every epoch key with the newest version of the master key."""
-    tell({"epochs": 0 if dry_run else context.runtime.keystore.rewrap()}, as_json)
+    from vault.access.actor import SYSTEM
+
+    keystore, runtime = context.runtime.keystore, context.runtime
+    if dry_run:
+        in_use = keystore.status()["master_versions_in_use"]
+        tell(
+            {"epochs": keystore.epochs.rewrap_count(new_version), "versions": in_use, "dry_run": True},
+            as_json,
+        )
+        return
+    if new_version:
+        keystore.new_master()
+    changed = keystore.rewrap()
+    destroyed = keystore.epochs.destroy_unused_masters() if destroy_old else []
+    if changed or destroyed:
+        with runtime.transaction(SYSTEM) as tx:
+            tx.record("keystore.rewrapped", epochs=changed, destroyed=destroyed)
+    tell(
+        {"epochs": changed, "destroyed": destroyed, "versions": keystore.status()["master_versions"]}, as_json
+    )
 
 
 @click.group()

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
 
 from vault.clock import ClockState, read_clock
+from vault.errors import VaultError
 from vault.jobs import FAILED, Job
 from vault.runtime import Runtime
 from vault.web.health import look_at_parts
 
 Finding = dict[str, str]
+GRACE = timedelta(days=1)
+"""How long the worker may take to begin a new epoch."""
 
 
 def diagnose(runtime: Runtime) -> list[Finding]:
     """One finding for each part: `ok`, `warning` or `failed`, and what to do."""
     parts = look_at_parts(runtime)
     findings = [_finding(name, "ok" if answers else "failed", "") for name, answers in parts.items()]
-    return [*findings, _second_copy(runtime), _keyring(runtime), _clock(runtime), _jobs(runtime)]
+    return [
+        *findings,
+        _second_copy(runtime),
+        _keyring(runtime),
+        _epoch(runtime),
+        _clock(runtime),
+        _jobs(runtime),
+    ]
 
 
 def _second_copy(runtime: Runtime) -> Finding:
@@ -33,6 +44,16 @@ def _keyring(runtime: Runtime) -> Finding:
     if scheme == "keyring" and Path(path).is_relative_to(runtime.settings.data):
         return _finding("keyring", "warning", "The keyring lies beside the data: who takes one takes both.")
     return _finding("keyring", "ok", "")
+
+
+def _epoch(runtime: Runtime) -> Finding:
+    try:
+        _number, began_at = runtime.keystore.epochs.newest()
+    except VaultError as error:
+        return _finding("epoch", "failed", error.message)
+    if runtime.clock.now() > began_at + runtime.settings.epoch_length + GRACE:
+        return _finding("epoch", "warning", "The epoch key is overdue. Run: casevault keys rotate")
+    return _finding("epoch", "ok", "")
 
 
 def _clock(runtime: Runtime) -> Finding:

@@ -17,6 +17,7 @@ VaultError
 ├── BadRange          a range that cannot be served
 ├── TooMany           throttled; `retry_after` seconds
 ├── Busy              momentarily out of capacity; `retry_after` seconds
+│   └── KeysUnavailable the key management does not answer: nothing opens until it does
 ├── StorageFull       the object store has no room
 ├── VaultSealed       something was put back from a backup and not yet replayed
 ├── Misconfigured     the settings do not allow a start
@@ -174,6 +175,12 @@ class Busy(VaultError):
     """Out of capacity for a moment; worth trying again after `retry_after` seconds."""
 
     code = "busy"
+
+
+class KeysUnavailable(Busy):
+    """The key management that holds the master key does not answer: no content opens, and nothing is stored."""
+
+    code = "keys-unavailable"
 
 
 class StorageFull(VaultError):

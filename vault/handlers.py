@@ -12,6 +12,7 @@ from importlib import import_module
 MODULES_WITH_JOBS = (
     "vault.clock",
     "vault.slots",
+    "vault.rotation",
     "vault.people.leaving",
     "vault.transfers.leftovers",
     "vault.transfers.fixity",
@@ -24,6 +25,7 @@ PERIODIC = {
     "shares.end_expired": timedelta(seconds=60),
     "slots.finish_destructions": timedelta(seconds=60),
     "people.finish_leavings": timedelta(hours=1),
+    "keystore.keep_epoch": timedelta(hours=1),
     "transfers.drop_abandoned": timedelta(hours=1),
     "transfers.check_fixity": timedelta(days=1),
 }

@@ -21,6 +21,7 @@ from sqlalchemy.types import TypeEngine
 from vault.access.actor import SYSTEM
 from vault.access.grants import Grant
 from vault.access.principals import Principal
+from vault.access.remarks import Remark
 from vault.bundles.models import Bookmark, Bundle, Document, Unlocking, Version
 from vault.db import Instant
 from vault.keystore.restoration import Successors, rebuild, replay
@@ -32,7 +33,7 @@ from vault.slots import DONE, Destruction
 from vault.transfers.models import Upload
 
 SLOTTED: tuple[type[Any], ...] = (Principal, Bundle, Version)
-KEPT: tuple[type[Any], ...] = (*SLOTTED, Bookmark, Document, Grant)
+KEPT: tuple[type[Any], ...] = (*SLOTTED, Bookmark, Document, Grant, Remark)
 TABLES: dict[str, type[Any]] = {model.__tablename__: model for model in KEPT}
 
 
@@ -88,12 +89,15 @@ def _follow_all(tx: Transaction, successors: Successors) -> tuple[int, int]:
         for row in tx.session.scalars(select(model).where(model.slot_id.is_not(None))).all():
             if tx.keystore.is_live(row.slot_id):
                 continue
-            living = successors.follow(row.slot_id)
-            kept = tx.keystore.kept_locks(row.id, living) if living else None
-            if living is None or kept is None:
+            line = successors.line(row.slot_id)
+            kept = [tx.keystore.kept_locks(row.id, slot_id) for slot_id in line]
+            if not kept or kept[-1] is None:
                 ended += 1
                 continue
-            _take(tx.session, row, living, kept)
+            # Each step in turn: what one changed, as titles under a new key, the next need not repeat.
+            for slot_id, content in zip(line, kept, strict=True):
+                if content is not None:
+                    _take(tx.session, row, slot_id, content)
             followed += 1
     for upload in tx.session.scalars(select(Upload).where(Upload.completed_at.is_(None))).all():
         if upload.dropped_at is None and upload.slot_id and not tx.keystore.is_live(upload.slot_id):

@@ -99,7 +99,7 @@ class Settings:
     )
     keystore_copy: Path | None = _setting("KEYSTORE_COPY", _folder, None, help="second copy, on another disk")
     store: str = _setting("STORE", str, "", help="disk:PATH")
-    kms: str = _setting("KMS", str, "", help="keyring:PATH")
+    kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     web_threads: int = _setting("WEB_THREADS", _positive, 48, help="requests at once, per web process")
     web_processes: int = _setting("WEB_PROCESSES", _positive, 2, help="web processes")
@@ -137,6 +137,9 @@ class Settings:
     )
     upload_kept: timedelta = _setting(
         "UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept"
+    )
+    epoch_length: timedelta = _setting(
+        "EPOCH_DAYS", _days, timedelta(days=30), help="days after which the keystore's epoch key is replaced"
     )
     form_limit: int = _setting("FORM_LIMIT", _positive, 25 * MEBIBYTE, help="bytes, one file sent by form")
     file_limit: int = _setting("FILE_LIMIT", _positive, 5 * 1024 * MEBIBYTE, help="bytes, one file")

@@ -33,6 +33,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "documents": ["<document>"],
         "recipient": {"name": "Iris Okello", "organisation": "A mission", "email": "iris@mission.example"},
     },
+    "/bundles/<>/rekeying": {"reason": "seen", "number": "815-26-00001"},
     "/documents/<>": {"title": "Other"},
     "/documents/<>/edit": {"title": "Other"},
     "/documents/<>/withdrawal": {"reason": "wrong file"},

@@ -36,6 +36,7 @@ LEAD_ON = ("bundles.index", "bundles.documents", "bundles.versions", "transfers.
 """Addresses of the API that lead people to the page that shows the same, whatever the id."""
 NEEDS_MORE = {
     ("/documents/<>/move", 423),  # the other bundle is locked
+    ("/bundles/<>/rekeying", 400),  # the case's number is typed to confirm
     ("/bundles/<>/members", 409),  # the last one is not taken off
     ("/bundles/<>/members/removal", 409),
     *((f"/office/matrix/changes/<>/{act}", 403) for act in ("approval", "withdrawal")),

@@ -16,7 +16,7 @@ PIPES = (
     *("clock", "db", "deployment", "durable", "folder_queue", "inspection"),
     *("jobs", "keystore", "kms", "migrations", "store"),
 )
-FRAME = ("access", "audit", "runtime", "slots")
+FRAME = ("access", "audit", "rotation", "runtime", "slots")
 ROOMS = ("people", "cases", "bundles", "transfers", "shares", "matrix")
 """In their order: each may know those before it."""
 FRONT = (
@@ -34,7 +34,8 @@ SOLE_IMPORTERS = {
     "magic": ("vault.inspection",),
     "tinytag": ("vault.inspection.sound",),
     "zipstream": ("vault.transfers.zips",),
-    "boto3": (),
+    "boto3": ("vault.kms.aws",),
+    "botocore": ("vault.kms.aws",),
     "pickle": (),
 }
 FRONT_ONLY = {"flask", "werkzeug", "jinja2", "click", "babel"}

@@ -19,6 +19,7 @@ from vault.people.models import Person, PersonSession
 from vault.people.passwords import change_password
 from vault.people.sessions import start_session
 from vault.shares.models import Share
+from vault.shares.rekeying import rekey_with_links
 from vault.shares.service import resume_share, revoke_share
 from vault.shares.visits import open_share
 from vault.transfers.reading import open_content
@@ -214,3 +215,40 @@ def test_a_lost_keystore_comes_back_from_its_second_copy(new_machine, tmp_path):
     with machine.runtime.transaction(owner) as tx:
         open_content(tx, document.id)
         open_content(tx, later.id)
+
+
+def test_a_bundle_with_a_new_key_comes_back_whole_and_its_old_key_stays_dead(machine, office):
+    """Two steps after the backup: a new key, then a member's leaving; each brought what the other did not."""
+    owner, colleague, first, _, document, links = office
+    talk = machine.make.document(
+        owner, first, wav(1), file_name="talk.wav", document_type="interview_audio", title="Interview"
+    )
+    with machine.runtime.transaction(owner) as tx:
+        add_bookmark(tx, talk.id, 0, "the oath")
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        old = open_bundle(tx, tx.session.get_one(Bundle, first.id))
+    with machine.runtime.transaction(owner) as tx:
+        rekey_with_links(tx, first.id, "somebody sat at the console")
+    with machine.runtime.transaction(owner) as tx:
+        remove_member(tx, first.id, colleague.id)
+    with machine.runtime.transaction(owner) as tx:
+        open_bundle(tx, tx.session.get_one(Bundle, first.id, with_for_update=True))
+    machine.put_back("database")
+    machine.restore()
+    owner = sign_in(machine, owner.id, PASSWORD)
+    with machine.runtime.transaction(owner) as tx:
+        bundle = tx.session.get_one(Bundle, first.id)
+        opened = open_bundle(tx, bundle)
+        assert (bundle.key_number, bundle.generation) == (2, 3)
+        assert opened.key != old.key
+        assert opened.title == "Main file"
+        assert opened.title_of(tx.session.get_one(Document, document.id)) == "Registration form"
+        assert [label_of(opened, each) for each in bookmarks_of(tx, open_recording(tx, talk.id)[0])] == [
+            "the oath"
+        ]
+        for one in (document, talk):
+            assert open_content(tx, one.id)[0].length > 0
+    for link in links:
+        with pytest.raises(Gone), machine.runtime.transaction(STRANGER) as tx:
+            open_share(tx, link.share.id, link.secret)

@@ -35,7 +35,7 @@ def add_bookmark(tx: Transaction, document_id: UUID, position_ms: int, label: st
     Errors: `NotFound` for what is no recording, `BundleLocked`, `Invalid` for a place beyond its end or a label that is
     too long, `Conflict` when it is withdrawn or has 500 of them.
     """
-    document, opened = open_recording(tx, document_id)
+    document, opened = open_recording(tx, document_id, lock=True)
     if document.withdrawn_at is not None:
         raise Conflict("A withdrawn recording stays as it is.")
     count = select(func.count()).select_from(Bookmark).where(Bookmark.document_id == document.id)
@@ -73,12 +73,15 @@ def remove_bookmark(tx: Transaction, document_id: UUID, bookmark_id: UUID) -> Do
     return document
 
 
-def open_recording(tx: Transaction, document_id: UUID) -> tuple[Document, OpenBundle]:
-    """A recording that the actor may open, and its open bundle; `NotFound` for a document."""
+def open_recording(tx: Transaction, document_id: UUID, lock: bool = False) -> tuple[Document, OpenBundle]:
+    """A recording that the actor may open, and its open bundle; `NotFound` for a document.
+
+    `lock=True` holds the bundle, for what is about to be locked under its key.
+    """
     document = tx.load(Document, document_id, Permission.DOCUMENT_READ)
     if document.kind != RECORDING:
         raise NotFound
-    return document, open_bundle(tx, tx.load(Bundle, document.bundle_id, Permission.DOCUMENT_READ))
+    return document, open_bundle(tx, tx.load(Bundle, document.bundle_id, Permission.DOCUMENT_READ, lock))
 
 
 def bookmarks_of(tx: Transaction, document: Document) -> Sequence[Bookmark]:

@@ -151,7 +151,7 @@ def _load_open(tx: Transaction, document_id: UUID, permission: Permission) -> tu
 
 
 def _holder(tx: Transaction, document: Document) -> Holder | None:
-    bundle = tx.load(Bundle, document.bundle_id, Permission.DOCUMENT_WITHDRAW)
+    bundle = tx.load(Bundle, document.bundle_id, Permission.DOCUMENT_WITHDRAW, lock=True)
     try:
         return open_bundle(tx, bundle).holder
     except BundleLocked:

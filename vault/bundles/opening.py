@@ -6,6 +6,7 @@ access key, the slot and the generation are made anew (docs/format.md, "a member
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,14 @@ from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import bundle_lock, file_lock, lock_text, session_lock, unlock_text
 from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.secret import Secret, random_key
-from vault.db import for_change
+from vault.db import Row, for_change
 from vault.errors import BundleLocked, Conflict, NotFound, Tampered
 from vault.slots import replace_slot
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
+Kept = Sequence[tuple[Row, Sequence[str]]]
 GRANT_COLUMNS = ("principal_id", "subject_id", "generation", "sealed", "granted_by_id", "granted_at")
 
 
@@ -101,7 +103,7 @@ def open_bundle(tx: Transaction, bundle: Bundle) -> OpenBundle:
         # Whoever makes new keys holds the row, and looks again: somebody else may have made them, or left, meanwhile.
         tx.session.refresh(bundle, with_for_update=for_change(Bundle))
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
-    password_key = _password_key(tx, bundle)
+    password_key = password_key_of(tx, bundle)
     lock = bundle_lock(bundle.id, bundle.generation)
     key = lock.open(access_key, bundle_slot(tx, bundle), password_key, blob=bundle.bundle_lock)
     opened = OpenBundle(bundle, Secret(key))
@@ -117,13 +119,16 @@ def bundle_slot(tx: Transaction, bundle: Bundle) -> bytes:
     return tx.keystore.open_slot(bundle.slot_id, SlotKind.BUNDLE, bundle.id)
 
 
-def renew_access_key(tx: Transaction, opened: OpenBundle, password_key: bytes) -> None:
-    """New access key, slot and generation for the members who remain; the files are untouched."""
+def renew_access_key(tx: Transaction, opened: OpenBundle, password_key: bytes, also: Kept = ()) -> None:
+    """New access key, slot and generation for the members who remain; the files are untouched.
+
+    `also` names columns of other rows that change with the bundle's.
+    """
     bundle, access_key = opened.bundle, random_key()
     for grant in live_grants(tx, bundle.id):
         _renew_or_end(tx, bundle, grant, access_key)
     bundle.generation += 1
-    relock_bundle(tx, opened, access_key, password_key)
+    relock_bundle(tx, opened, access_key, password_key, also)
     bundle.rekey_pending_at = None
     tx.record("bundle.rekeyed", bundle, generation=bundle.generation)
 
@@ -137,7 +142,9 @@ def _renew_or_end(tx: Transaction, bundle: Bundle, grant: Grant, access_key: byt
         tx.record("bundle.member_removed", bundle, member=grant.principal_id, reason="no_vouched_key")
 
 
-def relock_bundle(tx: Transaction, opened: OpenBundle, access_key: bytes, password_key: bytes) -> None:
+def relock_bundle(
+    tx: Transaction, opened: OpenBundle, access_key: bytes, password_key: bytes, also: Kept = ()
+) -> None:
     """Give the bundle a new slot and lock for these halves; session locks of other sessions die with the old slot."""
     bundle = opened.bundle
     lock = bundle_lock(bundle.id, bundle.generation)
@@ -147,11 +154,13 @@ def relock_bundle(tx: Transaction, opened: OpenBundle, access_key: bytes, passwo
         return {
             "bundle_lock": lock.close(access_key, slot, password_key, plaintext=opened.key.reveal()),
             "generation": bundle.generation,
+            "key_number": bundle.key_number,
+            "title_lock": bundle.title_lock,
             **columns,
         }
 
     kept_grants = [(grant, GRANT_COLUMNS) for grant in live_grants(tx, bundle.id)]
-    replace_slot(tx, bundle, SlotKind.BUNDLE, remake, also=kept_grants)
+    replace_slot(tx, bundle, SlotKind.BUNDLE, remake, also=[*kept_grants, *also])
     tx.session.execute(delete(Unlocking).where(Unlocking.bundle_id == bundle.id))
     if bundle.profile is not None:
         keep_unlocked(tx, bundle, password_key)
@@ -185,7 +194,7 @@ def _unlocking(tx: Transaction, bundle: Bundle) -> Unlocking | None:
     return tx.session.get(Unlocking, (session.id, bundle.id)) if session else None
 
 
-def _password_key(tx: Transaction, bundle: Bundle) -> bytes:
+def password_key_of(tx: Transaction, bundle: Bundle) -> bytes:
     """PPK from this session's lock, or the fixed value of a bundle without a password."""
     if bundle.profile is None:
         return NO_PASSWORD

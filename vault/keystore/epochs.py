@@ -10,9 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from threading import Lock
 from uuid import UUID
 
 from sqlalchemy import CursorResult, Engine, Update, delete, exists, func, select, update
@@ -20,42 +19,28 @@ from sqlalchemy.orm import Session
 
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import slot_lock
-from vault.crypto.secret import Secret, random_key
+from vault.crypto.secret import check, random_key
 from vault.db import reader_of
 from vault.errors import Busy, Misconfigured, Tampered, VaultSealed
+from vault.keystore.epoch_keys import EpochKeys
 from vault.keystore.models import Deployment, Epoch, Slot
 from vault.keystore.second_copy import SealedEpoch, SealedSlot, SecondCopy
 from vault.kms.base import KeyManagement, Wrapped
 
-LIFETIME = 300.0
 BATCH = 100
+BREATH = 0.005
+"""Seconds between two batches of a rotation, so that on SQLite others get to write."""
 
 
-class EpochKeys:
-    """Unwrapped epoch keys, each kept for at most five minutes: the only keys that outlive a request."""
+@dataclass(frozen=True)
+class Relocked:
+    """How far a rotation has come: whether all was tried, what does not open, which epochs ended."""
 
-    def __init__(self, kms: KeyManagement, lifetime: float = LIFETIME) -> None:
-        self._kms = kms
-        self._lifetime = lifetime
-        self._kept: dict[tuple[int, bytes], tuple[Secret, float]] = {}
-        self._turn = Lock()
-
-    def open(self, epoch: int, wrapped: Wrapped) -> bytes:
-        """The epoch key. Raises `Tampered` if it does not unwrap."""
-        now, name = time.monotonic(), (epoch, wrapped.blob)
-        with self._turn:
-            self._kept = {kept: entry for kept, entry in self._kept.items() if entry[1] > now}
-            if name in self._kept:
-                return self._kept[name][0].reveal()
-        key = self._kms.unwrap(epoch, wrapped)
-        with self._turn:
-            self._kept[name] = (Secret(key), now + self._lifetime)
-        return key
-
-    def forget(self, epochs: Sequence[int]) -> None:
-        """No key of these epochs is kept."""
-        with self._turn:
-            self._kept = {kept: entry for kept, entry in self._kept.items() if kept[0] not in epochs}
+    number: int
+    is_done: bool
+    damaged: tuple[UUID, ...]
+    """Slots whose lock does not open. They keep their epoch alive."""
+    ended: tuple[int, ...] = ()
 
 
 class Epochs:
@@ -78,6 +63,21 @@ class Epochs:
             raise VaultSealed("The keystore holds no epoch.")
         return row.number, self.keys.open(row.number, Wrapped(row.wrapped, row.master_version))
 
+    def newest(self) -> tuple[int, datetime]:
+        """Number of the newest epoch, and when it began. Raises `VaultSealed` in a keystore that was never prepared."""
+        with reading(self._engine) as session:
+            row = session.scalar(select(Epoch).order_by(Epoch.number.desc()).limit(1))
+        if row is None:
+            raise VaultSealed("The keystore holds no epoch.")
+        return row.number, row.created_at
+
+    def may_begin(self) -> bool:
+        """Whether this process may begin an epoch: on PostgreSQL not every role may."""
+        if self._engine.dialect.name != "postgresql":
+            return True
+        with reading(self._engine) as session:
+            return bool(session.scalar(select(func.has_table_privilege(Epoch.__tablename__, "INSERT"))))
+
     def start(self, after: int | None = None) -> int:
         """A new epoch is current; returns its number. With `after`, only if that is the newest number so far."""
         while True:
@@ -85,11 +85,12 @@ class Epochs:
                 newest = newest_epoch(session)
             if after is not None and newest != after:
                 return newest
-            number = newest + 1
-            wrapped = self._kms.wrap(number, random_key())
+            number, key = newest + 1, random_key()
+            wrapped = self._kms.wrap(number, key)
+            check(self._kms.unwrap(number, wrapped), key)
             with writing(self._engine) as session:
                 lock_deployment(session, alone=True)
-                if newest_epoch(session) != newest:
+                if newest_epoch(session) != newest or wrapped.version not in self._kms.versions():
                     continue
                 if self._copy.has_epoch(number):
                     raise VaultSealed("The keystore is older than its second copy: it must be rebuilt.")
@@ -114,15 +115,18 @@ class Epochs:
         self._copy.keep_epoch(sealed_epoch(row), replace=False)
         return True
 
-    def relock(self) -> list[UUID]:
-        """Every live slot lies under the newest epoch, and the others are gone.
+    def relock(self, seconds: float | None = None) -> Relocked:
+        """Every live slot lies under the newest epoch, and the others are gone; or `seconds` are over.
 
-        Returns the slots whose lock does not open: they keep their epoch alive. Any number may run at once.
+        Any number may run at once, and be killed: what one has done the next finds done.
         """
         number, key = self.current()
         damaged: list[UUID] = []
         after: UUID | None = None
+        end = None if seconds is None else time.monotonic() + seconds
         while batch := self._outdated(number, after):
+            if end is not None and time.monotonic() > end:
+                return Relocked(number, is_done=False, damaged=tuple(damaged))
             after = batch[-1][0].id
             fresh: list[tuple[SealedSlot, SealedSlot]] = []
             for slot, wrapped in batch:
@@ -133,8 +137,8 @@ class Epochs:
                     damaged.append(slot.id)
             if not self._switch(number, fresh):
                 (number, key), after, damaged = self.current(), None, []
-        self.drop_unused()
-        return damaged
+            time.sleep(BREATH)
+        return Relocked(number, is_done=True, damaged=tuple(damaged), ended=tuple(self.drop_unused()))
 
     def drop_unused(self) -> list[int]:
         """The epochs that no live slot names are gone, except the newest; returns their numbers."""
@@ -152,20 +156,20 @@ class Epochs:
         return numbers
 
     def rewrap(self) -> int:
-        """Every epoch key is wrapped by the newest master key version; returns how many changed."""
-        newest = self._kms.versions()[-1]
-        with reading(self._engine) as session:
-            old = session.scalars(select(Epoch).where(Epoch.master_version != newest))
-            rows = [sealed_epoch(row) for row in old]
+        """Every epoch key is wrapped by the newest master key version; returns how many were wrapped anew.
+
+        What came back from the key management is opened once before it takes the place of what is known to open.
+        """
         changed = 0
-        for row in rows:
-            key = self.keys.open(row.number, Wrapped(row.wrapped, row.master_version))
-            wrapped = self._kms.wrap(row.number, key)
+        for row in self._wrapped_by_older():
+            old = Wrapped(row.wrapped, row.master_version)
+            wrapped = self._kms.rewrap(row.number, old)
+            check(self._kms.unwrap(row.number, wrapped), self.keys.open(row.number, old))
             fresh = replace(row, wrapped=wrapped.blob, master_version=wrapped.version)
             with writing(self._engine) as session:
                 switch = (
                     update(Epoch)
-                    .where(Epoch.number == row.number, Epoch.master_version == row.master_version)
+                    .where(Epoch.number == row.number, Epoch.wrapped == row.wrapped)
                     .values(wrapped=fresh.wrapped, master_version=fresh.master_version)
                 )
                 if _changed(session, switch):
@@ -174,6 +178,38 @@ class Epochs:
         if changed:
             leave_no_trace(self._engine)
         return changed
+
+    def rewrap_count(self, new_version: bool = False) -> int:
+        """How many epoch keys `rewrap` would wrap anew; with `new_version`, after one was made."""
+        with reading(self._engine) as session:
+            every = session.scalar(select(func.count()).select_from(Epoch)) or 0
+        return every if new_version else len(self._wrapped_by_older())
+
+    def destroy_unused_masters(self) -> list[int]:
+        """The versions of the master key that wrap no epoch are destroyed, but the newest; returns their numbers.
+
+        Who holds the deployment's row alone keeps others from beginning an epoch under a version that goes.
+        """
+        with writing(self._engine) as session:
+            lock_deployment(session, alone=True)
+            used = set(session.scalars(select(Epoch.master_version)))
+            used |= {epoch.master_version for epoch in self._copy.epochs()}
+            unused = [version for version in self._kms.versions()[:-1] if version not in used]
+            for version in unused:
+                self._kms.destroy_version(version)
+        return unused
+
+    def _wrapped_by_older(self) -> list[SealedEpoch]:
+        with reading(self._engine) as session:
+            rows = [sealed_epoch(row) for row in session.scalars(select(Epoch).order_by(Epoch.number))]
+        return [row for row in rows if not self._kms.is_newest(Wrapped(row.wrapped, row.master_version))]
+
+    def outdated_count(self) -> int:
+        """How many live slots do not lie under the newest epoch yet."""
+        with reading(self._engine) as session:
+            query = select(func.count()).select_from(Slot)
+            behind = query.where(Slot.destroyed_at.is_(None), Slot.epoch < newest_epoch(session))
+            return session.scalar(behind) or 0
 
     def _outdated(self, number: int, after: UUID | None) -> list[tuple[SealedSlot, Wrapped]]:
         query = (

@@ -64,14 +64,23 @@ class Successors:
 
     def follow(self, slot_id: UUID) -> UUID | None:
         """The living slot that this one, or the last of its successors, is; None if the line has ended."""
+        line = self.line(slot_id)
+        return line[-1] if line else None
+
+    def line(self, slot_id: UUID) -> list[UUID]:
+        """This slot's successors in their order up to the living one (a living slot alone); empty if it has ended."""
         seen: set[UUID] = set()
-        following: UUID | None = slot_id
+        line, following = [], slot_id
         while following in self._ends and following not in seen:
             seen.add(following)
-            following = self._ends[following].successor_id
-        if following is None or following in seen or not self._keystore.is_live(following):
-            return None
-        return following
+            successor = self._ends[following].successor_id
+            if successor is None:
+                return []
+            following = successor
+            line.append(following)
+        if following in seen or not self._keystore.is_live(following):
+            return []
+        return line or [slot_id]
 
 
 @dataclass(frozen=True)

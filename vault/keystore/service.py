@@ -24,6 +24,7 @@ from vault.db import reader_of
 from vault.errors import Misconfigured, NotFound, Tampered, VaultSealed
 from vault.keystore.epochs import (
     Epochs,
+    Relocked,
     leave_no_trace,
     lock_deployment,
     newest_epoch,
@@ -214,13 +215,26 @@ class Keystore:
         Raises `Tampered`, after all others are done, if the lock of some slot does not open: its epoch then stays.
         """
         number = self.epochs.start()
-        if damaged := self.epochs.relock():
-            names = ", ".join(map(str, damaged))
-            raise Tampered(f"The lock of these slots does not open: {names}")
+        self.relock()
         return number
 
+    def relock(self, seconds: float | None = None) -> Relocked:
+        """Every live slot lies under the newest epoch, or `seconds` are over: then `is_done` is false.
+
+        Raises `Tampered`, after all others are done, if the lock of some slot does not open: its epoch then stays.
+        """
+        done = self.epochs.relock(seconds)
+        if done.is_done and done.damaged:
+            names = ", ".join(map(str, done.damaged))
+            raise Tampered(f"The lock of these slots does not open: {names}")
+        return done
+
+    def new_master(self) -> int:
+        """The key management has a new version of the master key; returns its number. `Conflict` if that is not ours."""
+        return self._kms.rotate()
+
     def rewrap(self) -> int:
-        """Every epoch key is wrapped by the newest version of the master key; returns how many changed."""
+        """Every epoch key is wrapped by the newest version of the master key; returns how many were wrapped anew."""
         return self.epochs.rewrap()
 
     def status(self) -> dict[str, Any]:
@@ -235,6 +249,7 @@ class Keystore:
             "epoch_started_at": epochs[-1].created_at.isoformat() if epochs else None,
             "epochs_waiting": [epoch.number for epoch in epochs[:-1]],
             "slots": {SlotKind(kind).name.lower(): count for kind, count in kinds},
+            "slots_waiting": self.epochs.outdated_count(),
             "slots_destroyed": destroyed,
             "master_versions": self._kms.versions(),
             "master_versions_in_use": sorted({epoch.master_version for epoch in epochs}),

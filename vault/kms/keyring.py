@@ -47,6 +47,12 @@ class Keyring:
             raise Tampered("That version of the master key is gone.")
         return kms_lock(self._deployment_id, epoch).open(master.reveal(), blob=wrapped.blob)
 
+    def rewrap(self, epoch: int, wrapped: Wrapped) -> Wrapped:
+        return self.wrap(epoch, self.unwrap(epoch, wrapped))
+
+    def is_newest(self, wrapped: Wrapped) -> bool:
+        return wrapped.version == self.versions()[-1]
+
     def rotate(self) -> int:
         with self._alone(fcntl.LOCK_EX):
             masters = _parsed(self._path)

@@ -44,7 +44,7 @@ def end_links_on(tx: Transaction, document_id: UUID) -> int:
     query = _lending(document_id).order_by(Share.id).with_for_update(**for_change(Share))
     shares = tx.session.scalars(query, execution_options={"populate_existing": True}).all()
     for share in shares:
-        _end(tx, share, "document")
+        end_share(tx, share, "document")
     return len(shares)
 
 
@@ -78,7 +78,7 @@ def _end_some(runtime: Runtime, job: ClaimedJob) -> int:
             .with_for_update(**for_change(Share))
         ).all()
         for share in over:
-            _end(tx, share, _reason(tx, share))
+            end_share(tx, share, _reason(tx, share))
         return len(over)
 
 
@@ -105,8 +105,9 @@ def _reasons(now: datetime) -> dict[str, ColumnElement[bool]]:
     }
 
 
-def _end(tx: Transaction, share: Share, reason: str) -> None:
-    share.ended_at = tx.now
+def end_share(tx: Transaction, share: Share, reason: str) -> None:
+    """The link has ended, and its slot dies; `reason` is a code that its owner is told in words."""
+    share.ended_at, share.end_reason = tx.now, reason
     share.revision += 1
     tx.destroy(share.slot_id)
     tx.record("share.ended", share, reason=reason)

@@ -70,6 +70,13 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Rekeying(Asked):
+    """Why a bundle gets a new key, and the number of its case, typed to confirm."""
+
+    reason: Reason
+    number: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+
+
 class NewRecipient(Asked):
     """The one person whom the link is for."""
 

@@ -76,6 +76,7 @@ class Share(Row):
     revoked_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(String(32))
     revision: Mapped[int] = mapped_column(default=1)
 
     recipient: Mapped[Recipient] = relationship(lazy="joined", innerjoin=True)

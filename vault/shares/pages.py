@@ -13,6 +13,7 @@ from vault.access.policy import Permission
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle
+from vault.bundles.queries import count_files
 from vault.cases.models import Case
 from vault.crypto.locks import unlock_text
 from vault.people.models import Office
@@ -48,6 +49,7 @@ class SharePage(BaseModel):
     expires_at: datetime
     absolute_end_at: datetime
     ended_at: datetime | None
+    end_reason: str | None
     openings: int
     max_openings: int
     has_password: bool
@@ -141,6 +143,30 @@ class VisitPage(BaseModel):
     items: list[LentPage]
 
 
+class RekeyingPage(BaseModel):
+    """A bundle before it gets a new key: how much is locked anew, whose links end, how many uploads."""
+
+    bundle_id: UUID
+    title: str
+    case_number: str
+    documents: int
+    links: list[RecipientPage]
+    uploads: int
+
+
+def rekeying_page(tx: Transaction, opened: OpenBundle, links: Sequence[Share], uploads: int) -> RekeyingPage:
+    """The page before the act, and the answer after it."""
+    bundle, counts = opened.bundle, count_files(tx, opened.bundle.id)
+    return RekeyingPage(
+        bundle_id=bundle.id,
+        title=opened.title,
+        case_number=tx.session.get_one(Case, bundle.case_id).number,
+        documents=counts.documents + counts.recordings,
+        links=[recipient_page(share) for share in links],
+        uploads=uploads,
+    )
+
+
 def state_of(share: Share, now: datetime) -> str:
     """One word: revoked, suspended, expired, ended, used up or live."""
     if share.revoked_at is not None:
@@ -172,6 +198,7 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
         expires_at=share.expires_at,
         absolute_end_at=share.absolute_end_at,
         ended_at=share.ended_at,
+        end_reason=share.end_reason,
         openings=share.openings,
         max_openings=share.max_openings,
         has_password=share.profile is not None,

@@ -78,6 +78,7 @@ def revoke_share(tx: Transaction, share_id: UUID, reason: str = "") -> Share:
     share = load_share(tx, share_id, Permission.SHARE_REVOKE)
     if share.revoked_at is None and share.ended_at is None:
         share.revoked_at = share.ended_at = tx.now
+        share.end_reason = "revoked"
         share.revision += 1
         tx.destroy(share.slot_id)
         why = {"by": "command-line"} if tx.actor is SYSTEM else tx.remark(reason)

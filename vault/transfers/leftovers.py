@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from sqlalchemy import or_, select
 
@@ -13,7 +14,7 @@ from vault.transfers.models import Upload
 from vault.transfers.uploads import DISCARD, discard_bytes, drop_upload
 
 if TYPE_CHECKING:
-    from vault.runtime import Runtime
+    from vault.runtime import Runtime, Transaction
 
 DROP = "transfers.drop_abandoned"
 AT_ONCE = 100
@@ -44,6 +45,18 @@ def drop_abandoned(runtime: Runtime, job: ClaimedJob) -> None:
             drop_upload(tx, upload, "expired")
         if len(over) == AT_ONCE:
             tx.later(DROP)
+
+
+def end_uploads_into(tx: Transaction, bundle_id: UUID, reason: str) -> int:
+    """Every unfinished upload into the bundle has ended; returns how many. Whoever calls has checked that it may."""
+    query = select(Upload).where(
+        Upload.bundle_id == bundle_id, Upload.completed_at.is_(None), Upload.dropped_at.is_(None)
+    )
+    held = query.order_by(Upload.id).with_for_update(key_share=True)
+    uploads = tx.session.scalars(held, execution_options={"populate_existing": True}).all()
+    for upload in uploads:
+        drop_upload(tx, upload, reason)
+    return len(uploads)
 
 
 @handles(DISCARD)

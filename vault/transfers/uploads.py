@@ -23,7 +23,7 @@ from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import file_lock
 from vault.crypto.marks import seal
 from vault.crypto.secret import random_file_key
-from vault.errors import Conflict, NotFound, Tampered, WrongType
+from vault.errors import Conflict, NotFound, Tampered, UploadEnded, WrongType
 from vault.inspection.formats import AUDIO, DOCUMENT, IMAGE, VIDEO, MediaType
 from vault.people.approvals import is_video_approved
 from vault.store.base import Store
@@ -184,7 +184,12 @@ def _document(tx: Transaction, bundle: Bundle, document_id: UUID) -> Document:
 
 
 def upload_keys(tx: Transaction, opened: OpenBundle, upload: Upload) -> tuple[bytes, bytes]:
-    """FK and SLK of an unfinished upload; `Tampered` when they do not belong together."""
+    """FK and SLK of an unfinished upload; `Tampered` when they do not belong together.
+
+    `UploadEnded` for one that began just before its bundle got a new key.
+    """
+    if upload.key_number != opened.bundle.key_number:
+        raise UploadEnded("The bundle got a new key meanwhile. Send the file again.")
     if upload.slot_id is None:
         raise Tampered
     slot = tx.keystore.open_slot(upload.slot_id, SlotKind.VERSION, upload.id)

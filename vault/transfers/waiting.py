@@ -45,3 +45,10 @@ def waiting_uploads(tx: Transaction, bundle_id: UUID | None = None) -> list[Wait
         for bundle, number, count, offset, length in tx.session.execute(asked)
         if tx.allows(Permission.DOCUMENT_ADD, bundle)
     ]
+
+
+def unfinished_into(tx: Transaction, bundle_id: UUID) -> int:
+    """How many uploads into the bundle, of anybody, have neither ended nor become a version."""
+    unfinished = (Upload.completed_at.is_(None), Upload.dropped_at.is_(None))
+    query = select(func.count()).select_from(Upload).where(Upload.bundle_id == bundle_id, *unfinished)
+    return tx.session.scalar(query) or 0

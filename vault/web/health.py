@@ -24,6 +24,7 @@ def look_at_parts(running: Runtime) -> dict[str, bool]:
     return {
         "database": _answers(lambda: _ask_database(running)),
         "keystore": _answers(running.keystore.status),
+        "keys": _answers(running.keystore.epochs.current),
         "store": _answers(lambda: running.store.size("ready/probe")),
         "replayed": not running.is_sealed,
     }

@@ -20,6 +20,7 @@ NOTICES = {
     "member-removed": _("The colleague is no longer a member."),
     "password-changed": _("The password is changed. All other sessions were ended."),
     "bundle-password-changed": _("The bundle's password is changed."),
+    "rekeyed": _("The bundle has a new key. Its links and unfinished uploads have ended."),
     "withdrawn": _("The document is withdrawn, and its links have ended."),
     "moved": _("The document is moved, and its links have ended."),
     "revoked": _("The link is revoked. Nobody can open it any more."),

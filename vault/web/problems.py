@@ -69,6 +69,11 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
     errors.BadRange: Meaning(416, _("That part does not exist")),
     errors.TooMany: Meaning(429, _("Too many attempts"), _("Wait a while, then try again.")),
     errors.Busy: Meaning(503, _("Busy for a moment"), _("Nothing was changed. Try again.")),
+    errors.KeysUnavailable: Meaning(
+        503,
+        _("The keys cannot be reached"),
+        _("Nothing opens or is stored until they can. What was stored before is safe. Try again later."),
+    ),
     errors.StorageFull: Meaning(
         507, _("The store is full"), _("What was stored before is safe. Tell your administrator.")
     ),

@@ -1,0 +1,46 @@
+"""A new key for a bundle, with all that hangs on the old one: unfinished uploads and links end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
+from vault.access.policy import Permission
+from vault.bundles.models import Bundle
+from vault.bundles.opening import OpenBundle
+from vault.bundles.rekeying import rekey_bundle
+from vault.db import for_change
+from vault.shares.endings import end_share
+from vault.shares.models import Share
+from vault.transfers.leftovers import end_uploads_into
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+REKEYED = "rekeyed"
+
+
+def rekey_with_links(tx: Transaction, bundle_id: UUID, reason: str) -> OpenBundle:
+    """The bundle has a new key; uploads into it and links on it have ended, and their owners are told where they look.
+
+    Errors: those of `rekey_bundle`.
+    """
+    bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_MANAGE, lock=True)
+    end_uploads_into(tx, bundle.id, REKEYED)
+    opened = rekey_bundle(tx, bundle.id, reason)
+    query = _live(bundle.id).order_by(Share.id).with_for_update(**for_change(Share))
+    for share in tx.session.scalars(query, execution_options={"populate_existing": True}).all():
+        end_share(tx, share, REKEYED)
+    return opened
+
+
+def live_links_of(tx: Transaction, bundle_id: UUID) -> Sequence[Share]:
+    """The links on documents of the bundle that have not ended."""
+    return tx.session.scalars(_live(bundle_id).order_by(Share.created_at)).all()
+
+
+def _live(bundle_id: UUID) -> Select[Share]:
+    return select(Share).where(Share.bundle_id == bundle_id, Share.ended_at.is_(None))
