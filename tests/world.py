@@ -11,12 +11,13 @@ from uuid import UUID
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
 from tests.recordings import wav
-from vault.access.actor import Actor
+from vault.access.actor import Actor, Role
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
-from vault.people.models import Person
+from vault.people.models import Person, Team
 from vault.people.sessions import cookie_of
+from vault.people.teams import add_to_team, create_team
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -29,7 +30,7 @@ class World:
 
     def __init__(self, app: Flask, make: Factory) -> None:
         self.app, self.make = app, make
-        abroad = make.office("KBL", "Kabul")
+        abroad = self.abroad = make.office("KBL", "Kabul")
         self.people = [make.person(), make.person()]
         self.foreign_people = [make.person(office=abroad), make.person(office=abroad)]
         self.foreigner = make.actor(self.foreign_people[0])
@@ -61,6 +62,7 @@ class World:
         hidden = self.make.document(actor, sealed)
         recording = self._recording(actor, bundle)
         share = self.make.share(actor, documents[:1]).share
+        team = self._team(people[0])
         with self.make.runtime.transaction(actor) as tx:
             bookmark = add_bookmark(tx, recording.id, 0, "here")
             lock_bundle(tx, sealed.id)
@@ -71,11 +73,20 @@ class World:
             "recording_id": [recording.id],
             "bookmark_id": [bookmark.id],
             "share_id": [share.id],
+            "team_id": [team.id],
             "person": [people[1].id],
             "person_id": [people[1].id],
             "session_id": [actor.session.id] if actor.session else [],
             "office": [people[0].office_id],
         }
+
+    def _team(self, person: Person) -> Team:
+        """A team that a supervisor of the office has taken this person into."""
+        home = next(office for office in (self.make.home, self.abroad) if office.id == person.office_id)
+        boss = self.make.actor(self.make.person(Role.SUPERVISOR, office=home))
+        with self.make.runtime.transaction(boss) as tx:
+            team = create_team(tx, f"Team of {boss.id}")
+            return add_to_team(tx, team.id, person.id)
 
     def _recording(self, actor: Actor, bundle: Bundle) -> Document:
         return self.make.document(

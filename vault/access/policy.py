@@ -1,8 +1,9 @@
 """The one rule: which role may do what to which rows, as a SQL expression.
 
 `MATRIX` is policy within an office and a bundle. A rule names roles and a scope:
-OFFICE (rows of the actor's own office), MEMBER (rows of a bundle that the actor holds a live grant on), OWNER (rows the
-actor made), EVERYWHERE. Withdrawn rows are hidden from all but their owner, the controller and the auditor.
+OFFICE (rows of the actor's own office), MEMBER (rows of a bundle or team that the actor holds a live grant on, alone or
+through a team), OWNER (rows the actor made), EVERYWHERE. Withdrawn rows are hidden from all but their owner, the
+controller and the auditor.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, false, or_, true
 
 from vault.access.actor import Actor, Role
-from vault.access.grants import Grant
+from vault.access.grants import Grant, held_by
 
 
 class Permission(StrEnum):
@@ -43,6 +44,9 @@ class Permission(StrEnum):
     SHARE_SEE = "share.see"
     SHARE_REVOKE = "share.revoke"
     SHARE_EXTEND = "share.extend"
+    TEAM_SEE = "team.see"
+    TEAM_MANAGE = "team.manage"
+    TEAM_ADD = "team.add"
     AUDIT_SEE = "audit.see"
     SYSTEM_SEE = "system.see"
     CLOCK_CONFIRM = "clock.confirm"
@@ -104,6 +108,9 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
         _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
     ),
     Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
+    Permission.TEAM_SEE: (_rule(Scope.OFFICE, *_STAFF),),
+    Permission.TEAM_MANAGE: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
+    Permission.TEAM_ADD: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.AUDIT_SEE: (_rule(Scope.EVERYWHERE, Role.AUDITOR), _rule(Scope.OFFICE, Role.CONTROLLER)),
     Permission.SYSTEM_SEE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.CLOCK_CONFIRM: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
@@ -142,10 +149,7 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool
     if scope is Scope.OFFICE:
         return own_office
     bundle_id = _column(model, getattr(model, "__grant_subject__", "bundle_id"))
-    granted = exists().where(
-        Grant.subject_id == bundle_id, Grant.principal_id == actor.id, Grant.ended_at.is_(None)
-    )
-    return and_(own_office, granted)
+    return and_(own_office, exists().where(Grant.subject_id == bundle_id, held_by(actor.id)))
 
 
 def _not_withdrawn(model: type[Any], actor: Actor) -> ColumnElement[bool]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from vault.access.grants import give_grant, open_own_grant
+from vault.access.grants import give_grant
+from vault.access.holdings import open_own_grant
 from vault.access.policy import Permission
 from vault.access.principals import Principal
 from vault.access.throttle import forget_tries
