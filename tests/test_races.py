@@ -14,7 +14,8 @@ from tests.databases import is_postgresql
 from tests.factory import PASSWORD
 from tests.fakes import SettableClock
 from vault.access.actor import STRANGER, SYSTEM, Role
-from vault.access.grants import Grant, open_own_grant
+from vault.access.grants import Grant
+from vault.access.holdings import open_own_grant
 from vault.access.remarks import OfficeSlot
 from vault.access.throttle import Limit, Throttle, take_try
 from vault.audit.verification import verify_log

@@ -16,8 +16,9 @@ from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
 from vault.matrix.service import Spot, propose_cell
-from vault.people.models import Office, Person
+from vault.people.models import Office, Person, Team
 from vault.people.sessions import cookie_of
+from vault.people.teams import add_to_team, create_team
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -30,7 +31,7 @@ class World:
 
     def __init__(self, app: Flask, make: Factory) -> None:
         self.app, self.make = app, make
-        abroad = make.office("KBL", "Kabul")
+        abroad = self.abroad = make.office("KBL", "Kabul")
         self.people = [make.person(), make.person()]
         self.foreign_people = [make.person(office=abroad), make.person(office=abroad)]
         self.foreigner = make.actor(self.foreign_people[0])
@@ -63,6 +64,7 @@ class World:
         hidden = self.make.document(actor, sealed)
         recording = self._recording(actor, bundle)
         share = self.make.share(actor, documents[:1]).share
+        team = self._team(people[0])
         with self.make.runtime.transaction(actor) as tx:
             bookmark = add_bookmark(tx, recording.id, 0, "here")
             lock_bundle(tx, sealed.id)
@@ -73,6 +75,7 @@ class World:
             "recording_id": [recording.id],
             "bookmark_id": [bookmark.id],
             "share_id": [share.id],
+            "team_id": [team.id],
             "person": [people[1].id],
             "person_id": [people[1].id],
             "session_id": [actor.session.id] if actor.session else [],
@@ -86,6 +89,14 @@ class World:
         with self.make.runtime.transaction(controller) as tx:
             spot = Spot(Role.REVIEWER, "photo", "strictly_confidential")
             return propose_cell(tx, spot, "view", "agreed").id
+
+    def _team(self, person: Person) -> Team:
+        """A team that a supervisor of the office has taken this person into."""
+        home = next(office for office in (self.make.home, self.abroad) if office.id == person.office_id)
+        boss = self.make.actor(self.make.person(Role.SUPERVISOR, office=home))
+        with self.make.runtime.transaction(boss) as tx:
+            team = create_team(tx, f"Team of {boss.id}")
+            return add_to_team(tx, team.id, person.id)
 
     def _recording(self, actor: Actor, bundle: Bundle) -> Document:
         return self.make.document(

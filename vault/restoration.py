@@ -22,6 +22,7 @@ from vault.access.actor import SYSTEM
 from vault.access.grants import Grant
 from vault.access.principals import Principal
 from vault.access.remarks import Remark
+from vault.access.teams import MANY
 from vault.bundles.models import Bookmark, Bundle, Document, Unlocking, Version
 from vault.db import Instant
 from vault.keystore.restoration import Successors, rebuild, replay
@@ -117,16 +118,16 @@ def _take(session: Session, row: Any, slot_id: UUID, kept: dict[str, Any]) -> No
             session.add(found)
         if found is not None:
             _set(found, other["columns"])
-    if isinstance(row, Bundle):
+    if isinstance(row, Bundle) or (isinstance(row, Principal) and row.kind in MANY):
         _end_other_grants(session, row, kept["also"])
     session.flush()
 
 
-def _end_other_grants(session: Session, bundle: Bundle, also: Sequence[dict[str, Any]]) -> None:
-    """Who was no member any more when the bundle got this slot is none now."""
+def _end_other_grants(session: Session, row: Bundle | Principal, also: Sequence[dict[str, Any]]) -> None:
+    """Who was no member any more when the bundle or team got this slot is none now."""
     members = {UUID(other["id"]) for other in also if other["table"] == Grant.__tablename__}
-    bundle.rekey_pending_at = None
-    live = select(Grant).where(Grant.subject_id == bundle.id, Grant.ended_at.is_(None))
+    row.rekey_pending_at = None
+    live = select(Grant).where(Grant.subject_id == row.id, Grant.ended_at.is_(None))
     for grant in session.scalars(live):
         if grant.id not in members:
             grant.ended_at = grant.granted_at

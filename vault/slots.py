@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
 
 DESTROYING, DONE = "destroying", "done"
+Kept = Sequence[tuple[Row, Sequence[str]]]
+"""Other rows that belong to a replacement, each with the columns that are kept of it."""
 
 
 class Destruction(Row):
@@ -44,7 +46,7 @@ def replace_slot(
     row: Any,
     kind: SlotKind,
     remake: Callable[[bytes], Mapping[str, Any]],
-    also: Sequence[tuple[Row, Sequence[str]]] = (),
+    also: Kept = (),
 ) -> None:
     """Give `row` (with `id` and `slot_id`) a new slot and everything that hangs on it.
 

@@ -44,6 +44,9 @@ POST /shares/{share_id}/extension
 POST /shares/{share_id}/resumption
 GET /shares/{share_id}/openings
 GET /people
+GET POST /teams
+GET /teams/{team_id}
+POST DELETE /teams/{team_id}/members
 GET /office/video
 POST /office/video/approval
 POST /office/video/withdrawal

@@ -158,7 +158,7 @@ def test_members_are_added_and_taken_off_by_pages(app, desk, make):
     assert (last.status_code, "This is the last member" in last.text) == (409, True)
     desk.browser.get(f"/bundles/{bundle.id}")
     history = desk.browser.get(f"/bundles/{bundle.id}/history").text
-    for sentence in ("A bundle got new keys.", "A person is no longer a member of a bundle."):
+    for sentence in ("A bundle got new keys.", "A person or team is no longer a member of a bundle."):
         assert sentence in history
 
 

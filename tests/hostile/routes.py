@@ -28,6 +28,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/bundles/<>/password": {"old": PASSWORD, "new": "eight loud geese cross the weir"},
     "/bundles/<>/members": {"person": "<person>"},
     "/bundles/<>/members/removal": {"person": "<person>"},
+    "/teams": {"name": "Night shift"},
+    "/teams/<>/members": {"person": "<person>"},
+    "/teams/<>/members/removal": {"person": "<person>"},
     "/bundles/<>/duplicates": {"sha256": "0" * 64},
     "/bundles/<>/shares": {
         "documents": ["<document>"],

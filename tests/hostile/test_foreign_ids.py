@@ -28,6 +28,7 @@ KINDS = {
     "person_id",
     "session_id",
     "cell_id",
+    "team_id",
 }
 BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
 WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
@@ -41,11 +42,15 @@ NEEDS_MORE = {
     ("/bundles/<>/members/removal", 409),
     *((f"/office/matrix/changes/<>/{act}", 403) for act in ("approval", "withdrawal")),
     *((f"/people/<>/clearance{act}", 403) for act in ("", "/approval", "/ending")),
+    ("/teams/<>/members", 403),  # a caseworker takes nobody off a team
+    ("/teams/<>/members/removal", 403),
     *((f"/people/<>/{act}", 403) for act in ("enrolment", "leaving", "lock", "return", "roles", "unlock")),
 }
 IN_BODIES = [
     ("/bundles/{bundle_id}/members", "person", {"person": "<person>"}),
     ("/bundles/{bundle_id}/members", "person_id", {"person": "<person>"}),
+    ("/bundles/{bundle_id}/members", "team_id", {"team": "<team>"}),
+    ("/teams/{team_id}/members", "person_id", {"person": "<person>"}),
     ("/documents/{document_id}/move", "bundle_id", {"bundle": "<bundle>"}),
     ("/cases", "office", {"number": "815-26-31313", "office": "<office>"}),
 ]
@@ -138,7 +143,7 @@ def test_lists_and_searches_show_nothing_of_another_office(browser, world):
         str(world.foreigner.office_id)
     }
 
-    for path in ("/cases?limit=100", "/shares?limit=100", "/people?limit=100"):
+    for path in ("/cases?limit=100", "/shares?limit=100", "/people?limit=100", "/teams"):
         assert not foreign_ids & set(re.findall(r"[0-9a-f-]{36}", browser.api("GET", path).text)), path
     assert browser.api("POST", "/cases/search", {"number": number}).json["items"] == []
 

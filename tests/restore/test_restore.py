@@ -10,7 +10,7 @@ from vault.access.grants import Grant
 from vault.audit.verification import verify_log
 from vault.bundles.bookmarks import add_bookmark, bookmarks_of, label_of, open_recording
 from vault.bundles.documents import move_document
-from vault.bundles.members import add_member, remove_member
+from vault.bundles.members import add_member, add_team, remove_member
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import open_bundle
 from vault.crypto.passwords import derive
@@ -18,6 +18,7 @@ from vault.errors import Gone, NotFound, Unauthenticated, VaultSealed
 from vault.people.models import Person, PersonSession
 from vault.people.passwords import change_password
 from vault.people.sessions import start_session
+from vault.people.teams import add_to_team, create_team, take_off_team
 from vault.shares.models import Share
 from vault.shares.rekeying import rekey_with_links
 from vault.shares.service import resume_share, revoke_share
@@ -99,6 +100,35 @@ def test_a_changed_password_stays_changed(machine, office):
         sign_in(machine, owner.id, PASSWORD)
     again = sign_in(machine, owner.id, NEW_PASSWORD)
     with machine.runtime.transaction(again) as tx:
+        open_bundle(tx, tx.session.get_one(Bundle, first.id))
+
+
+def test_who_left_a_team_after_the_backup_has_left_it_and_the_others_still_open_what_it_opens(
+    machine, office
+):
+    owner, _, first, *_ = office
+    boss, stays, leaves = (
+        machine.make.actor(None, Role.SUPERVISOR),
+        machine.make.actor(),
+        machine.make.actor(),
+    )
+    with machine.runtime.transaction(boss) as tx:
+        team = create_team(tx, "Resettlement unit")
+        for each in (stays, leaves):
+            add_to_team(tx, team.id, each.id)
+    with machine.runtime.transaction(owner) as tx:
+        add_team(tx, first.id, team.id)
+    machine.back_up("database")
+    with machine.runtime.transaction(boss) as tx:
+        take_off_team(tx, team.id, leaves.id)
+    machine.put_back("database")
+    machine.restore()
+
+    again = sign_in(machine, stays.id, PASSWORD)
+    with machine.runtime.transaction(again) as tx:
+        assert open_bundle(tx, tx.session.get_one(Bundle, first.id)).title
+    gone = sign_in(machine, leaves.id, PASSWORD)
+    with pytest.raises(NotFound), machine.runtime.transaction(gone) as tx:
         open_bundle(tx, tx.session.get_one(Bundle, first.id))
 
 

@@ -1,4 +1,7 @@
-"""Grants: a secret sealed to one principal. For a bundle it is the access key AK."""
+"""Grants: a secret sealed to one principal. For a bundle it is the access key AK, for a team the team key TK.
+
+Whoever holds a grant of a team's key holds what is granted to the team. What the actor can open is in `access/holdings.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, bindparam, select, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, and_, or_, select, text
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from vault.access.principals import Principal, vouched_key
-from vault.crypto.grant import open_grant, seal_grant
+from vault.crypto.grant import seal_grant
+from vault.crypto.kinds import PrincipalKind
 from vault.db import Row, for_change
-from vault.errors import Conflict, NotFound
+from vault.errors import Conflict, Tampered
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 _LIVE = text("ended_at IS NULL")
+GRANT_COLUMNS = ("principal_id", "subject_id", "generation", "sealed", "granted_by_id", "granted_at")
+"""What is kept of a grant when its subject gets a new slot."""
 
 
 class Grant(Row):
@@ -44,14 +50,6 @@ class Grant(Row):
     granted_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_by_id: Mapped[UUID | None]
-
-
-_OWN_GRANT = (
-    select(Grant.sealed, Principal.kind)
-    .join(Principal, Principal.id == Grant.principal_id)
-    .where(Grant.principal_id == bindparam("principal_id"), Grant.subject_id == bindparam("subject_id"))
-    .where(Grant.ended_at.is_(None))
-)
 
 
 def live_grant(tx: Transaction, principal_id: UUID, subject_id: UUID) -> Grant | None:
@@ -105,24 +103,34 @@ def renew_grant(tx: Transaction, grant: Grant, generation: int, secret: bytes) -
     grant.generation = generation
 
 
-def open_own_grant(tx: Transaction, subject_id: UUID, generation: int) -> bytes:
-    """The secret granted to the actor, opened with the session's seed.
+def renew_or_end(tx: Transaction, grant: Grant, generation: int, secret: bytes) -> bool:
+    """The grant holds the new secret; one whose holder has no vouched key any more ends, and must not keep others out.
 
-    Errors: `NotFound` without a grant or session, `Tampered` for a grant of another principal or generation.
+    False when it has ended.
     """
-    if tx.actor.id is None or tx.actor.session is None:
-        raise NotFound
-    asked = {"principal_id": tx.actor.id, "subject_id": subject_id}
-    found = tx.session.execute(_OWN_GRANT, asked).one_or_none()
-    if found is None:
-        raise NotFound
-    seed = tx.actor.session.seed.reveal()
-    return open_grant(seed, found.kind, tx.actor.id, subject_id, generation, found.sealed)
+    try:
+        renew_grant(tx, grant, generation, secret)
+    except (Conflict, Tampered):
+        end_grant(tx, grant)
+        return False
+    return True
 
 
 def end_grant(tx: Transaction, grant: Grant) -> None:
     """Take the grant away; the key it held is replaced by whoever owns the subject."""
     grant.ended_at, grant.ended_by_id = tx.now, tx.actor.id
+
+
+def held_by(person_id: UUID | None) -> ColumnElement[bool]:
+    """True for the live grants that a person holds, and those of every team that the person is in."""
+    membership, team = aliased(Grant), aliased(Principal)
+    teams = (
+        select(membership.subject_id)
+        .join(team, team.id == membership.subject_id)
+        .where(membership.principal_id == person_id, membership.ended_at.is_(None))
+        .where(team.kind == PrincipalKind.TEAM)
+    )
+    return and_(Grant.ended_at.is_(None), or_(Grant.principal_id == person_id, Grant.principal_id.in_(teams)))
 
 
 def _sealed(tx: Transaction, principal: Principal, subject_id: UUID, generation: int, secret: bytes) -> bytes:

@@ -1,9 +1,10 @@
 """The one rule: which role may do what to which rows, as a SQL expression.
 
 `MATRIX` is policy within an office and a bundle. A rule names roles and a scope:
-OFFICE (rows of the actor's own office), MEMBER (rows of a bundle that the actor holds a live grant on), OWNER (rows the
-actor made), EVERYWHERE. What is strictly confidential is for members who are cleared for it. Of documents a role gets as
-much as its office's cells leave it. Withdrawn rows are hidden from all but their owner, the controller and the auditor.
+OFFICE (rows of the actor's own office), MEMBER (rows of a bundle or team that the actor holds a live grant on, alone or
+through a team), OWNER (rows the actor made), EVERYWHERE. What is strictly confidential is for members who are cleared for
+it. Of documents a role gets as much as its office's cells leave it. Withdrawn rows are hidden from all but their owner,
+the controller and the auditor.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, or_, true
 from vault.access.actor import Actor, Role
 from vault.access.cells import LEVELS, STRICT, Place, cells_allow
 from vault.access.clearances import is_cleared
-from vault.access.grants import Grant
+from vault.access.grants import Grant, held_by
 
 
 class Permission(StrEnum):
@@ -47,6 +48,9 @@ class Permission(StrEnum):
     SHARE_SEE = "share.see"
     SHARE_REVOKE = "share.revoke"
     SHARE_EXTEND = "share.extend"
+    TEAM_SEE = "team.see"
+    TEAM_MANAGE = "team.manage"
+    TEAM_ADD = "team.add"
     AUDIT_SEE = "audit.see"
     SYSTEM_SEE = "system.see"
     CLOCK_CONFIRM = "clock.confirm"
@@ -115,6 +119,9 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
         _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
     ),
     Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
+    Permission.TEAM_SEE: (_rule(Scope.OFFICE, *_STAFF),),
+    Permission.TEAM_MANAGE: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
+    Permission.TEAM_ADD: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.AUDIT_SEE: (_rule(Scope.EVERYWHERE, Role.AUDITOR), _rule(Scope.OFFICE, Role.CONTROLLER)),
     Permission.SYSTEM_SEE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.CLOCK_CONFIRM: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
@@ -169,7 +176,7 @@ def parts_of(permission: Permission, model: type[Any], actor: Actor, now: dateti
         if not roles:
             continue
         parts = [Part("reach", _reaches(rule.scope, model, actor))]
-        if rule.scope is Scope.MEMBER:
+        if rule.scope is Scope.MEMBER and getattr(model, "__has_tier__", True):
             parts.append(Part("clearance", _is_cleared_for(model, actor)))
         if permission in NEEDS and hasattr(model, "document_type"):
             place = Place(model.office_id, model.document_type, model.tier)
@@ -206,10 +213,7 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool
     if scope is Scope.OFFICE:
         return own_office
     bundle_id = _column(model, getattr(model, "__grant_subject__", "bundle_id"))
-    granted = exists().where(
-        Grant.subject_id == bundle_id, Grant.principal_id == actor.id, Grant.ended_at.is_(None)
-    )
-    return and_(own_office, granted)
+    return and_(own_office, exists().where(Grant.subject_id == bundle_id, held_by(actor.id)))
 
 
 def _is_cleared_for(model: type[Any], actor: Actor) -> ColumnElement[bool]:

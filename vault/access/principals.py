@@ -1,7 +1,8 @@
-"""Principals: whoever keys are granted to. A person is one; teams, desks and tokens will be others.
+"""Principals: whoever keys are granted to. A person is one, a team is another; desks and tokens will be others.
 
 A principal's key pair comes from USEED, kept in the *user lock* under the password key and the principal's slot. The
-directory MAC proves that the public key is the one this slot vouched for (docs/format.md, "People").
+directory MAC proves that the public key is the one this slot vouched for (docs/format.md, "People"). For a team its key
+TK stands for the password key, and its `generation` grows with each new TK (`access/teams.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import compare
 from vault.db import Row, for_change
 from vault.errors import Conflict, Tampered
-from vault.slots import replace_slot
+from vault.slots import Kept, replace_slot
 
 if TYPE_CHECKING:
     from vault.keystore.service import Keystore
@@ -39,7 +40,10 @@ KEPT_COLUMNS = (
 
 
 class Principal(Row):
-    """One holder of keys. Without a slot nothing can be granted to it yet."""
+    """One holder of keys. Without a slot nothing can be granted to it yet.
+
+    `rekey_pending_at`: a member has left this team, and the next member who opens it makes the new team key.
+    """
 
     __tablename__ = "principals"
     __table_args__ = (CheckConstraint("kind between 1 and 6", name="kind"),)
@@ -54,6 +58,7 @@ class Principal(Row):
     argon2_time: Mapped[int | None]
     argon2_lanes: Mapped[int | None]
     generation: Mapped[int] = mapped_column(default=1)
+    rekey_pending_at: Mapped[datetime | None]
     keyed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
@@ -73,23 +78,32 @@ class Principal(Row):
 
 
 def set_keys(
-    tx: Transaction, principal: Principal, seed: bytes, password_key: bytes, profile: Argon2Profile
+    tx: Transaction,
+    principal: Principal,
+    seed: bytes,
+    password_key: bytes,
+    profile: Argon2Profile | None,
+    also: Kept = (),
 ) -> None:
-    """Give the principal a new slot, user lock and directory MAC for this seed; the old slot dies after the commit."""
+    """Give the principal a new slot, user lock and directory MAC for this seed; the old slot dies after the commit.
+
+    Without a `profile` the key is a team's; `also` are then the grants of it, which belong to the same change.
+    """
     public = public_key(seed)
 
-    def remake(slot: bytes) -> dict[str, bytes | int]:
+    def remake(slot: bytes) -> dict[str, bytes | int | None]:
         return {
             "user_lock": user_lock(principal.id, public).close(password_key, slot, plaintext=seed),
             "directory_mac": directory_mac(slot, principal.id, public),
             "public_key": public,
-            "argon2_salt": profile.salt,
-            "argon2_memory_kib": profile.memory_kib,
-            "argon2_time": profile.time,
-            "argon2_lanes": profile.lanes,
+            "argon2_salt": profile.salt if profile else None,
+            "argon2_memory_kib": profile.memory_kib if profile else None,
+            "argon2_time": profile.time if profile else None,
+            "argon2_lanes": profile.lanes if profile else None,
+            "generation": principal.generation,
         }
 
-    replace_slot(tx, principal, SlotKind.PRINCIPAL, remake)
+    replace_slot(tx, principal, SlotKind.PRINCIPAL, remake, also)
     principal.keyed_at = tx.now
 
 

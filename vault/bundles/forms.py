@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, Self, cast
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from vault.bundles.documents import Description
 from vault.errors import Fault, Invalid
@@ -80,9 +80,21 @@ class PasswordForm(PasswordChange):
 
 
 class MemberChange(Asked):
-    """The colleague who is to be a member, or no longer."""
+    """The colleague, or the team, that is to be a member or no longer."""
 
-    person: UUID
+    person: UUID | None = None
+    team: UUID | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.person is None) == (self.team is None):
+            raise ValueError("Name a person or a team.")
+        return self
+
+    @property
+    def member(self) -> UUID:
+        """The id of whichever was named."""
+        return cast(UUID, self.person or self.team)
 
 
 class DocumentEdit(Asked):

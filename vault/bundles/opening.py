@@ -6,7 +6,6 @@ access key, the slot and the generation are made anew (docs/format.md, "a member
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,22 +13,20 @@ from uuid import UUID
 
 from sqlalchemy import delete
 
-from vault.access.grants import Grant, end_grant, live_grants, open_own_grant, renew_grant
+from vault.access.grants import GRANT_COLUMNS, Grant, live_grants, renew_or_end
+from vault.access.holdings import open_own_grant
 from vault.access.remarks import Holder
 from vault.bundles.models import Bundle, Document, Unlocking, Version
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import bundle_lock, file_lock, lock_text, session_lock, unlock_text
 from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.secret import Secret, random_key
-from vault.db import Row, for_change
-from vault.errors import BundleLocked, Conflict, NotFound, Tampered
-from vault.slots import replace_slot
+from vault.db import for_change
+from vault.errors import BundleLocked, NotFound, Tampered
+from vault.slots import Kept, replace_slot
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
-
-Kept = Sequence[tuple[Row, Sequence[str]]]
-GRANT_COLUMNS = ("principal_id", "subject_id", "generation", "sealed", "granted_by_id", "granted_at")
 
 
 class PasswordDue(BundleLocked):
@@ -135,10 +132,7 @@ def renew_access_key(tx: Transaction, opened: OpenBundle, password_key: bytes, a
 
 def _renew_or_end(tx: Transaction, bundle: Bundle, grant: Grant, access_key: bytes) -> None:
     """A grant whose holder has no vouched key any more ends here; it must not keep the others out."""
-    try:
-        renew_grant(tx, grant, bundle.generation + 1, access_key)
-    except (Conflict, Tampered):
-        end_grant(tx, grant)
+    if not renew_or_end(tx, grant, bundle.generation + 1, access_key):
         tx.record("bundle.member_removed", bundle, member=grant.principal_id, reason="no_vouched_key")
 
 

@@ -10,7 +10,14 @@ from pydantic import BaseModel
 
 from vault.access.policy import Permission
 from vault.bundles.document_pages import FileRow, file_rows
-from vault.bundles.members import Member, list_members, possible_members
+from vault.bundles.members import (
+    Member,
+    MemberTeam,
+    list_member_teams,
+    list_members,
+    possible_members,
+    possible_teams,
+)
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_until
 from vault.bundles.queries import bundles_of, count_files, look_into
@@ -76,8 +83,17 @@ class MemberRow(BaseModel):
     fingerprint: str
 
 
+class TeamRow(BaseModel):
+    """A team that is, or could be, a member, and the names of those who are in it."""
+
+    team: UUID
+    name: str
+    since: datetime | None
+    people: list[str]
+
+
 class MembersPage(BaseModel):
-    """The members of a bundle, and who could become one."""
+    """The members of a bundle, people and teams, and who could become one."""
 
     bundle_id: UUID
     case_number: str
@@ -85,7 +101,9 @@ class MembersPage(BaseModel):
     state: str
     rekey_pending: bool
     items: list[MemberRow]
+    teams: list[TeamRow]
     possible: list[MemberRow]
+    possible_teams: list[TeamRow]
     may_add: bool
     may_remove: bool
 
@@ -121,7 +139,7 @@ def bundle_page(tx: Transaction, bundle: Bundle) -> BundlePage:
     """The bundle for its own page."""
     return BundlePage(
         **dict(bundle_card(tx, bundle)),
-        members=[member.person.display_name for member in list_members(tx, bundle)],
+        members=_names(tx, bundle),
         may_add=tx.allows(Permission.DOCUMENT_ADD, bundle),
         may_share=tx.allows(Permission.SHARE_CREATE, bundle),
         may_manage=tx.allows(Permission.BUNDLE_MANAGE, bundle),
@@ -146,10 +164,24 @@ def members_page(tx: Transaction, bundle: Bundle) -> MembersPage:
         state=look.state,
         rekey_pending=bundle.rekey_pending_at is not None,
         items=[_member_row(member) for member in list_members(tx, bundle)],
+        teams=[_team_row(each) for each in list_member_teams(tx, bundle)],
         possible=[_member_row(Member(person, None, None)) for person in possible],
+        possible_teams=[_team_row(each) for each in possible_teams(tx, bundle)] if may_add else [],
         may_add=may_add,
         may_remove=tx.allows(Permission.MEMBER_REMOVE, bundle),
     )
+
+
+def _names(tx: Transaction, bundle: Bundle) -> list[str]:
+    """Whom one could ask: members, and those who are in a team that is one. Everybody once."""
+    alone = [member.person for member in list_members(tx, bundle)]
+    people = alone + [person for each in list_member_teams(tx, bundle) for person in each.people]
+    return [person.display_name for person in {person.id: person for person in people}.values()]
+
+
+def _team_row(found: MemberTeam) -> TeamRow:
+    people = [person.display_name for person in found.people]
+    return TeamRow(team=found.team.id, name=found.team.name, since=found.since, people=people)
 
 
 def _member_row(member: Member) -> MemberRow:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from vault.access.actor import Actor
-from vault.access.grants import Grant
+from vault.access.grants import Grant, held_by
 from vault.access.policy import Permission, permits
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle
@@ -39,12 +39,8 @@ class Counts(NamedTuple):
 
 
 def worked_on_by(actor: Actor) -> ColumnElement[bool]:
-    """True for the cases that the actor added or holds a bundle of."""
-    held = (
-        select(Bundle.case_id)
-        .join(Grant, Grant.subject_id == Bundle.id)
-        .where(Grant.principal_id == actor.id, Grant.ended_at.is_(None))
-    )
+    """True for the cases that the actor added or holds a bundle of, alone or through a team."""
+    held = select(Bundle.case_id).join(Grant, Grant.subject_id == Bundle.id).where(held_by(actor.id))
     return or_(Case.owner_id == actor.id, Case.id.in_(held))
 
 

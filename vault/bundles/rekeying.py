@@ -22,14 +22,14 @@ from vault.access.remarks import Remark, read_remark
 from vault.bundles import bookmarks
 from vault.bundles.documents import PLACE_COLUMNS, checked_reason
 from vault.bundles.models import Bundle, Document, Version
-from vault.bundles.opening import Kept, OpenBundle, open_bundle, password_key_of, renew_access_key
+from vault.bundles.opening import OpenBundle, open_bundle, password_key_of, renew_access_key
 from vault.bundles.seals import check_sealed, seal_of
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import file_lock
 from vault.crypto.marks import duplicate_mark
 from vault.crypto.secret import Secret, random_key
 from vault.db import Row
-from vault.slots import replace_slot
+from vault.slots import Kept, replace_slot
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction

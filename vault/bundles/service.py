@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from vault.access.cells import STRICT
 from vault.access.clearances import is_cleared
-from vault.access.grants import give_grant, open_own_grant
+from vault.access.grants import give_grant
+from vault.access.holdings import open_own_grant
 from vault.access.policy import Permission
 from vault.access.principals import Principal
 from vault.access.throttle import forget_tries

@@ -20,7 +20,7 @@ from vault.bundles.forms import (
     Unlocking,
 )
 from vault.bundles.guesses import derive_guess
-from vault.bundles.members import add_member, remove_member
+from vault.bundles.members import add_member, add_team, remove_member
 from vault.bundles.models import Bundle
 from vault.bundles.pages import (
     BundleList,
@@ -170,7 +170,7 @@ def members(bundle_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/bundles/<uuid:bundle_id>/members")
 @documented(
-    "Add a colleague to an open bundle",
+    "Add a colleague or a team to an open bundle",
     body=MemberChange,
     returns=MembersPage,
     status=201,
@@ -181,14 +181,17 @@ def members(bundle_id: UUID) -> ResponseReturnValue:
 def post_member(bundle_id: UUID) -> ResponseReturnValue:
     wanted = parse(MemberChange)
     with transaction() as tx:
-        add_member(tx, bundle_id, wanted.person)
+        (add_member if wanted.person else add_team)(tx, bundle_id, wanted.member)
         page = members_page(tx, tx.load(Bundle, bundle_id, Permission.BUNDLE_SEE))
     return respond("bundles/members.html", page, location=_members(bundle_id, "member-added"))
 
 
 @bp.delete("/bundles/<uuid:bundle_id>/members")
 @documented(
-    "Take a colleague off a bundle at once", body=MemberChange, returns=MembersPage, errors=["conflict"]
+    "Take a colleague or a team off a bundle at once",
+    body=MemberChange,
+    returns=MembersPage,
+    errors=["conflict"],
 )
 @signed_in
 def delete_member(bundle_id: UUID) -> ResponseReturnValue:
@@ -217,7 +220,7 @@ def history(bundle_id: UUID) -> ResponseReturnValue:
 def _without(bundle_id: UUID) -> MembersPage:
     wanted = parse(MemberChange)
     with transaction() as tx:
-        bundle = remove_member(tx, bundle_id, wanted.person)
+        bundle = remove_member(tx, bundle_id, wanted.member)
         return members_page(tx, bundle)
 
 

@@ -70,6 +70,18 @@ class Leaving(Form):
     username: Username
 
 
+class NewTeam(Form):
+    """A team to be made."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class TeamChange(Form):
+    """The colleague who is to be in a team, or no longer."""
+
+    person: UUID
+
+
 class ApprovalRemark(Form):
     """Who approved or withdrew it, and where that stands."""
 

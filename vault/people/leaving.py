@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from vault.access.actor import STRANGER, SYSTEM
 from vault.access.grants import Grant, end_grant, lock_grants
@@ -85,17 +85,30 @@ def finish_leavings(runtime: Runtime, job: ClaimedJob) -> None:
 
 
 def lone_subjects(session: Session, person_id: UUID) -> list[UUID]:
-    """The ids of what only this person can open: live grants that nobody else who is here holds too."""
-    other = aliased(Grant)
-    held_elsewhere = (
-        exists()
-        .where(
-            other.subject_id == Grant.subject_id, other.principal_id != person_id, other.ended_at.is_(None)
-        )
-        .where(Principal.id == other.principal_id, Principal.slot_id.is_not(None))
-        .where(~exists().where(Person.id == other.principal_id, Person.left_at.is_not(None)))
+    """The ids of bundles and teams that only this person can open: nobody else who is here holds a grant of them, alone
+    or through a team. What was lent (generation 0) is not lost with its borrower."""
+    other, membership = aliased(Grant), aliased(Grant)
+    in_team = exists().where(
+        membership.subject_id == other.principal_id,
+        membership.ended_at.is_(None),
+        _is_here(membership.principal_id, person_id),
     )
-    return list(session.scalars(select(Grant.subject_id).where(_live_of(person_id), ~held_elsewhere)))
+    held_elsewhere = exists().where(
+        other.subject_id == Grant.subject_id,
+        other.ended_at.is_(None),
+        or_(_is_here(other.principal_id, person_id), in_team),
+    )
+    own = select(Grant.subject_id).where(_live_of(person_id), Grant.generation > 0, ~held_elsewhere)
+    return list(session.scalars(own.order_by(Grant.granted_at, Grant.id)))
+
+
+def _is_here(
+    principal_id: ColumnElement[UUID] | InstrumentedAttribute[UUID], but: UUID
+) -> ColumnElement[bool]:
+    """Whether this is a person other than `but` who has keys and has not left."""
+    person, principal = aliased(Person), aliased(Principal)
+    here = and_(person.left_at.is_(None), principal.slot_id.is_not(None))
+    return exists().where(person.id == principal_id, person.id != but, principal.id == person.id, here)
 
 
 def _live_of(person_id: UUID) -> ColumnElement[bool]:

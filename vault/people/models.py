@@ -1,11 +1,11 @@
-"""Tables of people: offices, persons, their roles, enrolments, sessions and known devices."""
+"""Tables of people: offices, persons, their roles, teams, enrolments, sessions and known devices."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vault.access.actor import Role
@@ -75,6 +75,27 @@ class PersonRole(Base):
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), primary_key=True)
     role: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
+class Team(Row):
+    """Colleagues of one office who open together what is granted to the team. The id is that of the principal.
+
+    Who is in it says nobody but the grants of the team's key. The name stands in clear.
+    """
+
+    __tablename__ = "teams"
+    __sees__ = Permission.TEAM_SEE
+    __grant_subject__ = "id"
+    __has_tier__ = False
+    __table_args__ = (UniqueConstraint("office_id", "name"),)
+
+    id: Mapped[UUID] = mapped_column(ForeignKey("principals.id"), primary_key=True)
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    made_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    created_at: Mapped[datetime]
+
+    principal: Mapped[Principal] = relationship(lazy="joined", innerjoin=True)
 
 
 class Enrolment(Row):

@@ -16,6 +16,7 @@ def places() -> list[Place]:
     offered = (
         (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work", also=("/bundles/", "/documents/"))),
         (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links")),
+        (Permission.TEAM_SEE, Place(gettext("Teams"), "/teams", "members")),
         (Permission.PERSON_MANAGE, Place(gettext("People"), "/people", "people", also=("/offices",))),
         (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
         (Permission.MATRIX_SEE, Place(gettext("Office"), "/office/matrix", "settings", also=("/office/",))),

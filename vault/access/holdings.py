@@ -1,0 +1,39 @@
+"""What the actor can open: what is granted to the person, or to a team that the person is in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import select
+
+from vault.access.grants import Grant, held_by
+from vault.access.principals import Principal
+from vault.access.teams import open_team_seed
+from vault.crypto.grant import open_grant
+from vault.errors import NotFound
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+
+def open_own_grant(tx: Transaction, subject_id: UUID, generation: int) -> bytes:
+    """The secret granted to the actor, opened with the session's seed; else that of a team, opened with the team's.
+
+    Errors: `NotFound` without a grant or session, `Tampered` for a grant of another principal or generation.
+    """
+    actor = tx.actor
+    if actor.id is None or actor.session is None:
+        raise NotFound
+    query = (
+        select(Grant.principal_id, Grant.sealed, Principal.kind)
+        .join(Principal, Principal.id == Grant.principal_id)
+        .where(Grant.subject_id == subject_id, held_by(actor.id))
+        .order_by(Grant.principal_id != actor.id, Grant.granted_at, Grant.id)
+    )
+    found = tx.session.execute(query.limit(1)).one_or_none()
+    if found is None:
+        raise NotFound
+    is_own = found.principal_id == actor.id
+    seed = actor.session.seed.reveal() if is_own else open_team_seed(tx, found.principal_id)
+    return open_grant(seed, found.kind, found.principal_id, subject_id, generation, found.sealed)
