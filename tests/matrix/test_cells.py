@@ -32,17 +32,14 @@ def may(act, actor, document) -> set[Permission]:
         return {permission for permission in NEEDS if tx.allows(permission, row)}
 
 
-@pytest.mark.parametrize("tier", ["confidential", STRICT])
-@pytest.mark.parametrize("level", LEVELS[:-1])
-def test_a_cell_leaves_what_its_level_says_and_nothing_beyond(level, tier, office, narrow, act):
-    other = "confidential" if tier == STRICT else STRICT
-    before = may(act, office.supervisor, office.documents[tier])
-    narrow(Role.CASEWORKER, level, tier)
-
-    left = {each for each, needed in NEEDS.items() if LEVELS.index(needed) <= LEVELS.index(level)}
-    assert may(act, office.worker, office.documents[tier]) == left
-    assert may(act, office.worker, office.documents[other]) == set(NEEDS)
-    assert may(act, office.supervisor, office.documents[tier]) == before
+def test_a_cell_leaves_what_its_level_says_and_nothing_beyond(office, narrow, act):
+    plain, strict = office.documents["confidential"], office.documents[STRICT]
+    for level in LEVELS[:-1]:
+        narrow(Role.CASEWORKER, level)
+        left = {each for each, needed in NEEDS.items() if LEVELS.index(needed) <= LEVELS.index(level)}
+        assert may(act, office.worker, plain) == left
+        assert may(act, office.worker, strict) == set(NEEDS)
+        assert may(act, office.supervisor, plain) == set(NEEDS)
 
 
 def test_a_role_may_never_do_more_than_the_default(office, narrow, act):
