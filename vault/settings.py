@@ -128,6 +128,8 @@ class Settings:
     )
     share_default: timedelta = _setting("SHARE_DAYS", _days, timedelta(days=7), help="days a link lives")
     share_longest: timedelta = _setting("SHARE_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    loan_default: timedelta = _setting("LOAN_DAYS", _days, timedelta(days=7), help="days a loan lives")
+    loan_longest: timedelta = _setting("LOAN_MAX_DAYS", _days, timedelta(days=30), help="days at most")
     enrolment: timedelta = _setting("ENROLMENT_HOURS", _hours, timedelta(hours=72), help="hours")
     upload_kept: timedelta = _setting(
         "UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept"

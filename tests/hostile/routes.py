@@ -28,6 +28,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/bundles/<>/password": {"old": PASSWORD, "new": "eight loud geese cross the weir"},
     "/bundles/<>/members": {"person": "<person>"},
     "/bundles/<>/members/removal": {"person": "<person>"},
+    "/documents/<>/loans": {"person": "<person>"},
+    "/loans/<>/revocation": {"reason": "done"},
     "/teams": {"name": "Night shift"},
     "/teams/<>/members": {"person": "<person>"},
     "/teams/<>/members/removal": {"person": "<person>"},

@@ -2,8 +2,8 @@
 
 `MATRIX` is policy within an office and a bundle. A rule names roles and a scope:
 OFFICE (rows of the actor's own office), MEMBER (rows of a bundle or team that the actor holds a live grant on, alone or
-through a team), OWNER (rows the actor made), EVERYWHERE. Withdrawn rows are hidden from all but their owner, the
-controller and the auditor.
+through a team), OWNER (rows the actor made), BORROWER (what is lent to the actor, while it is), EVERYWHERE. Withdrawn rows
+are hidden from all but their owner, the controller and the auditor.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ class Permission(StrEnum):
     SHARE_SEE = "share.see"
     SHARE_REVOKE = "share.revoke"
     SHARE_EXTEND = "share.extend"
+    LOAN_CREATE = "loan.create"
+    LOAN_SEE = "loan.see"
+    LOAN_REVOKE = "loan.revoke"
+    LOAN_READ = "loan.read"
     TEAM_SEE = "team.see"
     TEAM_MANAGE = "team.manage"
     TEAM_ADD = "team.add"
@@ -59,6 +63,7 @@ class Scope(StrEnum):
     OFFICE = "own office"
     MEMBER = "member of the bundle"
     OWNER = "own"
+    BORROWER = "lent"
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,16 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
         _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
     ),
     Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
+    Permission.LOAN_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
+    Permission.LOAN_SEE: (
+        _rule(Scope.OWNER, *_WRITERS),
+        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
+    ),
+    Permission.LOAN_REVOKE: (
+        _rule(Scope.OWNER, *_WRITERS),
+        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
+    ),
+    Permission.LOAN_READ: (_rule(Scope.BORROWER, *_STAFF, Role.INTERPRETER),),
     Permission.TEAM_SEE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.TEAM_MANAGE: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
     Permission.TEAM_ADD: (_rule(Scope.MEMBER, *_WRITERS),),
@@ -121,16 +136,16 @@ def permits(
     permission: Permission,
     model: type[Any],
     actor: Actor,
-    now: datetime,  # noqa: ARG001 - no rule of this release begins or ends at a time
+    now: datetime,
 ) -> ColumnElement[bool]:
     """Whether the actor may do this to a row of `model`: true for exactly the rows that it reaches.
 
-    `now` is the transaction's instant, for rules that begin or end at a time.
+    `now` is the transaction's instant: what is lent ends at a time.
     """
     rules = [rule for rule in MATRIX[permission] if not actor.roles.isdisjoint(rule.roles)]
     if not rules:
         return false()
-    reached = or_(*(_reaches(rule.scope, model, actor) for rule in rules))
+    reached = or_(*(_reaches(rule.scope, model, actor, now) for rule in rules))
     return and_(reached, _not_withdrawn(model, actor))
 
 
@@ -139,17 +154,31 @@ def may_ever(permission: Permission, actor: Actor) -> bool:
     return any(not actor.roles.isdisjoint(rule.roles) for rule in MATRIX[permission])
 
 
-def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool]:
+def _reaches(scope: Scope, model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:
     if scope is Scope.EVERYWHERE:
         return true()
     if scope is Scope.OWNER:
         owned: ColumnElement[bool] = _column(model, "owner_id") == actor.id
         return owned
+    if scope is Scope.BORROWER:
+        return _is_lent(model, actor, now)
     own_office = _column(model, "office_id") == actor.office_id if actor.office_id else false()
     if scope is Scope.OFFICE:
         return own_office
     bundle_id = _column(model, getattr(model, "__grant_subject__", "bundle_id"))
     return and_(own_office, exists().where(Grant.subject_id == bundle_id, held_by(actor.id)))
+
+
+def _is_lent(model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:
+    """Lent to the actor, not over, and not bound to another session."""
+    session_id, bound_to = actor.session.id if actor.session else None, _column(model, "session_id")
+    return and_(
+        _column(model, "borrower_id") == actor.id,
+        _column(model, "ended_at").is_(None),
+        _column(model, "expires_at") > now,
+        _column(model, "absolute_end_at") > now,
+        or_(bound_to.is_(None), bound_to == session_id),
+    )
 
 
 def _not_withdrawn(model: type[Any], actor: Actor) -> ColumnElement[bool]:
