@@ -30,6 +30,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/bundles/<>/members/removal": {"person": "<person>"},
     "/documents/<>/loans": {"person": "<person>"},
     "/loans/<>/revocation": {"reason": "done"},
+    "/people/<>/expiry": {"until": "2027-01-31"},
+    "/handover": {"person": "<person>"},
     "/teams": {"name": "Night shift"},
     "/teams/<>/members": {"person": "<person>"},
     "/teams/<>/members/removal": {"person": "<person>"},

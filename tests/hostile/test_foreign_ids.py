@@ -34,7 +34,10 @@ NEEDS_MORE = {
     ("/bundles/<>/members/removal", 409),
     ("/teams/<>/members", 403),  # a caseworker takes nobody off a team
     ("/teams/<>/members/removal", 403),
-    *((f"/people/<>/{act}", 403) for act in ("enrolment", "leaving", "lock", "return", "roles", "unlock")),
+    *(
+        (f"/people/<>/{act}", 403)
+        for act in ("enrolment", "expiry", "leaving", "lock", "return", "roles", "unlock")
+    ),
 }
 IN_BODIES = [
     ("/bundles/{bundle_id}/members", "person", {"person": "<person>"}),

@@ -24,6 +24,7 @@ class Permission(StrEnum):
 
     PERSON_SEE = "person.see"
     PERSON_MANAGE = "person.manage"
+    PERSON_EXTEND = "person.extend"
     OFFICE_MANAGE = "office.manage"
     OFFICE_APPROVE = "office.approve"
     CASE_SEE = "case.see"
@@ -87,6 +88,10 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
         _rule(Scope.EVERYWHERE, Role.ADMINISTRATOR, Role.AUDITOR),
     ),
     Permission.PERSON_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
+    Permission.PERSON_EXTEND: (
+        _rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),
+        _rule(Scope.OFFICE, Role.SUPERVISOR),
+    ),
     Permission.OFFICE_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.OFFICE_APPROVE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.CASE_SEE: (_rule(Scope.OFFICE, *_STAFF, Role.CUSTODIAN),),

@@ -18,6 +18,7 @@ EVENTS: dict[str, str] = {
     "person.roles_changed": "A person's roles were changed.",
     "person.locked": "An account was locked.",
     "person.unlocked": "An account was unlocked.",
+    "person.extended": "An account was extended.",
     "person.left": "A person left for good; their access ended.",
     "session.started": "A person signed in.",
     "session.ended": "A session ended.",

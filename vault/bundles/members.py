@@ -50,7 +50,7 @@ def add_member(tx: Transaction, bundle_id: UUID, person_id: UUID) -> Member:
     bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_MANAGE, lock=True)
     open_bundle(tx, bundle)
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
-    person = tx.session.scalar(working_in(bundle.office_id).where(Person.id == person_id))
+    person = tx.session.scalar(working_in(tx, bundle.office_id).where(Person.id == person_id))
     if person is None:
         message = "Choose a colleague of this office who may work with bundles."
         raise Invalid(message, errors=[Fault("/person", message)])
@@ -87,7 +87,7 @@ def remove_member(tx: Transaction, bundle_id: UUID, member_id: UUID) -> Bundle:
     if grant is None:
         raise NotFound
     teams = list_member_teams(tx, bundle)
-    if not any(can_open(person) for person in _openers(tx, bundle, teams, without=member_id)):
+    if not any(can_open(tx, person) for person in _openers(tx, bundle, teams, without=member_id)):
         raise Conflict("This is the last member. Add a colleague first, or the bundle is lost.")
     end_grant(tx, grant)
     team = next((each for each in teams if each.team.id == member_id), None)
@@ -122,7 +122,7 @@ def list_member_teams(tx: Transaction, bundle: Bundle) -> list[MemberTeam]:
 def possible_members(tx: Transaction, bundle: Bundle) -> Sequence[Person]:
     """Colleagues who could be added, by name."""
     granted = select(Grant.principal_id).where(Grant.subject_id == bundle.id, Grant.ended_at.is_(None))
-    query = working_in(bundle.office_id).where(Person.id.not_in(granted))
+    query = working_in(tx, bundle.office_id).where(Person.id.not_in(granted))
     found = tx.session.scalars(query.order_by(Person.display_name, Person.id))
     return [person for person in found if person.principal.has_keys]
 

@@ -97,7 +97,7 @@ def still_there(document: Document, lending: Lending) -> bool:
 def owner_may(tx: Transaction, owner_id: UUID, bundle_id: UUID, permission: Permission) -> bool:
     """A lending lives only while its owner is active and may still lend from the bundle."""
     owner = tx.session.get_one(Person, owner_id)
-    if owner.state != "active":
+    if owner.state_at(tx.now) != "active":
         return False
     allowed = permits(permission, Bundle, actor_of(owner), tx.now)
     return bool(tx.session.scalar(select(allowed).where(Bundle.id == bundle_id)))

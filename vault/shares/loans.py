@@ -211,8 +211,7 @@ def possible_borrowers(tx: Transaction, bundle: Bundle) -> Select[Person]:
     return select(Person).where(
         Person.office_id == bundle.office_id,
         Person.id != tx.actor.id,
-        Person.left_at.is_(None),
-        Person.sign_in_locked_at.is_(None),
+        Person.is_in(tx.now),
         Person.id.in_(may_read),
     )
 

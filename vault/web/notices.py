@@ -22,6 +22,7 @@ NOTICES = {
     "bundle-password-changed": _("The bundle's password is changed."),
     "withdrawn": _("The document is withdrawn, and its links have ended."),
     "moved": _("The document is moved, and its links have ended."),
+    "handed-over": _("What was open is handed over. What is still listed waits."),
     "lent": _("The document is lent."),
     "loan-revoked": _("The loan is revoked. The colleague can no longer open the document."),
     "revoked": _("The link is revoked. Nobody can open it any more."),
