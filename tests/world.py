@@ -19,6 +19,7 @@ from vault.matrix.service import Spot, propose_cell
 from vault.people.models import Office, Person, Team
 from vault.people.sessions import cookie_of
 from vault.people.teams import add_to_team, create_team
+from vault.shares.loans import Wish, lend_document
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -66,6 +67,7 @@ class World:
         share = self.make.share(actor, documents[:1]).share
         team = self._team(people[0])
         with self.make.runtime.transaction(actor) as tx:
+            loan = lend_document(tx, documents[0].id, Wish(people[1].id))
             bookmark = add_bookmark(tx, recording.id, 0, "here")
             lock_bundle(tx, sealed.id)
         return {
@@ -76,6 +78,7 @@ class World:
             "bookmark_id": [bookmark.id],
             "share_id": [share.id],
             "team_id": [team.id],
+            "loan_id": [loan.id],
             "person": [people[1].id],
             "person_id": [people[1].id],
             "session_id": [actor.session.id] if actor.session else [],

@@ -29,7 +29,7 @@ from vault.keystore.restoration import Successors, rebuild, replay
 from vault.keystore.service import Keystore
 from vault.people.models import Enrolment, PersonSession
 from vault.runtime import Runtime, Transaction
-from vault.shares.models import Share
+from vault.shares.models import Loan, Share
 from vault.slots import DONE, Destruction
 from vault.transfers.models import Upload
 
@@ -152,7 +152,7 @@ def _read(kind: TypeEngine[Any], value: Any) -> Any:
 
 
 def _suspend_links(tx: Transaction) -> int:
-    """Links that the database holds to be live wait for their owners; those whose slot died have ended."""
+    """Links that the database holds to be live wait for their owners; those whose slot died have ended, loans too."""
     count = 0
     for share in tx.session.scalars(select(Share).where(Share.ended_at.is_(None))).all():
         if tx.keystore.is_live(share.slot_id):
@@ -160,6 +160,9 @@ def _suspend_links(tx: Transaction) -> int:
             count += 1
         else:
             share.ended_at = tx.now
+    for loan in tx.session.scalars(select(Loan).where(Loan.ended_at.is_(None))).all():
+        if not tx.keystore.is_live(loan.slot_id):
+            loan.ended_at = tx.now
     return count
 
 

@@ -19,11 +19,12 @@ from sqlalchemy import Engine, Select, Uuid, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from vault.access.actor import SYSTEM, Actor, Role
+from vault.access.actor import SYSTEM, Actor, Role, SessionKeys
 from vault.access.policy import Permission, may_ever, permits
 from vault.access.remarks import Holder, digest_of, make_remark
 from vault.audit.log import NewEntry, append
 from vault.clock import Clock, Reading, advance_mark, read_clock
+from vault.crypto.secret import Secret
 from vault.db import Instant, Row, for_change, reader_of
 from vault.errors import NotFound, Refusal, Refused, VaultError, VaultSealed
 from vault.jobs import enqueue
@@ -34,6 +35,7 @@ from vault.store.base import Store
 
 log = logging.getLogger(__name__)
 
+NONE = Secret(b"")
 R = TypeVar("R", bound=Any)
 
 
@@ -137,7 +139,9 @@ class Transaction:
         query = _loading(
             cast(Hashable, model), permission, lock, actor.kind, actor.roles, actor.office_id is not None
         )
-        asked = {"row_id": row_id, "actor_id": actor.id, "office_id": actor.office_id, "now": self.now}
+        session_id = actor.session.id if actor.session else None
+        asked: dict[str, Any] = {"row_id": row_id, "actor_id": actor.id, "office_id": actor.office_id}
+        asked |= {"session_id": session_id, "now": self.now}
         found = self.session.execute(query, asked).one_or_none()
         if found is None:
             raise NotFound
@@ -266,14 +270,18 @@ def _loading(
 ) -> Select[Any]:
     """A row, whether somebody with these roles sees it, and whether they may do this: made once, asked for many rows.
 
-    The rule is written for one actor; here their ids and the instant stand as parameters.
+    The rule is written for one actor; here their ids, their session's and the instant stand as parameters.
     """
-    asked: Any = {name: bindparam(name, type_=Uuid()) for name in ("row_id", "actor_id", "office_id")}
-    somebody = Actor(kind, asked["actor_id"], asked["office_id"] if has_office else None, roles)
+    row_id, actor_id, office_id, session_id = (
+        cast(Any, bindparam(name, type_=Uuid())) for name in ("row_id", "actor_id", "office_id", "session_id")
+    )
+    somebody = Actor(
+        kind, actor_id, office_id if has_office else None, roles, SessionKeys(session_id, NONE, NONE)
+    )
     now: Any = bindparam("now", type_=Instant())
     seen = permits(getattr(model, "__sees__", permission), model, somebody, now)
     allowed = permits(permission, model, somebody, now)
-    query = select(model, seen.label("seen"), allowed.label("allowed")).where(model.id == asked["row_id"])
+    query = select(model, seen.label("seen"), allowed.label("allowed")).where(model.id == row_id)
     if lock:
         query = query.with_for_update(**for_change(model)).execution_options(populate_existing=True)
     return query

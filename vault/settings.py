@@ -128,6 +128,14 @@ class Settings:
     )
     share_default: timedelta = _setting("SHARE_DAYS", _days, timedelta(days=7), help="days a link lives")
     share_longest: timedelta = _setting("SHARE_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    loan_default: timedelta = _setting("LOAN_DAYS", _days, timedelta(days=7), help="days a loan lives")
+    loan_longest: timedelta = _setting("LOAN_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    account_life: timedelta = _setting(
+        "ACCOUNT_DAYS", _days, timedelta(days=365), help="days an account works"
+    )
+    dormant_after: timedelta = _setting(
+        "DORMANT_DAYS", _days, timedelta(days=30), help="days without a sign-in before it is locked"
+    )
     enrolment: timedelta = _setting("ENROLMENT_HOURS", _hours, timedelta(hours=72), help="hours")
     approval: timedelta = _setting(
         "APPROVAL_HOURS",

@@ -43,6 +43,12 @@ POST /shares/{share_id}/revocation
 POST /shares/{share_id}/extension
 POST /shares/{share_id}/resumption
 GET /shares/{share_id}/openings
+GET /loans
+GET /lent
+POST /documents/{document_id}/loans
+GET /loans/{loan_id}
+POST /loans/{loan_id}/revocation
+GET /loans/{loan_id}/content
 GET /people
 GET POST /teams
 GET /teams/{team_id}

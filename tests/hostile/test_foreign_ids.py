@@ -20,15 +20,8 @@ from vault.runtime import Runtime
 from vault.store.memory import MemoryStore
 
 KINDS = {
-    "case_id",
-    "bundle_id",
-    "document_id",
-    "bookmark_id",
-    "share_id",
-    "person_id",
-    "session_id",
-    "cell_id",
-    "team_id",
+    *("case_id", "bundle_id", "document_id", "bookmark_id", "share_id", "person_id", "session_id"),
+    *("cell_id", "team_id", "loan_id"),
 }
 BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
 WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
@@ -44,13 +37,17 @@ NEEDS_MORE = {
     *((f"/people/<>/clearance{act}", 403) for act in ("", "/approval", "/ending")),
     ("/teams/<>/members", 403),  # a caseworker takes nobody off a team
     ("/teams/<>/members/removal", 403),
-    *((f"/people/<>/{act}", 403) for act in ("enrolment", "leaving", "lock", "return", "roles", "unlock")),
+    *(
+        (f"/people/<>/{act}", 403)
+        for act in ("enrolment", "expiry", "leaving", "lock", "return", "roles", "unlock")
+    ),
 }
 IN_BODIES = [
     ("/bundles/{bundle_id}/members", "person", {"person": "<person>"}),
     ("/bundles/{bundle_id}/members", "person_id", {"person": "<person>"}),
     ("/bundles/{bundle_id}/members", "team_id", {"team": "<team>"}),
     ("/teams/{team_id}/members", "person_id", {"person": "<person>"}),
+    ("/documents/{document_id}/loans", "person_id", {"person": "<person>"}),
     ("/documents/{document_id}/move", "bundle_id", {"bundle": "<bundle>"}),
     ("/cases", "office", {"number": "815-26-31313", "office": "<office>"}),
 ]
@@ -143,7 +140,7 @@ def test_lists_and_searches_show_nothing_of_another_office(browser, world):
         str(world.foreigner.office_id)
     }
 
-    for path in ("/cases?limit=100", "/shares?limit=100", "/people?limit=100", "/teams"):
+    for path in ("/cases?limit=100", "/shares?limit=100", "/people?limit=100", "/teams", "/loans", "/lent"):
         assert not foreign_ids & set(re.findall(r"[0-9a-f-]{36}", browser.api("GET", path).text)), path
     assert browser.api("POST", "/cases/search", {"number": number}).json["items"] == []
 

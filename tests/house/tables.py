@@ -16,7 +16,13 @@ from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.cli import casevault
 
 DOCS = ROOT / "docs"
-WORDS = {Scope.EVERYWHERE: "all", Scope.OFFICE: "office", Scope.MEMBER: "bundle", Scope.OWNER: "own"}
+WORDS = {
+    Scope.EVERYWHERE: "all",
+    Scope.OFFICE: "office",
+    Scope.MEMBER: "bundle",
+    Scope.OWNER: "own",
+    Scope.BORROWER: "lent",
+}
 
 
 def access() -> list[str]:

@@ -16,7 +16,8 @@ from vault.bundles.documents import withdraw_document
 from vault.bundles.members import remove_member
 from vault.bundles.models import Unlocking
 from vault.bundles.service import lock_bundle
-from vault.people.models import PersonSession
+from vault.people.leaving import record_leaving
+from vault.people.models import Person, PersonSession
 from vault.people.service import lock_sign_in
 from vault.people.sessions import end_session
 from vault.store import base as store
@@ -72,11 +73,24 @@ def lock_out(desk):
         lock_sign_in(tx, desk.actor.id)
 
 
+def let_account_expire(desk):
+    with desk.runtime.session() as session:
+        session.get_one(Person, desk.actor.id).expires_at = desk.runtime.clock.now()
+
+
+def leave(desk):
+    with desk.runtime.transaction(SYSTEM) as tx:
+        record_leaving(tx, desk.actor.id)
+
+
 def let_session_lapse(desk):
     desk.make.wait(hours=13)
 
 
-@pytest.mark.parametrize("ends", [end_membership, withdraw, sign_out, lock_out, let_session_lapse])
+ENDS = (end_membership, withdraw, sign_out, lock_out, let_account_expire, leave, let_session_lapse)
+
+
+@pytest.mark.parametrize("ends", ENDS)
 def test_a_running_download_stops_when_the_right_to_it_ends(stream, desk, ends):
     assert next(stream) == CONTENT[PIECE : 2 * PIECE]
 

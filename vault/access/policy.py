@@ -2,9 +2,9 @@
 
 `MATRIX` is policy within an office and a bundle. A rule names roles and a scope:
 OFFICE (rows of the actor's own office), MEMBER (rows of a bundle or team that the actor holds a live grant on, alone or
-through a team), OWNER (rows the actor made), EVERYWHERE. What is strictly confidential is for members who are cleared for
-it. Of documents a role gets as much as its office's cells leave it. Withdrawn rows are hidden from all but their owner,
-the controller and the auditor.
+through a team), OWNER (rows the actor made), BORROWER (what is lent to the actor, while it is), EVERYWHERE. What is
+strictly confidential is for members who are cleared for it. Of documents a role gets as much as its office's cells leave
+it. Withdrawn rows are hidden from all but their owner, the controller and the auditor.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Permission(StrEnum):
 
     PERSON_SEE = "person.see"
     PERSON_MANAGE = "person.manage"
+    PERSON_EXTEND = "person.extend"
     OFFICE_MANAGE = "office.manage"
     OFFICE_APPROVE = "office.approve"
     CASE_SEE = "case.see"
@@ -48,6 +49,10 @@ class Permission(StrEnum):
     SHARE_SEE = "share.see"
     SHARE_REVOKE = "share.revoke"
     SHARE_EXTEND = "share.extend"
+    LOAN_CREATE = "loan.create"
+    LOAN_SEE = "loan.see"
+    LOAN_REVOKE = "loan.revoke"
+    LOAN_READ = "loan.read"
     TEAM_SEE = "team.see"
     TEAM_MANAGE = "team.manage"
     TEAM_ADD = "team.add"
@@ -68,6 +73,7 @@ class Scope(StrEnum):
     OFFICE = "own office"
     MEMBER = "member of the bundle"
     OWNER = "own"
+    BORROWER = "lent"
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,10 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
         _rule(Scope.EVERYWHERE, Role.ADMINISTRATOR, Role.AUDITOR),
     ),
     Permission.PERSON_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
+    Permission.PERSON_EXTEND: (
+        _rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),
+        _rule(Scope.OFFICE, Role.SUPERVISOR),
+    ),
     Permission.OFFICE_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.OFFICE_APPROVE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.CASE_SEE: (_rule(Scope.OFFICE, *_STAFF, Role.CUSTODIAN),),
@@ -119,6 +129,16 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
         _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
     ),
     Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
+    Permission.LOAN_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
+    Permission.LOAN_SEE: (
+        _rule(Scope.OWNER, *_WRITERS),
+        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
+    ),
+    Permission.LOAN_REVOKE: (
+        _rule(Scope.OWNER, *_WRITERS),
+        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
+    ),
+    Permission.LOAN_READ: (_rule(Scope.BORROWER, *_STAFF, Role.INTERPRETER),),
     Permission.TEAM_SEE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.TEAM_MANAGE: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
     Permission.TEAM_ADD: (_rule(Scope.MEMBER, *_WRITERS),),
@@ -142,6 +162,7 @@ NEEDS: dict[Permission, str] = {
     Permission.DOCUMENT_WITHDRAW: "add",
     Permission.DOCUMENT_MOVE: "add",
     Permission.SHARE_CREATE: "share",
+    Permission.LOAN_CREATE: "share",
 }
 """The level of a cell from which on a permission on documents is given; others ask no cell."""
 
@@ -175,7 +196,7 @@ def parts_of(permission: Permission, model: type[Any], actor: Actor, now: dateti
         roles = actor.roles & rule.roles
         if not roles:
             continue
-        parts = [Part("reach", _reaches(rule.scope, model, actor))]
+        parts = [Part("reach", _reaches(rule.scope, model, actor, now))]
         if rule.scope is Scope.MEMBER and getattr(model, "__has_tier__", True):
             parts.append(Part("clearance", _is_cleared_for(model, actor)))
         if permission in NEEDS and hasattr(model, "document_type"):
@@ -203,12 +224,14 @@ def may_ever(permission: Permission, actor: Actor) -> bool:
     return any(not actor.roles.isdisjoint(rule.roles) for rule in MATRIX[permission])
 
 
-def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool]:
+def _reaches(scope: Scope, model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:
     if scope is Scope.EVERYWHERE:
         return true()
     if scope is Scope.OWNER:
         owned: ColumnElement[bool] = _column(model, "owner_id") == actor.id
         return owned
+    if scope is Scope.BORROWER:
+        return _is_lent(model, actor, now)
     own_office = _column(model, "office_id") == actor.office_id if actor.office_id is not None else false()
     if scope is Scope.OFFICE:
         return own_office
@@ -218,6 +241,18 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool
 
 def _is_cleared_for(model: type[Any], actor: Actor) -> ColumnElement[bool]:
     return or_(_column(model, "tier") != STRICT, is_cleared(actor.id))
+
+
+def _is_lent(model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:
+    """Lent to the actor, not over, and not bound to another session."""
+    session_id, bound_to = actor.session.id if actor.session else None, _column(model, "session_id")
+    return and_(
+        _column(model, "borrower_id") == actor.id,
+        _column(model, "ended_at").is_(None),
+        _column(model, "expires_at") > now,
+        _column(model, "absolute_end_at") > now,
+        or_(bound_to.is_(None), bound_to == session_id),
+    )
 
 
 def _not_withdrawn(model: type[Any], actor: Actor) -> ColumnElement[bool]:

@@ -82,6 +82,7 @@ class DocumentPage(FileRow):
     may_withdraw: bool
     may_move: bool
     may_export: bool
+    may_lend: bool
 
 
 class Choice(BaseModel):
@@ -181,6 +182,7 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
         may_change=stays and tx.allows(Permission.DOCUMENT_CHANGE, document),
         may_withdraw=stays and tx.allows(Permission.DOCUMENT_WITHDRAW, document),
         may_move=stays and tx.allows(Permission.DOCUMENT_MOVE, document),
+        may_lend=stays and tx.allows(Permission.LOAN_CREATE, document),
         may_export=stays
         and is_permanent(document.document_type)
         and tx.allows(Permission.DOCUMENT_EXPORT, document),

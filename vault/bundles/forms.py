@@ -97,6 +97,12 @@ class MemberChange(Asked):
         return cast(UUID, self.person or self.team)
 
 
+class Successor(Asked):
+    """The colleague who opens from now on what opened for one alone."""
+
+    person: UUID
+
+
 class DocumentEdit(Asked):
     """What is said about a document; what is left out stays. `revision` is the one that was seen."""
 

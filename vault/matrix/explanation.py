@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import ColumnElement, select, true
 
-from vault.access.grants import live_grant
+from vault.access.grants import Grant, held_by
 from vault.access.policy import NEEDS, Permission, parts_of, permits, roles_for
 from vault.bundles.models import Bundle, Document
 from vault.people.sessions import actor_of
@@ -60,16 +60,18 @@ def may_with_each(
     )
     found: list[tuple[Document, frozenset[Permission]]] = []
     for document, is_open, *given in tx.session.execute(query):
-        works = is_open and person.state == "active"
+        works = is_open and person.state_at(tx.now) == "active"
         may = {each for each, allowed in zip(ASKED, given, strict=True) if works and allowed}
         found.append((document, frozenset(may)))
     return found
 
 
 def grant_is_current(tx: Transaction, person: Person, bundle: Bundle) -> bool:
-    """Whether the person's grant opens the bundle as it is locked now; cryptography, whatever the rule says."""
-    grant = live_grant(tx, person.id, bundle.id)
-    return grant is not None and grant.generation == bundle.generation and person.principal.has_keys
+    """Whether a grant of the person, or of a team of theirs, opens the bundle as it is locked now: cryptography, no rule."""
+    current = select(Grant.id).where(
+        Grant.subject_id == bundle.id, Grant.generation == bundle.generation, held_by(person.id)
+    )
+    return person.principal.has_keys and tx.session.scalar(current.limit(1)) is not None
 
 
 def _explained(
@@ -78,13 +80,13 @@ def _explained(
     rule = _asked_of(tx, Document, document.id, permits(permission, Document, acting, tx.now))
     opens = _asked_of(tx, Bundle, document.bundle_id, permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now))
     steps = [
-        Step("account", person.state == "active"),
+        Step("account", person.state_at(tx.now) == "active"),
         Step("role", bool(roles_for(permission, acting))),
         Step("office", document.office_id == person.office_id),
     ]
     for parts in parts_of(permission, Document, acting, tx.now):
         steps += [Step(part.name, _asked_of(tx, Document, document.id, part.holds)) for part in parts]
-    allowed = rule and opens and person.state == "active"
+    allowed = rule and opens and person.state_at(tx.now) == "active"
     return Explanation(permission, allowed, steps)
 
 

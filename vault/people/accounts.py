@@ -50,7 +50,7 @@ def keep_an_administrator(tx: Transaction, person: Person) -> None:
         .join(PersonRole, PersonRole.person_id == Person.id)
         .join(Principal, Principal.id == Person.id)
         .where(PersonRole.role == Role.ADMINISTRATOR, Person.id != person.id)
-        .where(Person.left_at.is_(None), Person.sign_in_locked_at.is_(None), Principal.slot_id.is_not(None))
+        .where(Person.is_in(tx.now), Principal.slot_id.is_not(None))
     )
     if tx.session.scalar(others.limit(1)) is None:
         raise Conflict("This is the only administrator who can sign in. Make another one first.")

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from vault.access.actor import Role
 from vault.access.policy import Permission, may_ever
 from vault.errors import Conflict, Fault, Invalid
-from vault.people import office_views, team_views
+from vault.people import expiry_views, office_views, team_views
 from vault.people.accounts import load_managed
 from vault.people.enrolments import Invitation, issue_enrolment
 from vault.people.forms import Leaving, NewOffice, NewPerson, Roles
@@ -39,13 +39,18 @@ bp = Blueprint("people", __name__, template_folder="templates")
 pages = Blueprint("people_pages", __name__, template_folder="templates")
 office_views.register(bp)
 team_views.register(bp, pages)
+expiry_views.register(pages)
 
 
 @bp.context_processor
 @pages.context_processor
 def offered() -> dict[str, object]:
     """What pages offer besides their rows."""
-    return {"may_manage_people": may_ever(Permission.PERSON_MANAGE, actor()), "all_roles": list(Role)}
+    return {
+        "may_manage_people": may_ever(Permission.PERSON_MANAGE, actor()),
+        "may_extend_people": may_ever(Permission.PERSON_EXTEND, actor()),
+        "all_roles": list(Role),
+    }
 
 
 @bp.get("/people")
@@ -55,7 +60,7 @@ def index() -> ResponseReturnValue:
     asked = asked_page()
     with transaction() as tx:
         tx.require(Permission.PERSON_SEE)
-        found = [person_entry(person) for person in people(tx, asked.after, asked.limit + 1)]
+        found = [person_entry(tx, person) for person in people(tx, asked.after, asked.limit + 1)]
     following = found[asked.limit - 1].username if len(found) > asked.limit else None
     return respond("people/list.html", Page[PersonEntry](items=found[: asked.limit], next=following))
 
@@ -186,7 +191,7 @@ def create_one_office() -> ResponseReturnValue:
 
 def _shown_once(tx: Transaction, person: Person, invitation: Invitation) -> ResponseReturnValue:
     url = invitation.url(tx.settings.base_url)
-    page = invitation_page(person, url, invitation.enrolment.expires_at)
+    page = invitation_page(tx, person, url, invitation.enrolment.expires_at)
     return respond("people/invitation.html", page, status=201)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from vault.access.actor import SYSTEM, Role
 from vault.errors import NotFound
 from vault.people.accounts import find_office, find_person
 from vault.people.enrolments import issue_enrolment
+from vault.people.expiry import extend_account
 from vault.people.founding import ensure_first_administrator
 from vault.people.leaving import record_leaving
 from vault.people.models import Person
@@ -118,7 +120,25 @@ def user_lock(context: Any, username: str, undo: bool, dry_run: bool, as_json: b
 
     def change(tx: Transaction) -> dict[str, Any]:
         person = (unlock_sign_in if undo else lock_sign_in)(tx, _named(tx, username).id)
-        return {"username": person.username, "state": person.state}
+        return {"username": person.username, "state": person.state_at(tx.now)}
+
+    _run(context, change, dry_run, as_json)
+
+
+@user.command("extend")
+@click.argument("username")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day, as 2027-06-30."
+)
+@DRY_RUN
+@JSON
+@click.pass_obj
+def user_extend(context: Any, username: str, until: datetime, dry_run: bool, as_json: bool) -> None:
+    """Set the day on which the account expires."""
+
+    def change(tx: Transaction) -> dict[str, Any]:
+        person = extend_account(tx, _named(tx, username).id, until.date())
+        return {"username": person.username, "expires_at": person.expires_at}
 
     _run(context, change, dry_run, as_json)
 
@@ -137,7 +157,7 @@ def user_expire(context: Any, username: str, yes: bool, dry_run: bool, as_json: 
     def change(tx: Transaction) -> dict[str, Any]:
         person = record_leaving(tx, _named(tx, username).id)
         waits = person.principal.slot_id is not None
-        return {"username": person.username, "state": person.state, "waits_for_handover": waits}
+        return {"username": person.username, "state": person.state_at(tx.now), "waits_for_handover": waits}
 
     _run(context, change, dry_run, as_json)
 

@@ -57,6 +57,8 @@ def issue_enrolment(tx: Transaction, person_id: UUID) -> Invitation:
         raise Conflict("This person has left.")
     if person.sign_in_locked_at is not None:
         raise Conflict("Sign-in is locked for this person. Unlock it first.")
+    if person.is_shut_out(tx.now):
+        raise Conflict("This account has expired. Extend it first.")
     return invite(tx, person)
 
 
@@ -91,7 +93,7 @@ def look_at_enrolment(tx: Transaction, enrolment_id: UUID) -> tuple[Enrolment, P
     person = tx.session.get(Person, enrolment.person_id) if enrolment else None
     if enrolment is None or person is None or not enrolment.is_live(tx.now):
         raise Gone(CLOSED)
-    if person.left_at is not None or person.sign_in_locked_at is not None:
+    if person.is_shut_out(tx.now):
         raise Gone(CLOSED)
     return enrolment, person
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -62,6 +63,12 @@ class Roles(Form):
     """The roles that a person is to hold."""
 
     roles: list[Role] = []
+
+
+class Expiry(Form):
+    """The last day on which an account works."""
+
+    until: date
 
 
 class Leaving(Form):

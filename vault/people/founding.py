@@ -29,6 +29,6 @@ def ensure_first_administrator(runtime: Runtime) -> str | None:
             return invitation.url(tx.settings.base_url)
         administrators = select(Person).join(PersonRole).where(PersonRole.role == Role.ADMINISTRATOR)
         found = tx.session.scalars(administrators).all()
-        if len(found) != 1 or found[0].state != "invited":
+        if len(found) != 1 or found[0].state_at(tx.now) != "invited":
             return None
         return issue_enrolment(tx, found[0].id).url(tx.settings.base_url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, ColumnElement, ForeignKey, LargeBinary, String, UniqueConstraint, and_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vault.access.actor import Role
@@ -34,7 +34,8 @@ class Office(Row):
 class Person(Row):
     """A colleague with an account. The id is that of the principal that holds the keys.
 
-    States: invited (no keys yet) → enrolled; sign-in locked and unlocked again; left, for good.
+    States: invited (no keys yet) → enrolled; sign-in locked and unlocked again; expired, which is as locked, and extended;
+    left, for good. `unlocked_at`: when somebody last opened a locked sign-in.
     """
 
     __tablename__ = "persons"
@@ -46,8 +47,10 @@ class Person(Row):
     office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
     sign_in_locked_at: Mapped[datetime | None]
     left_at: Mapped[datetime | None]
+    unlocked_at: Mapped[datetime | None]
     signed_in_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
     principal: Mapped[Principal] = relationship(lazy="joined", innerjoin=True)
     office: Mapped[Office] = relationship(lazy="joined", innerjoin=True)
@@ -58,14 +61,25 @@ class Person(Row):
         """The person's roles."""
         return frozenset(Role(held.role) for held in self.held_roles)
 
-    @property
-    def state(self) -> str:
-        """One word: left, locked, invited or active."""
+    def state_at(self, now: datetime) -> str:
+        """One word: left, locked, expired, invited or active."""
         if self.left_at:
             return "left"
         if self.sign_in_locked_at:
             return "locked"
+        if self.expires_at <= now:
+            return "expired"
         return "active" if self.principal.has_keys else "invited"
+
+    def is_shut_out(self, now: datetime) -> bool:
+        """Whether no sign-in and no session works: left, locked or expired."""
+        return self.left_at is not None or self.sign_in_locked_at is not None or self.expires_at <= now
+
+    @classmethod
+    def is_in(cls, now: datetime) -> ColumnElement[bool]:
+        """The opposite, as SQL: true for people who are here, not locked and not expired."""
+        here = cls.left_at.is_(None), cls.sign_in_locked_at.is_(None)
+        return and_(*here, cls.expires_at > now)
 
 
 class PersonRole(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from vault.access.actor import Role
 from vault.access.policy import Permission
 from vault.people.approvals import remark_of
+from vault.people.expiry import SOON, last_day, may_extend
 from vault.people.leaving import lone_subjects
 from vault.people.models import Office, Person, PersonSession
 from vault.people.queries import live_enrolment, live_sessions, own_person
@@ -39,7 +40,7 @@ class VideoApproval(BaseModel):
 
 
 class PersonEntry(BaseModel):
-    """A person in a list. `state` is invited, active, locked or left."""
+    """A person in a list. `state` is invited, active, locked, expired or left."""
 
     id: UUID
     username: str
@@ -47,6 +48,7 @@ class PersonEntry(BaseModel):
     office: str
     roles: list[Role]
     state: str
+    works_until: datetime
 
 
 class PersonPage(PersonEntry):
@@ -58,6 +60,8 @@ class PersonPage(PersonEntry):
     is_waiting: bool = False
     lone_bundles: list[UUID] = []
     may_manage: bool = False
+    may_extend: bool = False
+    extends_to: date
     is_self: bool = False
 
 
@@ -93,6 +97,8 @@ class AccountPage(BaseModel):
     sessions: list[SessionEntry]
     idle_minutes: int
     hours: int
+    expires_soon: bool
+    holds_alone: int
 
 
 class SignedInPage(BaseModel):
@@ -134,18 +140,20 @@ def video_approval(tx: Transaction, office: Office) -> VideoApproval:
     )
 
 
-def person_entry(person: Person) -> PersonEntry:
+def person_entry(tx: Transaction, person: Person) -> PersonEntry:
     """The person as a line."""
-    return PersonEntry(**_facts(person))
+    return PersonEntry(**_facts(person, tx.now))
 
 
 def person_page(tx: Transaction, person: Person) -> PersonPage:
     """The person as the actor may see one."""
     page = PersonPage(
-        **_facts(person),
+        **_facts(person, tx.now),
         created_at=person.created_at,
         signed_in_at=person.signed_in_at,
         may_manage=tx.allows(Permission.PERSON_MANAGE, person),
+        may_extend=may_extend(tx, person),
+        extends_to=last_day(tx),
         is_self=person.id == tx.actor.id,
     )
     if page.may_manage:
@@ -156,10 +164,10 @@ def person_page(tx: Transaction, person: Person) -> PersonPage:
     return page
 
 
-def invitation_page(person: Person, url: str, expires_at: datetime) -> InvitationPage:
+def invitation_page(tx: Transaction, person: Person, url: str, expires_at: datetime) -> InvitationPage:
     """The link, and whose it is."""
     return InvitationPage(
-        **_facts(person), url=url, expires_at=expires_at, is_reset=person.principal.has_keys
+        **_facts(person, tx.now), url=url, expires_at=expires_at, is_reset=person.principal.has_keys
     )
 
 
@@ -167,7 +175,7 @@ def signed_in_page(tx: Transaction) -> SignedInPage:
     """Who has just signed in."""
     idle = idle_time(tx.actor, tx.settings)
     return SignedInPage(
-        person=person_entry(own_person(tx)),
+        person=person_entry(tx, own_person(tx)),
         ends_at=tx.now + tx.settings.session_absolute,
         idle_minutes=int(idle.total_seconds()) // 60,
     )
@@ -178,10 +186,12 @@ def account_page(tx: Transaction) -> AccountPage:
     person = own_person(tx)
     current = tx.actor.session.id if tx.actor.session else None
     return AccountPage(
-        person=person_entry(person),
+        person=person_entry(tx, person),
         sessions=[session_entry(row, current) for row in live_sessions(tx, person)],
         idle_minutes=int(idle_time(tx.actor, tx.settings).total_seconds()) // 60,
         hours=int(tx.settings.session_absolute.total_seconds()) // 3600,
+        expires_soon=person.expires_at <= tx.now + SOON,
+        holds_alone=len(lone_subjects(tx.session, person.id)),
     )
 
 
@@ -196,12 +206,13 @@ def session_entry(row: PersonSession, current: UUID | None) -> SessionEntry:
     )
 
 
-def _facts(person: Person) -> dict[str, Any]:
+def _facts(person: Person, now: datetime) -> dict[str, Any]:
     return {
         "id": person.id,
         "username": person.username,
         "display_name": person.display_name,
         "office": person.office.name,
         "roles": sorted(person.roles),
-        "state": person.state,
+        "state": person.state_at(now),
+        "works_until": person.expires_at,
     }

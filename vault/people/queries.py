@@ -34,7 +34,7 @@ def colleagues(tx: Transaction) -> Sequence[Person]:
         .join(Principal, Principal.id == Person.id)
         .options(joinedload(Person.principal))
         .where(Person.office_id == tx.actor.office_id, Person.id != tx.actor.id)
-        .where(Person.left_at.is_(None), Principal.slot_id.is_not(None))
+        .where(Person.is_in(tx.now), Principal.slot_id.is_not(None))
     )
     return tx.session.scalars(query.order_by(Person.display_name, Person.username)).all()
 

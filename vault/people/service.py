@@ -61,6 +61,7 @@ def create_person(
         raise _unfit("office", "There is no such office.")
     principal = tx.add(Principal(created_at=tx.now))
     person = Person(id=principal.id, username=name, display_name=display_name.strip(), created_at=tx.now)
+    person.expires_at = tx.now + tx.settings.account_life
     person.principal, person.office, person.office_id = principal, office, office.id
     person.held_roles = [PersonRole(role=role) for role in sorted(roles)]
     try:
@@ -94,11 +95,16 @@ def lock_sign_in(tx: Transaction, person_id: UUID) -> Person:
     not_oneself(tx, person)
     keep_an_administrator(tx, person)
     if person.sign_in_locked_at is None:
-        person.sign_in_locked_at = tx.now
-        end_sessions_of(tx, person.id, "locked")
-        withdraw_enrolments(tx, person.id)
-        tx.record("person.locked", person)
+        shut_sign_in(tx, person)
     return person
+
+
+def shut_sign_in(tx: Transaction, person: Person, **details: str) -> None:
+    """Sessions and unused links have ended, and no sign-in works. Whoever calls has checked that it may."""
+    person.sign_in_locked_at = tx.now
+    end_sessions_of(tx, person.id, "locked")
+    withdraw_enrolments(tx, person.id)
+    tx.record("person.locked", person, **details)
 
 
 def unlock_sign_in(tx: Transaction, person_id: UUID) -> Person:
@@ -107,7 +113,7 @@ def unlock_sign_in(tx: Transaction, person_id: UUID) -> Person:
     if person.left_at is not None:
         raise Conflict("This person has left. A leaving is not undone by unlocking.")
     if person.sign_in_locked_at is not None:
-        person.sign_in_locked_at = None
+        person.sign_in_locked_at, person.unlocked_at = None, tx.now
         forget_tries(tx.session, account_key(person.username))
         tx.record("person.unlocked", person)
     return person

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 WRONG = "The user name or the password is not right."
 LOCKED = "Sign-in is locked for this account. Ask your administrator."
+EXPIRED = "This account has expired. Ask your supervisor or administrator to extend it."
 SEEN_EVERY = timedelta(minutes=1)
 _SESSION = (
     select(PersonSession, Person)
@@ -86,6 +87,8 @@ def start_session(
         raise Unauthenticated(WRONG) from None
     if person.sign_in_locked_at is not None:
         raise Unauthenticated(LOCKED)
+    if person.is_shut_out(tx.now):
+        raise Unauthenticated(EXPIRED)
     keys = SessionKeys(uuid4(), Secret(random_key()), Secret(seed))
     row = PersonSession(
         id=keys.id, person_id=person.id, device=device[:80], started_at=tx.now, seen_at=tx.now
@@ -140,7 +143,7 @@ def authenticate(
 
 def is_live(row: PersonSession, person: Person, now: datetime, settings: Settings) -> bool:
     """Whether neither time nor word has ended the session; says nothing about who holds its cookie."""
-    if row.ended_at is not None or person.left_at is not None or person.sign_in_locked_at is not None:
+    if row.ended_at is not None or person.is_shut_out(now):
         return False
     idle = idle_time(actor_of(person), settings)
     return now < row.seen_at + idle and now < row.started_at + settings.session_absolute

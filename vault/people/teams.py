@@ -57,7 +57,7 @@ def add_to_team(tx: Transaction, team_id: UUID, person_id: UUID) -> Team:
     Errors: `Invalid` for somebody who cannot be a member, `Conflict` for a member or one without keys, `Tampered`.
     """
     team = tx.load(Team, team_id, Permission.TEAM_ADD, lock=True)
-    person = tx.session.scalar(working_in(team.office_id).where(Person.id == person_id))
+    person = tx.session.scalar(working_in(tx, team.office_id).where(Person.id == person_id))
     if person is None:
         raise _unfit("person", "Choose a colleague of this office who may work with bundles.")
     add_team_member(tx, team.principal, person.principal)
@@ -73,7 +73,7 @@ def take_off_team(tx: Transaction, team_id: UUID, person_id: UUID) -> Team:
     """
     team = tx.load(Team, team_id, Permission.TEAM_MANAGE, lock=True)
     others = [member.person for member in members_of(tx, team.id) if member.person.id != person_id]
-    if others and not any(can_open(person) for person in others):
+    if others and not any(can_open(tx, person) for person in others):
         raise Conflict("Nobody else in this team can sign in. Add a colleague first.")
     remove_team_member(tx, team.principal, person_id)
     tx.record("team.member_removed", team, member=person_id)
@@ -101,23 +101,24 @@ def possible_colleagues(tx: Transaction, team: Team) -> list[Person]:
     """Colleagues who could be taken in, by name."""
     inside = select(Grant.principal_id).where(Grant.subject_id == team.id, Grant.ended_at.is_(None))
     query = (
-        working_in(team.office_id).where(Person.id.not_in(inside)).order_by(Person.display_name, Person.id)
+        working_in(tx, team.office_id)
+        .where(Person.id.not_in(inside))
+        .order_by(Person.display_name, Person.id)
     )
     return [person for person in tx.session.scalars(query) if person.principal.has_keys]
 
 
-def can_open(person: Person) -> bool:
+def can_open(tx: Transaction, person: Person) -> bool:
     """Whether this person could open a bundle tomorrow: is here, has keys, may sign in, in a role that opens."""
-    return person.state == "active" and not person.roles.isdisjoint(MEMBER_ROLES)
+    return person.state_at(tx.now) == "active" and not person.roles.isdisjoint(MEMBER_ROLES)
 
 
-def working_in(office_id: UUID) -> Select[Person]:
-    """People of an office who may be members: here, not locked, in a role that opens bundles."""
+def working_in(tx: Transaction, office_id: UUID) -> Select[Person]:
+    """People of an office who may be members: here, not locked or expired, in a role that opens bundles."""
     may_open = select(PersonRole.person_id).where(PersonRole.role.in_([role.value for role in MEMBER_ROLES]))
     return select(Person).where(
         Person.office_id == office_id,
-        Person.left_at.is_(None),
-        Person.sign_in_locked_at.is_(None),
+        Person.is_in(tx.now),
         Person.id.in_(may_open),
     )
 

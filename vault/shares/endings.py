@@ -1,4 +1,4 @@
-"""How shares end: by time, by their last opening, with their owner, or with a document that leaves the bundle."""
+"""How shares and loans end: by time, by their last opening, with their owner, or with a document that leaves the bundle."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from vault.clock import ClockState, read_clock
 from vault.db import for_change
 from vault.jobs import ClaimedJob, handles, renew
 from vault.people.models import Person
+from vault.shares.loans import end_loans_on, end_loans_that_are_over
 from vault.shares.models import Opening, Share, SharedDocument
 
 if TYPE_CHECKING:
@@ -26,16 +27,18 @@ AT_ONCE = 100
 
 
 def withdraw_with_links(tx: Transaction, document_id: UUID, reason: str) -> Document:
-    """Withdraw a document and end every link on it. Errors: those of `withdraw_document`."""
+    """Withdraw a document and end every link and loan on it. Errors: those of `withdraw_document`."""
     document = withdraw_document(tx, document_id, reason)
     end_links_on(tx, document_id)
+    end_loans_on(tx, document_id)
     return document
 
 
 def move_with_links(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Document:
-    """Move a document to another open bundle and end every link on it. Errors: those of `move_document`."""
+    """Move a document to another open bundle and end every link and loan on it. Errors: those of `move_document`."""
     document = move_document(tx, document_id, bundle_id)
     end_links_on(tx, document_id)
+    end_loans_on(tx, document_id)
     return document
 
 
@@ -60,7 +63,7 @@ def _lending(document_id: UUID) -> Select[Share]:
 
 @handles("shares.end_expired")
 def end_expired_shares(runtime: Runtime, job: ClaimedJob) -> None:
-    """The slots of links that are over are destroyed. Nothing is while the clock stands ahead of its mark or behind."""
+    """The slots of links and loans that are over are destroyed. Nothing is while the clock is not to be trusted."""
     while _end_some(runtime, job) == AT_ONCE:
         continue
 
@@ -79,7 +82,7 @@ def _end_some(runtime: Runtime, job: ClaimedJob) -> int:
         ).all()
         for share in over:
             end_share(tx, share, _reason(tx, share))
-        return len(over)
+        return max(len(over), end_loans_that_are_over(tx, AT_ONCE))
 
 
 def _reason(tx: Transaction, share: Share) -> str:

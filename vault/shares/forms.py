@@ -132,6 +132,13 @@ class Revocation(Asked):
     reason: Reason
 
 
+class NewLoan(Asked):
+    """A document for one colleague; the usual time when no end is given."""
+
+    person: UUID
+    expires_at: Moment | None = None
+
+
 class Extension(Asked):
     """Until when a link lives now."""
 

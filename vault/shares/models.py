@@ -1,4 +1,4 @@
-"""Tables of shares: organisations and agreements, recipients, shares, their documents, openings."""
+"""Tables of shares: organisations and agreements, recipients, shares, their documents, openings; and loans."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from vault.access.policy import Permission
 from vault.crypto.passwords import Argon2Profile
 from vault.db import Row
+
+EMERGENCY = "emergency"
+PURPOSES = ("interpreting", EMERGENCY)
 
 
 class Organisation(Row):
@@ -133,3 +136,42 @@ class Opening(Row):
     seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class Loan(Row):
+    """One version lent to one colleague. The id is a link's; its key LK is granted to the borrower.
+
+    File key and names are locked under SHK as in a `SharedDocument`. With a `session_id` it works in that session alone.
+    """
+
+    __tablename__ = "loans"
+    __sees__ = Permission.LOAN_SEE
+    __table_args__ = (
+        CheckConstraint("expires_at <= absolute_end_at", name="expiry"),
+        CheckConstraint(f"purpose in {PURPOSES}", name="purpose"),
+        CheckConstraint(f"borrower_id <> owner_id or purpose = '{EMERGENCY}'", name="borrower"),
+    )
+
+    bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
+    borrower_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("person_sessions.id"))
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), index=True)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("versions.id"))
+    purpose: Mapped[str] = mapped_column(String(20))
+    slot_id: Mapped[UUID] = mapped_column(unique=True)
+    link_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    file_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    title_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    file_name_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    absolute_end_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it was revoked, has ended, or its time is over."""
+        return self.ended_at is not None or now >= min(self.expires_at, self.absolute_end_at)

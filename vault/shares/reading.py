@@ -10,22 +10,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from vault.bundles.models import Document, Version
-from vault.bundles.opening import version_slot
-from vault.crypto.locks import file_lock
-from vault.errors import Gone, NotFound, Tampered
+from vault.errors import NotFound
 from vault.runtime import refusal_about
+from vault.shares.lending import lent_content
 from vault.shares.visits import is_still_open, keep_visit
-from vault.transfers.reading import USE_EVERY, Content, begin_reading, content_of, record_served
+from vault.transfers.reading import USE_EVERY, Content, begin_reading, record_served
 
 if TYPE_CHECKING:
     from vault.access.actor import Actor
     from vault.runtime import Runtime, Transaction
+    from vault.shares.lending import lent_content
     from vault.shares.models import SharedDocument
-    from vault.shares.visits import Visit
-
-SHARE_KEY_NUMBER = 0
-"""The key number in file locks under a link's key."""
+from vault.shares.visits import Visit
 
 
 def lent_document(visit: Visit, n: int) -> SharedDocument:
@@ -42,18 +38,8 @@ def open_lent(tx: Transaction, visit: Visit, n: int) -> Content:
     Errors: `NotFound`, `Gone` for one that lies elsewhere by now, `Tampered` when locks, seal and sizes do not agree.
     """
     lent = lent_document(visit, n)
-    document = tx.session.get_one(Document, lent.document_id)
-    version = tx.session.get_one(Version, lent.version_id)
-    if document.withdrawn_at is not None or document.bundle_id != visit.share.bundle_id:
-        raise Gone("The sender has withdrawn this document.")
-    lock = file_lock(visit.share.id, version.id, SHARE_KEY_NUMBER)
-    try:
-        slot = version_slot(tx, version)
-        file_key = lock.open(visit.key.reveal(), slot, blob=lent.file_lock)
-    except Tampered:
-        refusal = refusal_about(visit.share, "share.refused", reason="file-lock")
-        raise Tampered(refusal=refusal) from None
-    return content_of(tx, document, version, file_key, slot)
+    refusal = refusal_about(visit.share, "share.refused", reason="file-lock")
+    return lent_content(tx, visit.share, lent, visit.key.reveal(), refusal)
 
 
 def record_lent(tx: Transaction, visit: Visit, content: Content) -> UUID:

@@ -1,4 +1,4 @@
-"""A new key for a bundle, with all that hangs on the old one: unfinished uploads and links end."""
+"""A new key for a bundle, with all that hangs on the old one: unfinished uploads, links and loans end."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from vault.bundles.opening import OpenBundle
 from vault.bundles.rekeying import rekey_bundle
 from vault.db import for_change
 from vault.shares.endings import end_share
+from vault.shares.loans import end_loans_from
 from vault.shares.models import Share
 from vault.transfers.leftovers import end_uploads_into
 
@@ -24,7 +25,7 @@ REKEYED = "rekeyed"
 
 
 def rekey_with_links(tx: Transaction, bundle_id: UUID, reason: str) -> OpenBundle:
-    """The bundle has a new key; uploads into it and links on it have ended, and their owners are told where they look.
+    """The bundle has a new key; uploads into it, links and loans have ended, and their owners are told where they look.
 
     Errors: those of `rekey_bundle`.
     """
@@ -34,6 +35,7 @@ def rekey_with_links(tx: Transaction, bundle_id: UUID, reason: str) -> OpenBundl
     query = _live(bundle.id).order_by(Share.id).with_for_update(**for_change(Share))
     for share in tx.session.scalars(query, execution_options={"populate_existing": True}).all():
         end_share(tx, share, REKEYED)
+    end_loans_from(tx, bundle.id, REKEYED)
     return opened
 
 

@@ -12,16 +12,16 @@ from sqlalchemy import select
 
 from vault.access.actor import SYSTEM
 from vault.access.policy import Permission
-from vault.bundles.models import Bundle, Document, Version
+from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import OpenBundle, open_bundle
-from vault.bundles.seals import check_sealed
 from vault.crypto.kinds import SlotKind
-from vault.crypto.locks import file_lock, link_lock, lock_text
+from vault.crypto.locks import link_lock
 from vault.crypto.marks import link_auth, link_auth_stored, link_key
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, random_key
 from vault.db import for_change, upsert
 from vault.errors import Conflict, Fault, Invalid, NotFound
+from vault.shares.lending import lent_columns
 from vault.shares.models import Organisation, Recipient, Share, SharedDocument
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Sha
     secret, share_key = random_key(), random_key()
     share = _new_share(tx, bundle, wanted, secret, share_key)
     for position, document in enumerate(documents, start=1):
-        tx.add(_lent(tx, opened, share, share_key, position, document))
+        columns = lent_columns(tx, opened, share.id, share_key, document)
+        tx.add(SharedDocument(share_id=share.id, position=position, **columns))
     tx.session.refresh(share, ["documents", "recipient"])
     tx.record(
         "share.created",
@@ -202,28 +203,6 @@ def _recipient(tx: Transaction, wanted: Lending) -> Recipient:
             email=wanted.email,
             created_at=tx.now,
         )
-    )
-
-
-def _lent(
-    tx: Transaction, opened: OpenBundle, share: Share, share_key: bytes, position: int, document: Document
-) -> SharedDocument:
-    """File key and names of the current version, under the link's key; label and row are the original's."""
-    version = tx.session.scalars(
-        select(Version).where(Version.document_id == document.id, Version.number == document.current_number)
-    ).one()
-    lock = file_lock(share.id, version.id, 0)
-    file_key, slot = opened.file_keys(tx, version)
-    check_sealed(version, file_key, slot)
-    title, name = opened.title_of(document), opened.file_name_of(version)
-    return SharedDocument(
-        share_id=share.id,
-        position=position,
-        document_id=document.id,
-        version_id=version.id,
-        file_lock=lock.close(share_key, slot, plaintext=file_key),
-        title_lock=lock_text(share_key, share.id, "document.title", document.id, title),
-        file_name_lock=lock_text(share_key, share.id, "version.file_name", version.id, name),
     )
 
 

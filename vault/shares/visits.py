@@ -11,23 +11,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, exists, select, update
+from sqlalchemy import select, update
 
-from vault.access.cells import Place, cells_allow
-from vault.access.policy import NEEDS, Permission, permits, roles_for
+from vault.access.policy import Permission
 from vault.access.throttle import Limit, forget_tries, give_back_try, take_try, tries_of
-from vault.bundles.models import Bundle, Document
 from vault.crypto.encoding import b64url, unb64url
 from vault.crypto.kinds import SlotKind
-from vault.crypto.locks import Lock, link_lock, session_lock
+from vault.crypto.locks import session_lock
 from vault.crypto.marks import link_auth, link_auth_stored, link_key, session_auth
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, compare, random_key
 from vault.db import for_change
 from vault.errors import Fault, Gone, Invalid, Refusal, Tampered, TooMany
-from vault.people.models import Person
-from vault.people.sessions import actor_of
 from vault.runtime import refusal_about
+from vault.shares.lending import lock_of, owner_may
 from vault.shares.models import Opening, Share, SharedDocument
 
 if TYPE_CHECKING:
@@ -92,7 +89,7 @@ def open_share(
     slot = _slot(tx, share)
     key = link_key(secret, password_key, share.id)
     try:
-        share_key = _link_lock(share).open(key, slot, blob=share.link_lock)
+        share_key = lock_of(share).open(key, slot, blob=share.link_lock)
     except Tampered:
         raise _misfit(share) from None
     opening = _returning(tx, share, cookie)
@@ -124,7 +121,7 @@ def enter(tx: Transaction, share_id: UUID, cookie: str | None) -> Visit:
     slot = _slot(tx, share)
     try:
         key = session_lock(opening.id, share.id).open(visit_secret, slot, blob=opening.session_lock)
-        share_key = _link_lock(share).open(key, slot, blob=share.link_lock)
+        share_key = lock_of(share).open(key, slot, blob=share.link_lock)
     except Tampered:
         raise Gone from None
     if tx.now - opening.seen_at > SEEN_EVERY:
@@ -194,19 +191,8 @@ def _require_live(tx: Transaction, share: Share) -> None:
 
 
 def _owner_may_share(tx: Transaction, share: Share) -> bool:
-    """A link lives only while its owner is active and may still share from the bundle, and types like all it lends."""
-    owner = tx.session.get_one(Person, share.owner_id)
-    if owner.state != "active":
-        return False
-    acting, permission = actor_of(owner), Permission.SHARE_CREATE
-    place = Place(Document.office_id, Document.document_type, Document.tier)
-    narrowed = exists().where(
-        SharedDocument.share_id == share.id,
-        Document.id == SharedDocument.document_id,
-        ~cells_allow(NEEDS[permission], roles_for(permission, acting), place, tx.now),
-    )
-    allowed = and_(permits(permission, Bundle, acting, tx.now), ~narrowed)
-    return bool(tx.session.scalar(select(allowed).where(Bundle.id == share.bundle_id)))
+    lent = select(SharedDocument.document_id).where(SharedDocument.share_id == share.id)
+    return owner_may(tx, share.owner_id, share.bundle_id, Permission.SHARE_CREATE, lent)
 
 
 def _returning(tx: Transaction, share: Share, cookie: str | None) -> Opening | None:
@@ -258,10 +244,6 @@ def _slot(tx: Transaction, share: Share) -> bytes:
         return tx.keystore.open_slot(share.slot_id, SlotKind.LINK, share.id)
     except Tampered:
         raise _closed(share, "slot", "This link has ended. Ask the sender for a new one.") from None
-
-
-def _link_lock(share: Share) -> Lock:
-    return link_lock(share.id, int(share.absolute_end_at.timestamp()))
 
 
 def _misfit(share: Share) -> Gone | WrongPassword:

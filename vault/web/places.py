@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vault.access.actor import Role
 from vault.access.policy import Permission, may_ever
 from vault.web.acting import actor
 from vault.web.locale import gettext
@@ -15,12 +16,13 @@ def places() -> list[Place]:
         return []
     offered = (
         (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work", also=("/bundles/", "/documents/"))),
-        (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links")),
+        (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links", also=("/loans",))),
         (Permission.TEAM_SEE, Place(gettext("Teams"), "/teams", "members")),
-        (Permission.PERSON_MANAGE, Place(gettext("People"), "/people", "people", also=("/offices",))),
+        (Permission.PERSON_EXTEND, Place(gettext("People"), "/people", "people", also=("/offices",))),
         (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
         (Permission.MATRIX_SEE, Place(gettext("Office"), "/office/matrix", "settings", also=("/office/",))),
         (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system")),
     )
+    lent = [Place(gettext("Lent to me"), "/lent", "document")] if who.has(Role.INTERPRETER) else []
     rail = [place for permission, place in offered if may_ever(permission, who)]
-    return [*rail, Place(gettext("Account"), "/account", "account")]
+    return [*lent, *rail, Place(gettext("Account"), "/account", "account")]
