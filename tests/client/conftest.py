@@ -19,6 +19,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import select as select_rows
+from sqlalchemy.orm import selectinload
 
 from tests.databases import Pair, bare_pair
 from tests.factory import PASSWORD, Factory, test_settings
@@ -172,7 +173,8 @@ class Place:
 
     def document(self, document_id: str) -> Document:
         with self.runtime.session() as session:
-            return session.get_one(Document, UUID(document_id))
+            loaded = [selectinload(Document.individuals)]
+            return session.get_one(Document, UUID(document_id), options=loaded)
 
     def sha256_of(self, document_id: str) -> str:
         """As the vault keeps it, of the current version."""
