@@ -11,12 +11,13 @@ from uuid import UUID
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
 from tests.recordings import wav
-from vault.access.actor import Actor
+from vault.access.actor import SYSTEM, Actor
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
 from vault.people.models import Person
 from vault.people.sessions import cookie_of
+from vault.people.tokens import end_tokens_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -61,6 +62,9 @@ class World:
         hidden = self.make.document(actor, sealed)
         recording = self._recording(actor, bundle)
         share = self.make.share(actor, documents[:1]).share
+        with self.make.runtime.transaction(SYSTEM) as tx:
+            end_tokens_of(tx, people[0].id, "renewed")
+        tokens = [self.make.token(actor).token, self.make.token(actor, bundles=[bundle]).token]
         with self.make.runtime.transaction(actor) as tx:
             bookmark = add_bookmark(tx, recording.id, 0, "here")
             lock_bundle(tx, sealed.id)
@@ -71,6 +75,7 @@ class World:
             "recording_id": [recording.id],
             "bookmark_id": [bookmark.id],
             "share_id": [share.id],
+            "token_id": [token.id for token in tokens],
             "person": [people[1].id],
             "person_id": [people[1].id],
             "session_id": [actor.session.id] if actor.session else [],

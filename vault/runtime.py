@@ -183,7 +183,7 @@ class Transaction:
                 bundle_id=_named(subject, "bundles", "bundle_id"),
                 subject_type=subject.__tablename__ if subject is not None else "",
                 subject_id=subject.id if subject is not None else None,
-                details=_plain(details),
+                details=_plain(details | self._by_token()),
             )
         )
 
@@ -199,7 +199,7 @@ class Transaction:
                 bundle_id=refusal.bundle_id,
                 subject_type=refusal.subject_type,
                 subject_id=refusal.subject_id,
-                details=_plain(refusal.details),
+                details=_plain(refusal.details | self._by_token()),
             )
         )
 
@@ -252,6 +252,10 @@ class Transaction:
                 log.exception("slot %s: its end is finished by the sweep", slot_id)
         for job_id in self._jobs:
             self._runtime.bell.ring(job_id)
+
+    def _by_token(self) -> dict[str, Any]:
+        """The person stands in the log as who did it; the token beside it."""
+        return {"token": self.actor.principal_id} if self.actor.principal_id else {}
 
     def _refusal(self, permission: Permission, row: Row | None) -> Refusal:
         return refusal_about(row, "access.refused", permission=permission.value)

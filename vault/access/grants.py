@@ -98,14 +98,15 @@ def open_own_grant(tx: Transaction, subject_id: UUID, generation: int) -> bytes:
 
     Errors: `NotFound` without a grant or session, `Tampered` for a grant of another principal or generation.
     """
-    if tx.actor.id is None or tx.actor.session is None:
+    principal_id = tx.actor.principal
+    if principal_id is None or tx.actor.session is None:
         raise NotFound
     query = select(Grant.sealed, Principal.kind).join(Principal, Principal.id == Grant.principal_id)
-    found = tx.session.execute(query.where(*_live(tx.actor.id, subject_id))).one_or_none()
+    found = tx.session.execute(query.where(*_live(principal_id, subject_id))).one_or_none()
     if found is None:
         raise NotFound
     seed = tx.actor.session.seed.reveal()
-    return open_grant(seed, found.kind, tx.actor.id, subject_id, generation, found.sealed)
+    return open_grant(seed, found.kind, principal_id, subject_id, generation, found.sealed)
 
 
 def end_grant(tx: Transaction, grant: Grant) -> None:

@@ -46,6 +46,7 @@ class Permission(StrEnum):
     AUDIT_SEE = "audit.see"
     SYSTEM_SEE = "system.see"
     CLOCK_CONFIRM = "clock.confirm"
+    TOKEN_MANAGE = "token.manage"  # noqa: S105
 
 
 class Scope(StrEnum):
@@ -107,6 +108,7 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.AUDIT_SEE: (_rule(Scope.EVERYWHERE, Role.AUDITOR), _rule(Scope.OFFICE, Role.CONTROLLER)),
     Permission.SYSTEM_SEE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.CLOCK_CONFIRM: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
+    Permission.TOKEN_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
 }
 
 
@@ -121,7 +123,7 @@ def permits(
     `now` is the transaction's instant, for rules that begin or end at a time.
     """
     rules = [rule for rule in MATRIX[permission] if not actor.roles.isdisjoint(rule.roles)]
-    if not rules:
+    if not rules or not actor.may_ask(permission):
         return false()
     reached = or_(*(_reaches(rule.scope, model, actor) for rule in rules))
     return and_(reached, _not_withdrawn(model, actor))
@@ -129,7 +131,8 @@ def permits(
 
 def may_ever(permission: Permission, actor: Actor) -> bool:
     """Whether any rule of the permission names one of the actor's roles; says nothing about rows."""
-    return any(not actor.roles.isdisjoint(rule.roles) for rule in MATRIX[permission])
+    by_role = any(not actor.roles.isdisjoint(rule.roles) for rule in MATRIX[permission])
+    return by_role and actor.may_ask(permission)
 
 
 def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool]:
@@ -142,10 +145,12 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor) -> ColumnElement[bool
     if scope is Scope.OFFICE:
         return own_office
     bundle_id = _column(model, getattr(model, "__grant_subject__", "bundle_id"))
-    granted = exists().where(
-        Grant.subject_id == bundle_id, Grant.principal_id == actor.id, Grant.ended_at.is_(None)
-    )
-    return and_(own_office, granted)
+    # A token opens what it holds itself, as long as its owner holds it too.
+    granted = [
+        exists().where(Grant.subject_id == bundle_id, Grant.principal_id == holder, Grant.ended_at.is_(None))
+        for holder in dict.fromkeys((actor.id, actor.principal))
+    ]
+    return and_(own_office, *granted)
 
 
 def _not_withdrawn(model: type[Any], actor: Actor) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Principals: whoever keys are granted to. A person is one; teams, desks and tokens will be others.
+"""Principals: whoever keys are granted to. A person is one, a token another; teams and desks will be.
 
 A principal's key pair comes from USEED, kept in the *user lock* under the password key and the principal's slot. The
 directory MAC proves that the public key is the one this slot vouched for (docs/format.md, "People").
@@ -73,20 +73,23 @@ class Principal(Row):
 
 
 def set_keys(
-    tx: Transaction, principal: Principal, seed: bytes, password_key: bytes, profile: Argon2Profile
+    tx: Transaction, principal: Principal, seed: bytes, password_key: bytes, profile: Argon2Profile | None
 ) -> None:
-    """Give the principal a new slot, user lock and directory MAC for this seed; the old slot dies after the commit."""
+    """Give the principal a new slot, user lock and directory MAC for this seed; the old slot dies after the commit.
+
+    `profile` is how the password was hashed; None for a key that is no password's.
+    """
     public = public_key(seed)
 
-    def remake(slot: bytes) -> dict[str, bytes | int]:
+    def remake(slot: bytes) -> dict[str, bytes | int | None]:
         return {
             "user_lock": user_lock(principal.id, public).close(password_key, slot, plaintext=seed),
             "directory_mac": directory_mac(slot, principal.id, public),
             "public_key": public,
-            "argon2_salt": profile.salt,
-            "argon2_memory_kib": profile.memory_kib,
-            "argon2_time": profile.time,
-            "argon2_lanes": profile.lanes,
+            "argon2_salt": profile.salt if profile else None,
+            "argon2_memory_kib": profile.memory_kib if profile else None,
+            "argon2_time": profile.time if profile else None,
+            "argon2_lanes": profile.lanes if profile else None,
         }
 
     replace_slot(tx, principal, SlotKind.PRINCIPAL, remake)

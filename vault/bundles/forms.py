@@ -85,6 +85,12 @@ class MemberChange(Asked):
     person: UUID
 
 
+class TokenChange(Asked):
+    """One's own token that is to open the bundle, or no longer."""
+
+    token: UUID
+
+
 class DocumentEdit(Asked):
     """What is said about a document; what is left out stays. `revision` is the one that was seen."""
 

@@ -15,6 +15,8 @@ from vault.access.grants import Grant, end_grant, give_grant, live_grant, lock_g
 from vault.access.policy import MATRIX, Permission
 from vault.bundles.models import Bundle, Unlocking
 from vault.bundles.opening import open_bundle
+from vault.bundles.token_grants import NO_PASSWORDS, end_token_grants
+from vault.crypto.kinds import PrincipalKind
 from vault.errors import Conflict, Fault, Invalid, NotFound
 from vault.people.models import Person, PersonRole, PersonSession
 
@@ -46,6 +48,8 @@ def add_member(tx: Transaction, bundle_id: UUID, person_id: UUID) -> Member:
     if person is None:
         message = "Choose a colleague of this office who may work with bundles."
         raise Invalid(message, errors=[Fault("/person", message)])
+    if person.principal.kind == PrincipalKind.TOKEN and bundle.profile is not None:
+        raise Conflict(NO_PASSWORDS)
     grant = give_grant(tx, person.principal, bundle.id, bundle.generation, access_key)
     tx.record("bundle.member_added", bundle, member=person.id)
     return Member(person, grant.granted_at, grant.granted_by_id)
@@ -64,6 +68,7 @@ def remove_member(tx: Transaction, bundle_id: UUID, person_id: UUID) -> Bundle:
     if not any(member.person.id != person_id for member in list_members(tx, bundle) if _can_open(member)):
         raise Conflict("This is the last member. Add a colleague first, or the bundle is lost.")
     end_grant(tx, grant)
+    end_token_grants(tx, bundle, person_id)
     sessions = select(PersonSession.id).where(PersonSession.person_id == person_id)
     tx.session.execute(
         delete(Unlocking)
@@ -105,4 +110,6 @@ def _possible(bundle: Bundle) -> Select[Person]:
 
 def _can_open(member: Member) -> bool:
     """Whether this member could open the bundle tomorrow: is here, has keys, may sign in, in a role that opens."""
+    if member.person.principal.kind != PrincipalKind.PERSON:
+        return False
     return member.person.state == "active" and not member.person.roles.isdisjoint(MEMBER_ROLES)

@@ -14,6 +14,7 @@ from vault.bundles.members import Member, list_members, possible_members
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_until
 from vault.bundles.queries import bundles_of, count_files, files_of, look_into
+from vault.bundles.token_grants import own_tokens_in
 from vault.cases.models import Case
 from vault.cases.pages import CasePage, case_page
 from vault.crypto.marks import fingerprint_words
@@ -90,6 +91,24 @@ class MembersPage(BaseModel):
     may_remove: bool
 
 
+class BundleToken(BaseModel):
+    """One of the actor's own tokens, and whether it may open the bundle."""
+
+    id: UUID
+    name: str
+    is_granted: bool
+
+
+class BundleTokens(BaseModel):
+    """The actor's own tokens as they stand to a bundle."""
+
+    bundle_id: UUID
+    case_number: str
+    title: str | None
+    has_password: bool
+    items: list[BundleToken]
+
+
 def bundle_card(tx: Transaction, bundle: Bundle) -> BundleCard:
     """The bundle for a list."""
     look, counts = look_into(tx, bundle), count_files(tx, bundle.id)
@@ -149,6 +168,21 @@ def members_page(tx: Transaction, bundle: Bundle) -> MembersPage:
         possible=[_member_row(Member(person, None, None)) for person in possible],
         may_add=may_add,
         may_remove=tx.allows(Permission.MEMBER_REMOVE, bundle),
+    )
+
+
+def bundle_tokens(tx: Transaction, bundle: Bundle) -> BundleTokens:
+    """The actor's own tokens for the page where they are given the bundle."""
+    opened = look_into(tx, bundle).opened
+    return BundleTokens(
+        bundle_id=bundle.id,
+        case_number=tx.session.get_one(Case, bundle.case_id).number,
+        title=opened.title if opened else None,
+        has_password=bundle.profile is not None,
+        items=[
+            BundleToken(id=token.id, name=token.name, is_granted=is_granted)
+            for token, is_granted in own_tokens_in(tx, bundle)
+        ],
     )
 
 

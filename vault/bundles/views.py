@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.audit.queries import AuditFilter, audit_page
-from vault.bundles import case_views, document_views
+from vault.bundles import case_views, document_views, token_views
 from vault.bundles.document_pages import HistoryRow, history_rows
 from vault.bundles.forms import (
     MemberChange,
@@ -48,6 +48,7 @@ bp = Blueprint("bundles", __name__, template_folder="templates")
 pages = Blueprint("bundles_pages", __name__)
 case_views.register(bp, pages)
 document_views.register(bp, pages)
+token_views.register(bp)
 
 
 @bp.get("/cases/<uuid:case_id>/bundles")

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from vault.access.actor import Role
 from vault.access.policy import Permission, may_ever
 from vault.errors import Conflict, Fault, Invalid
-from vault.people import office_views
+from vault.people import office_views, token_views
 from vault.people.accounts import load_managed
 from vault.people.enrolments import Invitation, issue_enrolment
 from vault.people.forms import Leaving, NewOffice, NewPerson, Roles
@@ -38,6 +38,7 @@ from vault.web.signin import signed_in
 bp = Blueprint("people", __name__, template_folder="templates")
 pages = Blueprint("people_pages", __name__, template_folder="templates")
 office_views.register(bp)
+token_views.register(pages)
 
 
 @bp.context_processor

@@ -16,7 +16,10 @@ def places() -> list[Place]:
     offered = (
         (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work", also=("/bundles/", "/documents/"))),
         (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links")),
-        (Permission.PERSON_MANAGE, Place(gettext("People"), "/people", "people", also=("/offices",))),
+        (
+            Permission.PERSON_MANAGE,
+            Place(gettext("People"), "/people", "people", also=("/offices", "/tokens")),
+        ),
         (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
         (Permission.OFFICE_APPROVE, Place(gettext("Office"), "/office/video", "settings")),
         (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system")),
