@@ -15,6 +15,7 @@ from vault.access.clearances import Clearance
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import open_bundle
 from vault.bundles.service import create_bundle
+from vault.bundles.token_grants import give_to_token
 from vault.cases.models import Case
 from vault.cases.service import create_case
 from vault.clock import advance_mark, read_clock
@@ -31,6 +32,8 @@ from vault.people.enrolments import enrol
 from vault.people.models import Office, Person
 from vault.people.service import create_office, create_person
 from vault.people.sessions import actor_of, start_session
+from vault.people.tokens import NewToken, create_token
+from vault.people.tokens import Wanted as TokenWanted
 from vault.runtime import Runtime
 from vault.settings import Settings
 from vault.shares.models import Share
@@ -230,6 +233,15 @@ class Factory:
         with self.runtime.transaction(owner) as tx:
             share, secret = create_share(tx, lent[0].bundle_id, wanted)
         return Lent(share, secret.reveal(), owner)
+
+    def token(self, owner: Actor, *scopes: str, bundles: Sequence[Bundle] = (), days: int = 90) -> NewToken:
+        """A token of this person, for reading unless scopes are given, with these bundles of theirs."""
+        with self.runtime.transaction(owner) as tx:
+            made = create_token(tx, TokenWanted("a program", scopes or ("read",), days))
+        for bundle in bundles:
+            with self.runtime.transaction(owner) as tx:
+                give_to_token(tx, bundle.id, made.token.id)
+        return made
 
     def wait(self, **time: float) -> None:
         """Let time pass in an awake vault: `make.wait(days=8)`. Steps of under an hour, so that no clock jumps."""

@@ -11,7 +11,7 @@ from uuid import UUID
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
 from tests.recordings import wav
-from vault.access.actor import Actor, Role
+from vault.access.actor import SYSTEM, Actor, Role
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
@@ -19,6 +19,7 @@ from vault.matrix.service import Spot, propose_cell
 from vault.people.models import Office, Person, Team
 from vault.people.sessions import cookie_of
 from vault.people.teams import add_to_team, create_team
+from vault.people.tokens import end_tokens_of
 from vault.shares.loans import Wish, lend_document
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class World:
         recording = self._recording(actor, bundle)
         share = self.make.share(actor, documents[:1]).share
         team = self._team(people[0])
+        with self.make.runtime.transaction(SYSTEM) as tx:
+            end_tokens_of(tx, people[0].id, "renewed")
+        tokens = [self.make.token(actor).token, self.make.token(actor, bundles=[bundle]).token]
         with self.make.runtime.transaction(actor) as tx:
             loan = lend_document(tx, documents[0].id, Wish(people[1].id))
             bookmark = add_bookmark(tx, recording.id, 0, "here")
@@ -79,6 +83,7 @@ class World:
             "share_id": [share.id],
             "team_id": [team.id],
             "loan_id": [loan.id],
+            "token_id": [token.id for token in tokens],
             "person": [people[1].id],
             "person_id": [people[1].id],
             "session_id": [actor.session.id] if actor.session else [],

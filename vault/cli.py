@@ -50,6 +50,7 @@ class Commands(click.Group):
     LAZY: ClassVar[dict[str, str]] = {
         "office": "vault.people.commands:office",
         "user": "vault.people.commands:user",
+        "token": "vault.people.commands:token",
         "share": "vault.shares.commands:share",
         "keys": "vault.commands:keys",
         "audit": "vault.commands:audit",

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import Engine, Select, Uuid, bindparam, select
@@ -136,12 +136,10 @@ class Transaction:
         `lock=True` takes the row's lock where the database has such.
         """
         actor = self.actor
-        query = _loading(
-            cast(Hashable, model), permission, lock, actor.kind, actor.roles, actor.office_id is not None
-        )
-        session_id = actor.session.id if actor.session else None
+        query = _loading(cast(Hashable, model), permission, lock, Standing.of(actor))
         asked: dict[str, Any] = {"row_id": row_id, "actor_id": actor.id, "office_id": actor.office_id}
-        asked |= {"session_id": session_id, "now": self.now}
+        asked |= {"session_id": actor.session.id if actor.session else None}
+        asked |= {"token_id": actor.principal_id, "now": self.now}
         found = self.session.execute(query, asked).one_or_none()
         if found is None:
             raise NotFound
@@ -185,7 +183,7 @@ class Transaction:
                 bundle_id=_named(subject, "bundles", "bundle_id"),
                 subject_type=subject.__tablename__ if subject is not None else "",
                 subject_id=subject.id if subject is not None else None,
-                details=_plain(details),
+                details=_plain(details | self._by_token()),
             )
         )
 
@@ -201,7 +199,7 @@ class Transaction:
                 bundle_id=refusal.bundle_id,
                 subject_type=refusal.subject_type,
                 subject_id=refusal.subject_id,
-                details=_plain(refusal.details),
+                details=_plain(refusal.details | self._by_token()),
             )
         )
 
@@ -255,29 +253,50 @@ class Transaction:
         for job_id in self._jobs:
             self._runtime.bell.ring(job_id)
 
+    def _by_token(self) -> dict[str, Any]:
+        """The person stands in the log as who did it; the token beside it."""
+        return {"token": self.actor.principal_id} if self.actor.principal_id else {}
+
     def _refusal(self, permission: Permission, row: Row | None) -> Refusal:
         return refusal_about(row, "access.refused", permission=permission.value)
 
 
-@lru_cache(maxsize=1024)
-def _loading(
-    model: type[Any],
-    permission: Permission,
-    lock: bool,
-    kind: str,
-    roles: frozenset[Role],
-    has_office: bool,
-) -> Select[Any]:
-    """A row, whether somebody with these roles sees it, and whether they may do this: made once, asked for many rows.
+class Standing(NamedTuple):
+    """What of an actor decides how the rule is written; ids are filled in when it is asked."""
 
-    The rule is written for one actor; here their ids, their session's and the instant stand as parameters.
-    """
-    row_id, actor_id, office_id, session_id = (
-        cast(Any, bindparam(name, type_=Uuid())) for name in ("row_id", "actor_id", "office_id", "session_id")
-    )
-    somebody = Actor(
-        kind, actor_id, office_id if has_office else None, roles, SessionKeys(session_id, NONE, NONE)
-    )
+    kind: str
+    roles: frozenset[Role]
+    permissions: frozenset[str] | None
+    has_office: bool
+    is_token: bool
+
+    @classmethod
+    def of(cls, actor: Actor) -> Standing:
+        """The actor's."""
+        is_token = actor.principal_id is not None
+        return cls(actor.kind, actor.roles, actor.permissions, actor.office_id is not None, is_token)
+
+    def somebody(self) -> Actor:
+        """An actor of this standing whose ids are parameters of a query."""
+        actor_id, office_id, session_id, token_id = (
+            cast(Any, bindparam(name, type_=Uuid()))
+            for name in ("actor_id", "office_id", "session_id", "token_id")
+        )
+        return Actor(
+            self.kind,
+            actor_id,
+            office_id if self.has_office else None,
+            self.roles,
+            SessionKeys(session_id, NONE, NONE),
+            token_id if self.is_token else None,
+            self.permissions,
+        )
+
+
+@lru_cache(maxsize=1024)
+def _loading(model: type[Any], permission: Permission, lock: bool, standing: Standing) -> Select[Any]:
+    """A row, whether somebody of this standing sees it, and whether they may do this: made once, asked for many rows."""
+    somebody, row_id = standing.somebody(), bindparam("row_id", type_=Uuid())
     now: Any = bindparam("now", type_=Instant())
     seen = permits(getattr(model, "__sees__", permission), model, somebody, now)
     allowed = permits(permission, model, somebody, now)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
+import subprocess
 import time
 
 import pytest
 from sqlalchemy import delete, select
 
-from tests.client.conftest import BUNDLE_PASSWORD, until
+from tests.client.conftest import BUNDLE_PASSWORD, command, until
+from tests.places import ROOT
 from tests.transfers.conftest import INDIVIDUAL, PASSWORD, sound_of, text_of
 from vault.access.actor import Role
 from vault.bundles.members import add_member, remove_member
-from vault.bundles.models import Unlocking
+from vault.bundles.models import Bundle, Unlocking
 from vault.bundles.service import lock_bundle
 from vault.people.models import PersonSession
 from vault.people.sessions import end_session
+from vault.people.tokens import revoke_token
 
 MEGABYTE = 1_000_000
 
@@ -407,3 +411,24 @@ def test_no_password_stands_in_what_a_command_says_or_in_its_arguments(terminal,
 
     assert PASSWORD not in done.out + done.err
     assert "herons" not in done.out + done.err
+
+
+def test_a_token_file_stands_for_a_person(place, write):
+    with place.runtime.session() as session:
+        bundle = session.get_one(Bundle, place.bundle_id)
+    made = place.make.token(place.actor, "upload", bundles=[bundle])
+    kept = write("token", made.text.reveal() + b"\n")
+    form = write("scan.txt", new_text(2 * MEGABYTE))
+
+    words = ("upload", form, "--bundle", place.bundle_id, "--token-file", kept, "--url", place.url, "--json")
+
+    def send():
+        return subprocess.run(command(*words), cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    done = send()
+    assert (done.returncode, json.loads(done.stdout)["items"][0]["state"]) == (0, "stored"), done.stderr
+    assert made.text.reveal().decode() not in done.stdout + done.stderr
+    with place.runtime.transaction(place.actor) as tx:
+        revoke_token(tx, made.token.id)
+    again = send()
+    assert (again.returncode, again.stderr.count("it has ended")) == (1, 1)

@@ -21,7 +21,7 @@ from vault.store.memory import MemoryStore
 
 KINDS = {
     *("case_id", "bundle_id", "document_id", "bookmark_id", "share_id", "person_id", "session_id"),
-    *("cell_id", "team_id", "loan_id"),
+    *("cell_id", "team_id", "loan_id", "token_id"),
 }
 BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
 WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
@@ -77,7 +77,7 @@ def test_the_rules_that_take_ids_are_all_here():
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.method} {way.rule}")
 def test_a_foreign_id_answers_like_a_missing_one(browser: Browser, world: World, way: Way):
     foreign, missing = world.foreign[way.names[0]][0], uuid4()
-    ids = {name: world.own[f"{name}_id"][0] for name in ("document", "bundle", "person")}
+    ids = {name: world.own[f"{name}_id"][0] for name in ("document", "bundle", "person", "token")}
 
     of_foreign = send(browser, way, way.path(every=foreign), way.body(**ids))
     of_missing = send(browser, way, way.path(every=missing), way.body(**ids))
@@ -98,6 +98,7 @@ def test_the_same_request_changes_what_is_ones_own(world: World, way: Way):
     ids = {"document": own["document_id"], "bundle": world.own["bundle_id"][1], "person": own["person"]}
     if way.method == "DELETE" or way.plain.endswith("/removal"):
         ids["person"] = world.people[0].id
+    ids["token"] = world.own["token_id"][1 if way.plain.endswith("/tokens/removal") else 0]
 
     answer = send(Browser(world.app, world.actor), way, way.path(**own), way.body(**ids))
 

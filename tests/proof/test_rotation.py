@@ -158,7 +158,7 @@ def rotate(works, how, kill_at=None):
         if kill_at is not None:
             aim = keystore.epochs.outdated_count() * (1 - kill_at)
             while child.poll() is None and keystore.epochs.outdated_count() > aim:
-                time.sleep(POLL if works.count < AT_ONCE else 0.02)
+                time.sleep(POLL if works.count < AT_ONCE else 0.1)
             child.send_signal(signal.SIGKILL)
     return child.returncode == -signal.SIGKILL and keystore.epochs.outdated_count() > 0
 

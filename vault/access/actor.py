@@ -47,13 +47,28 @@ class SessionKeys:
 
 @dataclass(frozen=True)
 class Actor:
-    """One who acts: a person, a visitor by link, a stranger, or the vault itself."""
+    """One who acts: a person, a program by token, a visitor by link, a stranger, or the vault itself.
+
+    A token acts for the person `id`, by its own keys and grants: `principal_id`. `permissions` is all that it may ask
+    for, whatever the roles; None asks for everything that the roles give.
+    """
 
     kind: str
     id: UUID | None = None
     office_id: UUID | None = None
     roles: frozenset[Role] = field(default_factory=frozenset)
     session: SessionKeys | None = None
+    principal_id: UUID | None = None
+    permissions: frozenset[str] | None = None
+
+    @property
+    def principal(self) -> UUID | None:
+        """Whose key pair opens the actor's grants."""
+        return self.principal_id or self.id
+
+    def may_ask(self, permission: str) -> bool:
+        """Whether the permission can be had at all by this actor; the roles decide then."""
+        return self.permissions is None or permission in self.permissions
 
     def has(self, *roles: Role) -> bool:
         """Whether the actor has at least one of these roles."""

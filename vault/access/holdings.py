@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from vault.access.grants import Grant, held_by
 from vault.access.principals import Principal
@@ -20,20 +20,24 @@ if TYPE_CHECKING:
 def open_own_grant(tx: Transaction, subject_id: UUID, generation: int) -> bytes:
     """The secret granted to the actor, opened with the session's seed; else that of a team, opened with the team's.
 
+    A token opens what is granted to itself, and nothing by a team.
+
     Errors: `NotFound` without a grant or session, `Tampered` for a grant of another principal or generation.
     """
     actor = tx.actor
-    if actor.id is None or actor.session is None:
+    holder = actor.principal
+    if holder is None or actor.session is None:
         raise NotFound
+    alone = and_(Grant.principal_id == holder, Grant.ended_at.is_(None))
     query = (
         select(Grant.principal_id, Grant.sealed, Principal.kind)
         .join(Principal, Principal.id == Grant.principal_id)
-        .where(Grant.subject_id == subject_id, held_by(actor.id))
-        .order_by(Grant.principal_id != actor.id, Grant.granted_at, Grant.id)
+        .where(Grant.subject_id == subject_id, alone if actor.principal_id else held_by(holder))
+        .order_by(Grant.principal_id != holder, Grant.granted_at, Grant.id)
     )
     found = tx.session.execute(query.limit(1)).one_or_none()
     if found is None:
         raise NotFound
-    is_own = found.principal_id == actor.id
+    is_own = found.principal_id == holder
     seed = actor.session.seed.reveal() if is_own else open_team_seed(tx, found.principal_id)
     return open_grant(seed, found.kind, found.principal_id, subject_id, generation, found.sealed)

@@ -64,6 +64,7 @@ class Permission(StrEnum):
     CLEARANCE_CHANGE = "clearance.change"
     ACCESS_APPROVE = "access.approve"
     ACCESS_EXPLAIN = "access.explain"
+    TOKEN_MANAGE = "token.manage"  # noqa: S105
 
 
 class Scope(StrEnum):
@@ -150,6 +151,7 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.CLEARANCE_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.ACCESS_APPROVE: (_rule(Scope.OFFICE, Role.CONTROLLER, Role.SUPERVISOR),),
     Permission.ACCESS_EXPLAIN: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.TOKEN_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
 }
 
 
@@ -180,7 +182,7 @@ def permits(permission: Permission, model: type[Any], actor: Actor, now: datetim
     `now` is the transaction's instant, for what begins or ends at a time.
     """
     rules = parts_of(permission, model, actor, now)
-    if not rules:
+    if not rules or not actor.may_ask(permission):
         return false()
     return or_(*(and_(*(part.holds for part in parts)) for parts in rules))
 
@@ -221,7 +223,8 @@ def most_of(role: Role) -> str:
 
 def may_ever(permission: Permission, actor: Actor) -> bool:
     """Whether any rule of the permission names one of the actor's roles; says nothing about rows."""
-    return any(not actor.roles.isdisjoint(rule.roles) for rule in MATRIX[permission])
+    by_role = any(not actor.roles.isdisjoint(rule.roles) for rule in MATRIX[permission])
+    return by_role and actor.may_ask(permission)
 
 
 def _reaches(scope: Scope, model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:
@@ -236,7 +239,12 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor, now: datetime) -> Col
     if scope is Scope.OFFICE:
         return own_office
     bundle_id = _column(model, getattr(model, "__grant_subject__", "bundle_id"))
-    return and_(own_office, exists().where(Grant.subject_id == bundle_id, held_by(actor.id)))
+    held = [exists().where(Grant.subject_id == bundle_id, held_by(actor.id))]
+    if actor.principal_id is not None:
+        # A token opens what it holds itself, as long as its owner holds it too.
+        its_own = Grant.principal_id == actor.principal_id
+        held.append(exists().where(Grant.subject_id == bundle_id, its_own, Grant.ended_at.is_(None)))
+    return and_(own_office, *held)
 
 
 def _is_cleared_for(model: type[Any], actor: Actor) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Principals: whoever keys are granted to. A person is one, a team is another; desks and tokens will be others.
+"""Principals: whoever keys are granted to. A person is one, a team another, a token too; desks will be.
 
 A principal's key pair comes from USEED, kept in the *user lock* under the password key and the principal's slot. The
 directory MAC proves that the public key is the one this slot vouched for (docs/format.md, "People"). For a team its key
@@ -87,7 +87,8 @@ def set_keys(
 ) -> None:
     """Give the principal a new slot, user lock and directory MAC for this seed; the old slot dies after the commit.
 
-    Without a `profile` the key is a team's; `also` are then the grants of it, which belong to the same change.
+    `profile` is how the password was hashed; None for a key that is no password's, a team's or a token's. `also` are the
+    grants of a team's key, which belong to the same change.
     """
     public = public_key(seed)
 

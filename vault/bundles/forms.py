@@ -103,6 +103,12 @@ class Successor(Asked):
     person: UUID
 
 
+class TokenChange(Asked):
+    """One's own token that is to open the bundle, or no longer."""
+
+    token: UUID
+
+
 class DocumentEdit(Asked):
     """What is said about a document; what is left out stays. `revision` is the one that was seen."""
 

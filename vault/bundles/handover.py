@@ -19,7 +19,7 @@ from vault.bundles.queries import OPEN, look_into
 from vault.errors import Fault, Invalid, Unauthenticated
 from vault.people.leaving import lone_subjects
 from vault.people.models import Person, Team
-from vault.people.teams import add_to_team, working_in
+from vault.people.teams import add_to_team, can_open, working_in
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -73,4 +73,4 @@ def possible_successors(tx: Transaction) -> list[Person]:
         return []
     query = working_in(tx, tx.actor.office_id).where(Person.id != tx.actor.id)
     found = tx.session.scalars(query.order_by(Person.display_name, Person.id))
-    return [person for person in found if person.principal.has_keys]
+    return [person for person in found if can_open(tx, person)]

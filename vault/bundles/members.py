@@ -17,6 +17,8 @@ from vault.access.holdings import open_own_grant
 from vault.access.policy import Permission
 from vault.bundles.models import Bundle, Unlocking
 from vault.bundles.opening import open_bundle
+from vault.bundles.token_grants import NO_PASSWORDS, end_token_grants
+from vault.crypto.kinds import PrincipalKind
 from vault.errors import Conflict, Fault, Invalid, NotFound
 from vault.people.models import Person, PersonSession, Team
 from vault.people.teams import can_open, members_of, working_in
@@ -58,6 +60,8 @@ def add_member(tx: Transaction, bundle_id: UUID, person_id: UUID) -> Member:
     if person is None:
         message = "Choose a colleague of this office who may work with bundles and is cleared for this one."
         raise Invalid(message, errors=[Fault("/person", message)])
+    if person.principal.kind == PrincipalKind.TOKEN and bundle.profile is not None:
+        raise Conflict(NO_PASSWORDS)
     grant = give_grant(tx, person.principal, bundle.id, bundle.generation, access_key)
     tx.record("bundle.member_added", bundle, member=person.id)
     return Member(person, grant.granted_at, grant.granted_by_id)
@@ -95,7 +99,10 @@ def remove_member(tx: Transaction, bundle_id: UUID, member_id: UUID) -> Bundle:
         raise Conflict("This is the last member. Add a colleague first, or the bundle is lost.")
     end_grant(tx, grant)
     team = next((each for each in teams if each.team.id == member_id), None)
-    _seal_for(tx, bundle, [person.id for person in team.people] if team else [member_id])
+    leaving = [person.id for person in team.people] if team else [member_id]
+    _seal_for(tx, bundle, leaving)
+    for person_id in leaving:
+        end_token_grants(tx, bundle, person_id)
     bundle.rekey_pending_at = bundle.rekey_pending_at or tx.now
     tx.record("bundle.member_removed", bundle, **{"team" if team else "member": member_id})
     return bundle

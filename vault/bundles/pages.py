@@ -21,6 +21,7 @@ from vault.bundles.members import (
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_until
 from vault.bundles.queries import bundles_of, count_files, look_into
+from vault.bundles.token_grants import own_tokens_in
 from vault.cases.models import Case
 from vault.cases.pages import CasePage, case_page
 from vault.crypto.marks import fingerprint_words
@@ -108,6 +109,24 @@ class MembersPage(BaseModel):
     may_remove: bool
 
 
+class BundleToken(BaseModel):
+    """One of the actor's own tokens, and whether it may open the bundle."""
+
+    id: UUID
+    name: str
+    is_granted: bool
+
+
+class BundleTokens(BaseModel):
+    """The actor's own tokens as they stand to a bundle."""
+
+    bundle_id: UUID
+    case_number: str
+    title: str | None
+    has_password: bool
+    items: list[BundleToken]
+
+
 def bundle_card(tx: Transaction, bundle: Bundle) -> BundleCard:
     """The bundle for a list."""
     look, counts = look_into(tx, bundle), count_files(tx, bundle.id)
@@ -182,6 +201,21 @@ def _names(tx: Transaction, bundle: Bundle) -> list[str]:
 def _team_row(found: MemberTeam) -> TeamRow:
     people = [person.display_name for person in found.people]
     return TeamRow(team=found.team.id, name=found.team.name, since=found.since, people=people)
+
+
+def bundle_tokens(tx: Transaction, bundle: Bundle) -> BundleTokens:
+    """The actor's own tokens for the page where they are given the bundle."""
+    opened = look_into(tx, bundle).opened
+    return BundleTokens(
+        bundle_id=bundle.id,
+        case_number=tx.session.get_one(Case, bundle.case_id).number,
+        title=opened.title if opened else None,
+        has_password=bundle.profile is not None,
+        items=[
+            BundleToken(id=token.id, name=token.name, is_granted=is_granted)
+            for token, is_granted in own_tokens_in(tx, bundle)
+        ],
+    )
 
 
 def _member_row(member: Member) -> MemberRow:

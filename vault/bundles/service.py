@@ -25,6 +25,7 @@ from vault.bundles.opening import (
     relock_bundle,
     renew_access_key,
 )
+from vault.bundles.token_grants import NO_PASSWORDS
 from vault.cases.service import mark_changed
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import bundle_lock, lock_text
@@ -55,6 +56,7 @@ def create_bundle(
     `password_key` is PPK (32 bytes), derived with `profile`; both or neither. Errors: `Refused`, `Invalid`.
     """
     tx.require(Permission.BUNDLE_CREATE, case)
+    _check_maker(tx, password_key is not None)
     if tier not in TIERS:
         raise Invalid("Choose a tier.", errors=[Fault("/tier", "Choose one of the list.")])
     if tier == STRICT and not tx.session.scalar(select(is_cleared(tx.actor.id))):
@@ -76,7 +78,8 @@ def create_bundle(
     opened = OpenBundle(bundle, Secret(key))
     _first_lock(tx, opened, access_key, password_key or NO_PASSWORD)
     tx.add(bundle)
-    give_grant(tx, tx.session.get_one(Principal, tx.actor.id), bundle.id, 1, access_key)
+    for holder in dict.fromkeys((tx.actor.id, tx.actor.principal)):
+        give_grant(tx, tx.session.get_one(Principal, holder), bundle.id, 1, access_key)
     if password_key is not None:
         keep_unlocked(tx, bundle, password_key)
     mark_changed(tx, case.id)
@@ -151,6 +154,16 @@ def open_with_password(tx: Transaction, bundle: Bundle, password_key: bytes) -> 
         raise _wrong_password(bundle) from None
     forget_tries(tx.session, guess_name(tx.actor.id, bundle.id))
     return OpenBundle(bundle, Secret(key))
+
+
+def _check_maker(tx: Transaction, has_password: bool) -> None:
+    """A token's bundle must open for its person, too, and for itself."""
+    if tx.actor.principal_id is None:
+        return
+    if tx.actor.principal_id == tx.actor.id:
+        raise Conflict("A service makes no bundles: they would open for nobody else.")
+    if has_password:
+        raise Conflict(NO_PASSWORDS)
 
 
 def checked_title(title: str) -> str:

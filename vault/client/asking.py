@@ -64,7 +64,8 @@ def signed_in_options(command: View) -> View:
         click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
         click.option("--bundle-password-file", help="File with the bundle's password; - for standard input."),
         click.option("--password-file", help="File with your password; - for standard input."),
-        click.option("--user", "username", required=True, help="Who signs in."),
+        click.option("--token-file", help="File with a token, instead of --user; - for standard input."),
+        click.option("--user", "username", default="", help="Who signs in."),
         click.option(
             "--url", envvar="CASEVAULT_BASE_URL", default="http://127.0.0.1:8000", help="The vault's address."
         ),
@@ -74,14 +75,19 @@ def signed_in_options(command: View) -> View:
 
 
 @contextmanager
-def signed_in(url: str, username: str, passwords: Passwords, patience: float) -> Iterator[Session]:
+def signed_in(
+    url: str, username: str, passwords: Passwords, patience: float, token_file: str | None = None
+) -> Iterator[Session]:
     """A session for this command, ended with it. What breaks it off for a while exits with 75."""
+    if bool(username) == bool(token_file):
+        raise click.UsageError("Give --user, or --token-file.")
     line = Line(url)
-    session = Session(
-        line, username, passwords.of_account(username), passwords.of_bundle, Patience(patience, say=say)
-    )
+    token = _read(token_file, "token") if token_file else None
+    password = "" if token else passwords.of_account(username)
+    session = Session(line, username, password, passwords.of_bundle, Patience(patience, say=say), token)
     try:
-        session.sign_in()
+        if token is None:
+            session.sign_in()
         yield session
     except KeyboardInterrupt:
         say("Stopped. What the vault has is safe: run the same command again to go on.")
@@ -109,15 +115,15 @@ def tell(rows: Any, as_json: bool) -> None:
         click.echo("  ".join(f"{name}: {value}" for name, value in row.items() if value is not None))
 
 
-def _read(source: str) -> str:
+def _read(source: str, what: str = "password") -> str:
     """The first line of a file, or the next one of standard input."""
     try:
         text = sys.stdin.readline() if source == "-" else Path(source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
-        raise click.UsageError(f"The password file cannot be read ({type(fault).__name__}).") from None
+        raise click.UsageError(f"The {what} file cannot be read ({type(fault).__name__}).") from None
     password = text.split("\n")[0].rstrip("\r")
     if not password:
-        raise click.UsageError("The password file is empty.")
+        raise click.UsageError(f"The {what} file is empty.")
     return password
 
 

@@ -42,6 +42,7 @@ def upload(
     dry_run: bool,
     url: str,
     username: str,
+    token_file: str | None,
     password_file: str | None,
     bundle_password_file: str | None,
     as_json: bool,
@@ -49,7 +50,8 @@ def upload(
 ) -> None:
     """Send files into a bundle. Run it again when it was broken off: it goes on where it was."""
     wanted = Wanted(str(bundle), document_type, tuple(individuals), language, title, keep_both)
-    with signed_in(url, username, Passwords(password_file, bundle_password_file), patience) as session:
+    passwords = Passwords(password_file, bundle_password_file)
+    with signed_in(url, username, passwords, patience, token_file) as session:
         results, code = _each(session, files, wanted, look_at if dry_run else send_file)
     tell({"bundle": str(bundle), "items": results} if as_json else results, as_json)
     sys.exit(code)

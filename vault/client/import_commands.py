@@ -49,7 +49,7 @@ def import_folder(
     found = Folder(folder)
     rows, flaws = read_sheet(_content_of(sheet))
     choices = Choices(bundle_title, tier, create_cases, passwords.of_new_bundles())
-    with signed_in(who["url"], who["username"], passwords, who["patience"]) as session:
+    with signed_in(who["url"], who["username"], passwords, who["patience"], who["token_file"]) as session:
         places = Places(session, rows, choices)
         summary = _check(session, found, places, rows, flaws)
         faulty = {flaw.line for flaw in flaws}

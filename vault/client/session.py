@@ -58,12 +58,16 @@ class Session:
     password: str = field(repr=False)
     ask_bundle_password: AskBundlePassword = lambda _bundle, _again: None
     patience: Patience = field(default_factory=Patience)
+    token: str | None = field(default=None, repr=False)
+    """A token instead of a name and a password: then nothing is signed in or out."""
     _cookies: dict[str, str] = field(default_factory=dict, repr=False)
     _bundle_passwords: dict[str, str] = field(default_factory=dict, repr=False)
     _unfinished: dict[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     def sign_in(self) -> None:
-        """A session has begun. Errors: `Unauthenticated`, `TooMany`."""
+        """A session has begun. Errors: `Refused`, also for a token that is no good, `TooMany`."""
+        if self.token is not None:
+            raise Refused("The token is unknown, or it has ended.")
         wanted = {"username": self.username, "password": self.password}
         answer = self._patiently(
             lambda: self._send("POST", f"{API}/session", headers_for_json(), _body(wanted))
@@ -79,6 +83,7 @@ class Session:
     def sign_out(self) -> None:
         """The session has ended, here and there; a line that is broken does not matter any more."""
         if not self._cookies:
+            self.line.close()
             return
         try:
             self._send("DELETE", f"{API}/session", headers_for_json())
@@ -101,7 +106,7 @@ class Session:
 
     def once(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
         """A good answer to one request, for which the session is begun again if it has ended; else its error."""
-        if not self._cookies:
+        if not self._cookies and self.token is None:
             self.sign_in()
         answer = self._send(method, path, headers, body)
         if answer.status == 401:
@@ -113,6 +118,8 @@ class Session:
 
     def unlock(self, bundle_id: str) -> None:
         """The bundle is open in this session. `BundleLocked` when nobody knows its password, `Refused` when it is wrong."""
+        if self.token is not None:
+            raise Refused("This bundle has a password: no token opens it.")
         known = self._bundle_passwords.get(bundle_id)
         if known is not None and self.tries_password(bundle_id, known):
             return
@@ -154,6 +161,8 @@ class Session:
     def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
         cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         sent = dict(headers) | ({"Cookie": cookie} if cookie else {})
+        if self.token is not None:
+            sent["Authorization"] = f"Bearer {self.token}"
         answer = self.line.send(method, path, sent, body)
         for text in answer.cookies:
             self._keep(text)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import click
 
 from vault.access.actor import SYSTEM, Role
+from vault.access.scopes import SCOPES
 from vault.errors import NotFound
 from vault.people.accounts import find_office, find_person
 from vault.people.enrolments import issue_enrolment
@@ -19,11 +21,21 @@ from vault.people.founding import ensure_first_administrator
 from vault.people.leaving import record_leaving
 from vault.people.models import Person
 from vault.people.service import create_office, create_person, lock_sign_in, unlock_sign_in
+from vault.people.token_pages import token_entry
+from vault.people.tokens import (
+    DEFAULT_DAYS,
+    LONGEST_DAYS,
+    Wanted,
+    create_service,
+    create_token,
+    live_tokens,
+    revoke_token,
+)
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
-__all__ = ["ensure_first_administrator", "office", "user"]
+__all__ = ["ensure_first_administrator", "office", "token", "user"]
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
@@ -160,6 +172,82 @@ def user_expire(context: Any, username: str, yes: bool, dry_run: bool, as_json: 
         return {"username": person.username, "state": person.state_at(tx.now), "waits_for_handover": waits}
 
     _run(context, change, dry_run, as_json)
+
+
+@click.group()
+def token() -> None:
+    """Tokens: keys for programs, of people and of services."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option("--user", "username", help="The person that it acts for.")
+@click.option("--office", "code", help="For a service: its office's code.")
+@click.option("--role", type=ROLES, help="For a service: its role.")
+@click.option("--scope", "scopes", type=click.Choice(list(SCOPES)), multiple=True, required=True)
+@click.option(
+    "--days", default=DEFAULT_DAYS, show_default=True, help=f"Until it ends; at most {LONGEST_DAYS}."
+)
+@DRY_RUN
+@JSON
+@click.pass_obj
+def token_create(
+    context: Any,
+    name: str,
+    username: str | None,
+    code: str | None,
+    role: str | None,
+    scopes: tuple[str, ...],
+    days: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make a token for a person, or a service with one, and print it once."""
+    if (username is None) == (code is None) or (code is None) != (role is None):
+        raise click.UsageError("Give --user, or --office and --role for a service.")
+    wanted = Wanted(name, scopes, days)
+
+    def change(tx: Transaction) -> dict[str, Any]:
+        if username is not None:
+            made = create_token(tx, wanted, _named(tx, username).id)
+        else:
+            home = find_office(tx, code or "")
+            if home is None:
+                raise NotFound(f"There is no office {code}.")
+            made = create_service(tx, wanted, home.id, Role(role or ""))
+        text = "" if dry_run else made.text.reveal().decode()
+        return {"id": made.token.id, "expires_at": made.token.expires_at, "token": text}
+
+    _run(context, change, dry_run, as_json)
+
+
+@token.command("revoke")
+@click.argument("token_id", metavar="ID", type=click.UUID)
+@DRY_RUN
+@JSON
+@click.pass_obj
+def token_revoke(context: Any, token_id: UUID, dry_run: bool, as_json: bool) -> None:
+    """End a token now, for good. Downloads that are running stop within a second."""
+
+    def change(tx: Transaction) -> dict[str, Any]:
+        ended = revoke_token(tx, token_id)
+        return {"id": ended.id, "name": ended.name, "state": "ended"}
+
+    _run(context, change, dry_run, as_json)
+
+
+@token.command("list")
+@JSON
+@click.pass_obj
+def token_list(context: Any, as_json: bool) -> None:
+    """The tokens that have not ended, newest first; never their text."""
+    with context.runtime.reading(SYSTEM) as tx:
+        rows = [token_entry(tx, each).model_dump(mode="json") for each in live_tokens(tx)]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        click.echo("  ".join(f"{name}: {value}" for name, value in row.items()))
 
 
 class _Rehearsed(Exception):

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from vault.access.actor import SYSTEM, Role
 from vault.access.principals import Principal
 from vault.clock import ClockState, read_clock
+from vault.crypto.kinds import PrincipalKind
 from vault.db import for_change, take_turn
 from vault.jobs import ClaimedJob, handles, renew
 from vault.people.models import Person, PersonRole
@@ -43,6 +44,7 @@ def _lock_some(runtime: Runtime, job: ClaimedJob) -> int:
             select(Person)
             .join(Principal, Principal.id == Person.id)
             .where(Person.is_in(tx.now), Principal.slot_id.is_not(None), used < before)
+            .where(Principal.kind == PrincipalKind.PERSON)
             .where(func.coalesce(Person.unlocked_at, Person.created_at) < before)
             .where(Person.id.not_in(_last_administrator(tx)))
             .order_by(Person.id)

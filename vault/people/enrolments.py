@@ -20,6 +20,7 @@ from vault.access.throttle import forget_tries
 from vault.crypto.encoding import b64url, fields, u64, unb64url
 from vault.crypto.identity import new_seed
 from vault.crypto.kdf import hkdf, hmac_sha256, sha256
+from vault.crypto.kinds import PrincipalKind
 from vault.crypto.passwords import Argon2Profile, derive
 from vault.crypto.secret import Secret, compare, random_key
 from vault.errors import Conflict, Gone, Tampered
@@ -29,6 +30,7 @@ from vault.people.models import Enrolment, Person
 from vault.people.password_rules import check_password
 from vault.people.sessions import SignedIn, actor_of, end_sessions_of, start_session
 from vault.people.throttling import account_key
+from vault.people.tokens import end_tokens_of
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
@@ -55,6 +57,8 @@ def issue_enrolment(tx: Transaction, person_id: UUID) -> Invitation:
     person = load_managed(tx, person_id)
     if person.left_at is not None:
         raise Conflict("This person has left.")
+    if person.principal.kind != PrincipalKind.PERSON:
+        raise Conflict("A service does not sign in.")
     if person.sign_in_locked_at is not None:
         raise Conflict("Sign-in is locked for this person. Unlock it first.")
     if person.is_shut_out(tx.now):
@@ -133,6 +137,7 @@ def enrol(
     ended = _end_grants(tx, person) if person.principal.has_keys else []
     end_sessions_of(tx, person.id, "reset")
     forget_devices(tx, person.id)
+    end_tokens_of(tx, person.id, "reset")
     forget_tries(tx.session, account_key(person.username))
     set_keys(tx, person.principal, new_seed(), password_key, profile)
     tx.record("person.enrolled", person, enrolment=enrolment_id, grants_ended=len(ended))

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from vault.access.actor import Role
+from vault.people.tokens import DEFAULT_DAYS, Wanted
 
 Name = Annotated[str, Field(min_length=1, max_length=120)]
 Username = Annotated[str, Field(min_length=1, max_length=64)]
@@ -93,6 +94,26 @@ class ApprovalRemark(Form):
     """Who approved or withdrew it, and where that stands."""
 
     remark: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class NewTokenForm(Form):
+    """A token to be made."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    scopes: list[Annotated[str, Field(max_length=20)]] = []
+    days: int = DEFAULT_DAYS
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the verb takes."""
+        return Wanted(self.name, self.scopes, self.days)
+
+
+class NewServiceForm(NewTokenForm):
+    """A service to be made."""
+
+    office: UUID
+    role: Role
 
 
 class NewOffice(Form):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from vault.access.actor import STRANGER, SYSTEM
 from vault.access.grants import Grant, end_grant, lock_grants
 from vault.access.principals import Principal, hold_principal
+from vault.crypto.kinds import PrincipalKind
 from vault.errors import Conflict
 from vault.jobs import ClaimedJob, handles, renew
 from vault.people.accounts import keep_an_administrator, load_managed, not_oneself
@@ -22,6 +23,7 @@ from vault.people.devices import forget_devices
 from vault.people.enrolments import withdraw_enrolments
 from vault.people.models import Person
 from vault.people.sessions import end_sessions_of
+from vault.people.tokens import end_tokens_of
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
@@ -37,6 +39,7 @@ def record_leaving(tx: Transaction, person_id: UUID) -> Person:
         end_sessions_of(tx, person.id, "left")
         withdraw_enrolments(tx, person.id)
         forget_devices(tx, person.id)
+        end_tokens_of(tx, person.id, "left")
         tx.session.flush()
         tx.record("person.left", person, bundles_waiting=len(lone_subjects(tx.session, person.id)))
         finish_leaving(tx, person)
@@ -107,7 +110,9 @@ def _is_here(
 ) -> ColumnElement[bool]:
     """Whether this is a person other than `but` who has keys and has not left."""
     person, principal = aliased(Person), aliased(Principal)
-    here = and_(person.left_at.is_(None), principal.slot_id.is_not(None))
+    here = and_(
+        person.left_at.is_(None), principal.slot_id.is_not(None), principal.kind == PrincipalKind.PERSON
+    )
     return exists().where(person.id == principal_id, person.id != but, principal.id == person.id, here)
 
 

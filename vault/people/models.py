@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, LargeBinary, String, UniqueConstraint, and_
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    and_,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vault.access.actor import Role
@@ -143,6 +152,29 @@ class PersonSession(Row):
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None] = mapped_column(String(32))
+
+
+class Token(Row):
+    """A program's key. The id is that of its principal; a service's own account has that id, too."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (CheckConstraint("expires_at > made_at", name="lifetime"),)
+
+    id: Mapped[UUID] = mapped_column(ForeignKey("principals.id"), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    made_by_id: Mapped[UUID | None]
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(String(32))
+
+    @property
+    def is_service(self) -> bool:
+        """Whether no person stands behind it."""
+        return self.person_id == self.id
 
 
 class KnownDevice(Row):

@@ -58,7 +58,7 @@ def add_to_team(tx: Transaction, team_id: UUID, person_id: UUID) -> Team:
     """
     team = tx.load(Team, team_id, Permission.TEAM_ADD, lock=True)
     person = tx.session.scalar(working_in(tx, team.office_id).where(Person.id == person_id))
-    if person is None:
+    if person is None or not can_open(tx, person):
         raise _unfit("person", "Choose a colleague of this office who may work with bundles.")
     add_team_member(tx, team.principal, person.principal)
     tx.record("team.member_added", team, member=person.id)
@@ -105,11 +105,13 @@ def possible_colleagues(tx: Transaction, team: Team) -> list[Person]:
         .where(Person.id.not_in(inside))
         .order_by(Person.display_name, Person.id)
     )
-    return [person for person in tx.session.scalars(query) if person.principal.has_keys]
+    return [person for person in tx.session.scalars(query) if can_open(tx, person)]
 
 
 def can_open(tx: Transaction, person: Person) -> bool:
     """Whether this person could open a bundle tomorrow: is here, has keys, may sign in, in a role that opens."""
+    if person.principal.kind != PrincipalKind.PERSON:
+        return False
     return person.state_at(tx.now) == "active" and not person.roles.isdisjoint(MEMBER_ROLES)
 
 

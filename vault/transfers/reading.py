@@ -24,6 +24,7 @@ from vault.crypto.secret import Secret
 from vault.errors import NotFound, Tampered, Unauthenticated
 from vault.people.models import Person, PersonSession
 from vault.people.sessions import is_live, touch_session
+from vault.people.tokens import token_lives
 from vault.runtime import refusal_about
 from vault.transfers.models import Reading
 from vault.transfers.names import download_name
@@ -225,6 +226,8 @@ def session_lives(tx: Transaction) -> bool:
     """Whether neither time nor word has ended the actor's session, nor taken a role, since the request began."""
     if tx.actor.session is None:
         return False
+    if tx.actor.kind == "token":
+        return token_lives(tx)
     row, person = tx.session.get(PersonSession, tx.actor.session.id), tx.session.get(Person, tx.actor.id)
     if row is None or person is None or not person.roles >= tx.actor.roles:
         return False

@@ -4,7 +4,7 @@ Two walls for every unsafe method. Provenance: `Sec-Fetch-Site`, else `Origin`, 
 Token: a form carries a value derived from the secret session cookie, or for somebody without a session from
 a `SameSite=Strict` cookie. Programs (JSON, `/api/`, `/files/`) send no form token: provenance is checked all the
 same, browsers do not send the `SameSite=Lax` session cookie with the POST of another site, and no CORS preflight is
-ever answered.
+ever answered. A bearer token is no cookie: a request that carries one is a program's.
 """
 
 import hmac
@@ -18,6 +18,7 @@ from markupsafe import Markup
 from vault.crypto.encoding import b64url
 from vault.crypto.kdf import hmac_sha256
 from vault.errors import Refused
+from vault.web.bearer import bearer_token
 from vault.web.media import JSON, PROGRAM_PATHS
 
 FIELD, HEADER = "csrf", "X-CSRF-Token"
@@ -73,7 +74,9 @@ def csrf_field() -> Markup:
 
 
 def check_token(value: str | None) -> None:
-    """Return if `value` is this visitor's token, else raise `ForeignRequest`."""
+    """Return if `value` is this visitor's token, else raise `ForeignRequest`. Programs with a token need none."""
+    if bearer_token() is not None:
+        return
     given = (value or request.headers.get(HEADER, "")).encode()
     if not any(hmac.compare_digest(_token(secret).encode(), given) for secret in _secrets()):
         raise ForeignRequest("This page was open for too long. Load it again and repeat what you did.")
@@ -93,6 +96,8 @@ def _check() -> None:
     mark = getattr(current_app.view_functions.get(request.endpoint or ""), "csrf", "")
     if mark != "multipart" or request.mimetype != MULTIPART:
         request.max_content_length = MOST_BODY
+    if bearer_token() is not None:
+        return  # no browser sends one by itself; beside a cookie, and on pages, it is refused
     _check_provenance()
     if mark.startswith("exempt") or _is_from_program():
         return

@@ -33,6 +33,7 @@ NOTICES = {
     "sign-in-unlocked": _("Sign-in is possible again."),
     "left": _("Recorded. This person can no longer sign in."),
     "roles-changed": _("The roles are changed."),
+    "token-revoked": _("The token is revoked. It opens nothing any more."),
     "ended": _("The session has ended."),
     "clock-confirmed": _("The clock is confirmed."),
 }

@@ -133,11 +133,14 @@ def build_document(app: Flask) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Casevault", "version": __version__},
-        "security": [{cookie: []} for cookie in cookies],
+        "security": [{name: []} for name in (*cookies, "token")],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": definitions.get("$defs", {}),
-            "securitySchemes": {name: {"type": "apiKey", "in": "cookie", "name": name} for name in cookies},
+            "securitySchemes": {
+                **{name: {"type": "apiKey", "in": "cookie", "name": name} for name in cookies},
+                "token": {"type": "http", "scheme": "bearer"},
+            },
         },
     }
 

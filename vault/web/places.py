@@ -18,7 +18,10 @@ def places() -> list[Place]:
         (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work", also=("/bundles/", "/documents/"))),
         (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links", also=("/loans",))),
         (Permission.TEAM_SEE, Place(gettext("Teams"), "/teams", "members")),
-        (Permission.PERSON_EXTEND, Place(gettext("People"), "/people", "people", also=("/offices",))),
+        (
+            Permission.PERSON_EXTEND,
+            Place(gettext("People"), "/people", "people", also=("/offices", "/tokens")),
+        ),
         (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
         (Permission.MATRIX_SEE, Place(gettext("Office"), "/office/matrix", "settings", also=("/office/",))),
         (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system")),

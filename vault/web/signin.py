@@ -24,7 +24,9 @@ from vault.errors import Unauthenticated
 from vault.people.devices import device_name
 from vault.people.sessions import SignedIn, authenticate, cookie_of, end_session, touch_session
 from vault.people.sign_in import Attempt
+from vault.people.tokens import authenticate_token, note_use
 from vault.web.acting import actor, runtime, transaction
+from vault.web.bearer import bearer_token, check_place
 from vault.web.media import speaks_json
 
 SECURE_COOKIE, PLAIN_COOKIE = "__Host-casevault", "casevault"
@@ -72,11 +74,12 @@ def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseRet
 
 
 def require_person() -> ResponseReturnValue | None:
-    """None for a signed-in person; for a stranger who reads, the way to the sign-in page, else `Unauthenticated`.
+    """None for a signed-in person or a token; for a stranger who reads, the way to the sign-in page, else
+    `Unauthenticated`.
 
     May stand as a blueprint's `before_request`.
     """
-    if actor().kind == "person":
+    if actor().kind in ("person", "token"):
         return None
     if speaks_json(request) or request.method not in ("GET", "HEAD"):
         raise Unauthenticated
@@ -176,7 +179,25 @@ def _session_id(acting: Actor) -> UUID:
 def _know_actor() -> None:
     if request.endpoint in WITHOUT_PEOPLE:
         return
+    text = bearer_token()
+    if text is not None:
+        check_place(request.cookies.get(session_cookie_name()))
+        g.actor = _by_token(text)
+        return
     g.actor = current_user.acting if current_user.is_authenticated else STRANGER
+
+
+def _by_token(text: str) -> Actor:
+    """Who acts by the token; `Unauthenticated` for one that is no good, whatever is asked for."""
+    running = runtime()
+    with running.reading(STRANGER) as tx:
+        proved, now = authenticate_token(tx.session, tx.keystore, text, tx.now), tx.now
+    if proved is None:
+        raise Unauthenticated("The token is unknown, or it has ended.")
+    if proved.is_touch_due:
+        with running.session() as session:
+            note_use(session, _session_id(proved.actor), now)
+    return proved.actor
 
 
 def _set(response: Response, name: str, value: str, same_site: str, life: timedelta | None) -> None:

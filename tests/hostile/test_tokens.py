@@ -1,0 +1,97 @@
+"""Tokens at every address: none opens a page, and each scope reaches exactly what stands in its table."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from uuid import uuid4
+
+import pytest
+
+from tests.factory import PDF
+from tests.hostile.routes import send, ways
+from tests.world import new_world
+from vault.access.actor import Role
+from vault.access.scopes import SCOPES
+from vault.bundles.models import Bundle
+
+LOOK = {
+    *("api_bundles.documents", "api_bundles.index", "api_bundles.list_of_cases", "api_bundles.members"),
+    *("api_bundles.show", "api_bundles.show_case", "api_cases.search"),
+}
+READ = LOOK | {
+    *("api_bundles.show_document", "api_bundles.versions"),
+    *("api_transfers.bundle_zip", "api_transfers.content"),
+}
+ADD = {"api_transfers.deposit", "api_transfers.deposit_further", "api_transfers.find_known"}
+LEND = {
+    *("api_shares.create", "api_shares.extend", "api_shares.list_bundle_shares", "api_shares.list_shares"),
+    *("api_shares.openings", "api_shares.resume", "api_shares.revoke", "api_shares.show"),
+}
+REACHED = {
+    "read": READ,
+    "upload": LOOK | ADD,
+    "cases": LOOK | {"api_bundles.create", "api_cases.change", "api_cases.create"},
+    "share": READ | LEND,
+    "export": READ | {"api_transfers.export"},
+    "audit": set(),
+}
+"""What a caseworker's token of each scope reaches; a caseworker does not read the log."""
+ANYBODYS = {"healthz", "readyz", "openapi", "api_transfers.document_types"}
+TUS = {"transfers_pages.index", "transfers_pages.create", "transfers_pages.append"}
+"""They look at tus headers first, or list one's own uploads; tests of the client send files by token."""
+
+
+class Program:
+    """A client that sends a token and no cookie."""
+
+    def __init__(self, app, text):
+        self.client = app.test_client()
+        self.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {text}"
+
+    def post(self, path, **fields):
+        return self.client.post(path, data=fields)
+
+    def files(self, path, **fields):
+        return self.client.post(path, data={**fields, "file": (BytesIO(PDF), "form.pdf")})
+
+
+def reached(world, text, api):
+    """The endpoints that do not answer as they do to one who may not."""
+    program, found = Program(world.app, text), set()
+    ids = {name: values[0] for name, values in world.own.items() if values}
+    ids |= {"document": ids["document_id"], "bundle": ids["bundle_id"], "token": uuid4()}
+    for way in ways(world.app):
+        if way.is_api == api and way.method not in ("HEAD", "DELETE"):
+            answer = send(program, way, way.path(every=uuid4(), link="A" * 22, n=1, **ids), way.body(**ids))
+            if answer.status_code not in (401, 403, 404):
+                found.add(way.endpoint)
+            assert "Set-Cookie" not in answer.headers
+    return found - ANYBODYS - TUS
+
+
+def text_of(world, *scopes):
+    with world.make.runtime.session() as session:
+        bundle = session.get_one(Bundle, world.own["bundle_id"][0])
+    return world.make.token(world.actor, *scopes, bundles=[bundle]).text.reveal().decode()
+
+
+def test_every_scope_has_its_line():
+    assert set(REACHED) == set(SCOPES)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_scope_reaches_its_resources_and_no_others(tmp_path, scope):
+    with new_world(tmp_path) as world:
+        assert reached(world, text_of(world, scope), api=True) == REACHED[scope]
+
+
+def test_all_scopes_together_reach_no_page(tmp_path):
+    with new_world(tmp_path) as world:
+        assert reached(world, text_of(world, *SCOPES), api=False) == set()
+
+
+def test_an_auditors_token_reads_the_log(app, make):
+    made = make.token(make.actor(None, Role.AUDITOR), "audit")
+    program = Program(app, made.text.reveal().decode())
+    assert program.client.get("/api/v1/audit/events").status_code == 200
+    assert program.client.get("/api/v1/cases").status_code == 403
