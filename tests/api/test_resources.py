@@ -23,6 +23,9 @@ POST /bundles/{bundle_id}/unlocking
 POST /bundles/{bundle_id}/locking
 PUT /bundles/{bundle_id}/password
 GET POST DELETE /bundles/{bundle_id}/members
+POST /bundles/{bundle_id}/rekeying
+GET POST /bundles/{bundle_id}/tokens
+POST /bundles/{bundle_id}/tokens/removal
 GET POST /bundles/{bundle_id}/documents
 POST /bundles/{bundle_id}/duplicates
 GET PATCH /documents/{document_id}

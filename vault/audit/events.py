@@ -16,7 +16,7 @@ EVENTS: dict[str, str] = {
     "person.enrolment_issued": "A one-time enrolment link was issued.",
     "person.sign_in_reset": "A person's way to sign in was reset.",
     "person.roles_changed": "A person's roles were changed.",
-    "person.locked": "An account was locked.",
+    "person.locked": "An account was locked; `reason` is `dormant` where nobody had signed in for long.",
     "person.unlocked": "An account was unlocked.",
     "person.extended": "An account was extended.",
     "person.left": "A person left for good; their access ended.",
