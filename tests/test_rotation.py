@@ -64,6 +64,7 @@ def test_the_epoch_is_replaced_after_a_month_and_not_before(runtime, make, trail
     make.wait(days=29)
     sweeping()
     assert epoch_of(runtime) == 1
+    make.actor(person)  # signs in, or would be locked as dormant
     make.wait(days=2, hours=1)
     assert {"part": "epoch", "state": "warning", "note": OVERDUE} in diagnose(runtime)
     sweeping()

@@ -220,7 +220,7 @@ def test_a_query_cannot_upset_a_list(browser, query):
         {"Accept": ",".join(["*/*"] * 5000)},
         {"Accept-Language": ",".join(f"x{number}" for number in range(5000))},
         {"Accept-Language": "../../etc/passwd"},
-        {"Authorization": "Bearer " + "a" * 50_000},
+        {"Authorization": "Negotiate " + "a" * 50_000},
         {"Authorization": "Basic \u00ff\u00ff"},
         {"Authorization": 'Digest username="a", realm="b'},
         {"If-None-Match": '"' + "a" * 50_000},

@@ -58,7 +58,7 @@ def add_to_team(tx: Transaction, team_id: UUID, person_id: UUID) -> Team:
     """
     team = tx.load(Team, team_id, Permission.TEAM_ADD, lock=True)
     person = tx.session.scalar(working_in(tx, team.office_id).where(Person.id == person_id))
-    if person is None or not can_open(tx, person):
+    if person is None or person.principal.kind != PrincipalKind.PERSON:
         raise _unfit("person", "Choose a colleague of this office who may work with bundles.")
     add_team_member(tx, team.principal, person.principal)
     tx.record("team.member_added", team, member=person.id)
