@@ -117,7 +117,7 @@ class Desk:
         """On the page of a case."""
         self.follow("New bundle")
         self.fill({"Title": title, "Password of the bundle": password, "The same password again": password})
-        self.page.get_by_label("strictly confidential").check()
+        self.page.get_by_label("confidential", exact=True).check()
         self.press("Make the bundle")
 
     def store(self, document_type: str, individual: str, file_name: str, content: bytes) -> None:
