@@ -40,7 +40,7 @@ def test_lists_describe_their_cursor(described):
 
 def test_pages_for_people_are_not_described(described):
     assert all(path.startswith("/api/v1/") for path in described["paths"])
-    assert described["security"] == [{"session": []}]
+    assert described["security"] == [{"session": []}, {"token": []}]
 
 
 def test_every_reference_leads_somewhere(described):
