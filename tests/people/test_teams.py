@@ -16,6 +16,7 @@ from vault.access.teams import add_team_member, make_team, open_team_seed
 from vault.bundles.members import add_member, add_team, list_member_teams, remove_member
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
+from vault.bundles.token_grants import give_to_token
 from vault.crypto.identity import public_key
 from vault.crypto.kinds import PrincipalKind
 from vault.errors import Conflict, Gone, Invalid, NotFound, Refused, Tampered
@@ -303,6 +304,22 @@ def test_only_who_is_in_it_takes_others_in_and_only_staff_of_the_office(desk, ma
         create_team(tx, "Mine")
     with pytest.raises(Invalid), act(desk.boss) as tx:
         create_team(tx, "Resettlement unit")
+
+
+def test_a_token_is_not_given_what_its_owner_opens_through_a_team_alone(desk, make, act):
+    """It would go on holding the bundle's key after its owner has left the team."""
+    token = make.token(desk.amal).token
+    with pytest.raises(Conflict, match="through a team"), act(desk.amal) as tx:
+        give_to_token(tx, desk.bundle.id, token.id)
+    with act(desk.owner) as tx:
+        add_member(tx, desk.bundle.id, desk.amal.id)
+    with act(desk.amal) as tx:
+        give_to_token(tx, desk.bundle.id, token.id)
+        assert live_grant(tx, token.id, desk.bundle.id)
+    with act(desk.owner) as tx:
+        remove_member(tx, desk.bundle.id, desk.amal.id)
+        assert live_grant(tx, token.id, desk.bundle.id) is None
+    assert desk.title(desk.amal) == "Main file"
 
 
 def test_a_foreign_team_answers_like_a_missing_one(desk, make, act):

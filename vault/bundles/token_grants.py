@@ -1,6 +1,7 @@
 """Which bundles a person's token may open: those that its owner gives it, one by one.
 
-A token's grant is its own, and counts only as long as its owner is a member too. A bundle with a password is given to
+A token's grant is its own, and counts only as long as its owner is a member too, alone and not only through a team: then
+both end together. A bundle with a password is given to
 no token, and one that gets a password later opens for none. A service is a member like any colleague.
 """
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 NO_PASSWORDS = "A token opens no bundle that has a password."
+THROUGH_A_TEAM = (
+    "You open this bundle through a team. A token is given what is opened to you yourself: ask to be added."
+)
 
 
 def give_to_token(tx: Transaction, bundle_id: UUID, token_id: UUID) -> Token:
@@ -34,6 +38,8 @@ def give_to_token(tx: Transaction, bundle_id: UUID, token_id: UUID) -> Token:
     token = _own(tx, token_id)
     if bundle.profile is not None:
         raise Conflict(NO_PASSWORDS)
+    if live_grant(tx, token.person_id, bundle.id) is None:
+        raise Conflict(THROUGH_A_TEAM)
     open_bundle(tx, bundle)
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
     principal = tx.session.get_one(Principal, token.id)
