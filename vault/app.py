@@ -55,6 +55,7 @@ def create_app(runtime: Runtime) -> Flask:
     locale.install(app, pseudo_languages=settings.profile != "production")
     statics.install(app)
     lanes.install(app, settings.web_threads)
+    signin.install_tokens(app)
     csrf.install(app, session_cookies=signin.COOKIES)
     respond.install(app)
     problems.install(app, sign_in_endpoint="people_pages.sign_in")

@@ -84,7 +84,7 @@ def test_a_program_needs_no_form_token_but_a_hidden_origin_is_no_program(guest):
     assert guest.post(address, json=FORM, headers={"Origin": "null"}).status_code == 403
 
 
-@pytest.mark.parametrize("credentials", ["Basic eDp5", "Bearercvt_x"])
+@pytest.mark.parametrize("credentials", ["Basic eDp5", "Bearer cvt_x"])
 def test_credentials_that_nobody_checks_are_no_way_round(guest, credentials):
     stranger = {"Authorization": credentials, "Origin": "https://elsewhere.example"}
     address = "/api/v1/bundles/7f0c0c52-3f43-4d0d-8f3f-6a1c3d9f0a11"

@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from flask import Flask, Response, current_app, g, request
 from markupsafe import Markup
 
+from vault.access.actor import STRANGER, Actor
 from vault.crypto.encoding import b64url
 from vault.crypto.kdf import hmac_sha256
 from vault.errors import Refused
-from vault.web.bearer import bearer_token
 from vault.web.media import JSON, PROGRAM_PATHS
 
 FIELD, HEADER = "csrf", "X-CSRF-Token"
@@ -75,7 +75,7 @@ def csrf_field() -> Markup:
 
 def check_token(value: str | None) -> None:
     """Return if `value` is this visitor's token, else raise `ForeignRequest`. Programs with a token need none."""
-    if bearer_token() is not None:
+    if _is_by_token():
         return
     given = (value or request.headers.get(HEADER, "")).encode()
     if not any(hmac.compare_digest(_token(secret).encode(), given) for secret in _secrets()):
@@ -96,8 +96,8 @@ def _check() -> None:
     mark = getattr(current_app.view_functions.get(request.endpoint or ""), "csrf", "")
     if mark != "multipart" or request.mimetype != MULTIPART:
         request.max_content_length = MOST_BODY
-    if bearer_token() is not None:
-        return  # no browser sends one by itself; beside a cookie, and on pages, it is refused
+    if _is_by_token():
+        return
     _check_provenance()
     if mark.startswith("exempt") or _is_from_program():
         return
@@ -105,6 +105,12 @@ def _check() -> None:
         raise ForeignRequest("This page takes no files.")
     if request.mimetype != MULTIPART:
         check_token(request.form.get(FIELD))
+
+
+def _is_by_token() -> bool:
+    """Whether somebody has proved who acts by a bearer token, and not by a cookie: no browser sends one by itself."""
+    acting: Actor = g.get("actor", STRANGER)
+    return acting.kind == "token"
 
 
 def _is_from_program() -> bool:

@@ -61,6 +61,11 @@ def install(app: Flask) -> None:
     app.before_request(_know_actor)
 
 
+def install_tokens(app: Flask) -> None:
+    """A request with a bearer token has its actor before anything else is looked at, or is refused."""
+    app.before_request(_know_program)
+
+
 def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
     """Let only people with a live session see the view."""
 
@@ -177,14 +182,17 @@ def _session_id(acting: Actor) -> UUID:
 
 
 def _know_actor() -> None:
-    if request.endpoint in WITHOUT_PEOPLE:
-        return
-    text = bearer_token()
-    if text is not None:
-        check_place(request.cookies.get(session_cookie_name()))
-        g.actor = _by_token(text)
+    if request.endpoint in WITHOUT_PEOPLE or "actor" in g:
         return
     g.actor = current_user.acting if current_user.is_authenticated else STRANGER
+
+
+def _know_program() -> None:
+    text = bearer_token()
+    if text is None or request.endpoint in WITHOUT_PEOPLE:
+        return
+    check_place(request.cookies.get(session_cookie_name()))
+    g.actor = _by_token(text)
 
 
 def _by_token(text: str) -> Actor:
