@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import BytesIO
 from types import SimpleNamespace
 from uuid import UUID, uuid4
@@ -430,6 +431,22 @@ def test_the_pages_show_a_token_once(desk, make):
     assert desk.ask(text=text).status_code == 200
     assert "revoked" in browser.post(f"/tokens/{token_id}/revocation", follow=True).text
     assert desk.ask(text=text).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("role", "offered"),
+    [
+        (Role.CASEWORKER, ["read", "upload", "cases", "share", "export"]),
+        (Role.REVIEWER, ["read"]),
+        (Role.AUDITOR, ["audit"]),
+        (Role.ADMINISTRATOR, []),
+    ],
+)
+def test_the_page_offers_what_the_roles_give_and_chooses_nothing_itself(app, make, role, offered):
+    page = Browser(app, make.actor(make.person(role))).get("/account/tokens").text
+    assert re.findall(r'name="scopes" value="(\w+)"', page) == offered
+    assert " checked" not in page
+    assert ("Make the token" in page) is bool(offered)
 
 
 def test_an_administrator_makes_services_and_ends_anybodys_token(desk, make, admin):

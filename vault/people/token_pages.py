@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from vault.access.actor import Role
+from vault.access.policy import may_ever
 from vault.access.scopes import SCOPES
 from vault.people.models import Person, Token
 from vault.people.pages import OfficeEntry, office_entry
@@ -73,8 +74,12 @@ def token_entry(tx: Transaction, token: Token) -> TokenEntry:
 
 
 def own_tokens_page(tx: Transaction) -> TokensPage:
-    """The actor's own."""
-    return _page(tx, own_person(tx).id)
+    """The actor's own, and what another could be for: nothing that the roles do not give."""
+    page = _page(tx, own_person(tx).id)
+    page.scopes = [
+        scope for scope, asked in SCOPES.items() if all(may_ever(each, tx.actor) for each in asked)
+    ]
+    return page
 
 
 def services_page(tx: Transaction) -> TokensPage:
