@@ -21,6 +21,7 @@ from vault.matrix.service import Spot, approve_cell, facts_of, propose_cell, wit
 from vault.people.models import Person
 from vault.people.service import change_roles, lock_sign_in
 from vault.people.sessions import actor_of
+from vault.people.tokens import Wanted, create_service
 
 RRF = Spot(Role.CASEWORKER, "rrf", "confidential")
 STRICT_RRF = Spot(Role.CASEWORKER, "rrf", STRICT)
@@ -152,6 +153,16 @@ def test_a_supervisor_is_the_second_person_where_there_is_one_controller(make, o
         approve_cell(tx, cell.id, seen)
     with act(office.supervisor) as tx:
         assert approve_cell(tx, cell.id, seen).approved_by_id == office.supervisor.id
+
+
+def test_neither_an_expired_controller_nor_a_service_keeps_a_supervisor_from_approving(make, office, act):
+    with act(office.controller) as tx:
+        cell = propose_cell(tx, STRICT_RRF, "none", REASON)
+    with act(SYSTEM) as tx:
+        create_service(tx, Wanted("Archive", ["read"]), make.home.id, Role.CONTROLLER)
+        tx.session.get_one(Person, office.second.id).expires_at = tx.now
+    with act(office.supervisor) as tx:
+        assert approve_cell(tx, cell.id, digest_of(facts_of(cell))).approved_by_id == office.supervisor.id
 
 
 def test_an_approval_is_of_what_was_read(office, act, runtime):

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from vault.access.actor import Role
 from vault.access.principals import Principal
+from vault.crypto.kinds import PrincipalKind
 from vault.crypto.secret import compare
 from vault.errors import Conflict, Fault, Invalid, Refused
 from vault.people.models import Person, PersonRole
@@ -67,7 +68,7 @@ def other_controllers(tx: Transaction, but: UUID | None) -> int:
         .join(PersonRole, PersonRole.person_id == Person.id)
         .join(Principal, Principal.id == Person.id)
         .where(Person.office_id == tx.actor.office_id, PersonRole.role == Role.CONTROLLER.value)
-        .where(Person.left_at.is_(None), Person.sign_in_locked_at.is_(None), Principal.slot_id.is_not(None))
+        .where(Person.is_in(tx.now), Principal.slot_id.is_not(None), Principal.kind == PrincipalKind.PERSON)
     )
     return tx.session.scalar(query.where(Person.id != but)) or 0
 
