@@ -8,6 +8,7 @@ from vault.clock import ClockMark
 from vault.db import Base
 from vault.deployment import Deployment
 from vault.jobs import Job
+from vault.people import factor_models as factors
 from vault.people import models as people
 from vault.shares import models as shares
 from vault.slots import Destruction
@@ -15,5 +16,5 @@ from vault.transfers import models as transfers
 from vault.web.remembered import RememberedRequest
 
 METADATA = Base.metadata
-TABLES = (grants, principals, remarks, throttle, audit, bundles, cases, people, shares, transfers)
+TABLES = (grants, principals, remarks, throttle, audit, bundles, cases, factors, people, shares, transfers)
 SINGLE_TABLES = (ClockMark, Deployment, Destruction, Job, RememberedRequest)
