@@ -11,6 +11,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.browsing import Browser
+from tests.factory import PASSWORD as ACCOUNT_PASSWORD
 from vault.crypto.identity import age_recipient, public_key
 from vault.web.media import PROGRAM_PATHS
 
@@ -41,6 +42,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/documents/<>/export": {"recipients": [age_recipient(public_key(bytes(32)))]},
     "/shares/<>/revocation": {"reason": "wrong mission"},
     "/shares/<>/extension": {"expires_at": FUTURE},
+    "/step-ups/<>": {"password": ACCOUNT_PASSWORD},
+    "/account/factors/<>": {"code": "000000"},
     "/session": {"username": "nobody", "password": PASSWORD},
 }
 FORMS: dict[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ directory MAC proves that the public key is the one this slot vouched for (docs/
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -73,12 +74,23 @@ class Principal(Row):
 
 
 def set_keys(
-    tx: Transaction, principal: Principal, seed: bytes, password_key: bytes, profile: Argon2Profile
+    tx: Transaction,
+    principal: Principal,
+    seed: bytes,
+    password_key: bytes,
+    profile: Argon2Profile,
+    relock: Callable[[bytes], None] | None = None,
+    also: Sequence[tuple[Row, Sequence[str]]] = (),
 ) -> None:
-    """Give the principal a new slot, user lock and directory MAC for this seed; the old slot dies after the commit."""
+    """Give the principal a new slot, user lock and directory MAC for this seed; the old slot dies after the commit.
+
+    `relock` gets the new slot and makes anew what else hangs on it, in the columns of other rows that `also` names.
+    """
     public = public_key(seed)
 
     def remake(slot: bytes) -> dict[str, bytes | int]:
+        if relock is not None:
+            relock(slot)
         return {
             "user_lock": user_lock(principal.id, public).close(password_key, slot, plaintext=seed),
             "directory_mac": directory_mac(slot, principal.id, public),
@@ -89,7 +101,7 @@ def set_keys(
             "argon2_lanes": profile.lanes,
         }
 
-    replace_slot(tx, principal, SlotKind.PRINCIPAL, remake)
+    replace_slot(tx, principal, SlotKind.PRINCIPAL, remake, also)
     principal.keyed_at = tx.now
 
 
@@ -100,13 +112,20 @@ def hold_principal(tx: Transaction, principal: Principal) -> None:
 
 def open_seed(keystore: Keystore, principal: Principal, password_key: bytes) -> bytes:
     """USEED, if the password key is right; `Tampered` otherwise. This is the login check itself."""
-    if principal.slot_id is None or principal.public_key is None or principal.user_lock is None:
+    if principal.public_key is None or principal.user_lock is None:
         raise Tampered
-    slot = keystore.open_slot(principal.slot_id, SlotKind.PRINCIPAL, principal.id)
+    slot = principal_slot(keystore, principal)
     seed = user_lock(principal.id, principal.public_key).open(password_key, slot, blob=principal.user_lock)
     if not compare(public_key(seed), principal.public_key):
         raise Tampered
     return seed
+
+
+def principal_slot(keystore: Keystore, principal: Principal) -> bytes:
+    """SLK(principal); `Tampered` without one, or once it is destroyed."""
+    if principal.slot_id is None:
+        raise Tampered
+    return keystore.open_slot(principal.slot_id, SlotKind.PRINCIPAL, principal.id)
 
 
 def vouched_key(keystore: Keystore, principal: Principal) -> bytes:
