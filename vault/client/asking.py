@@ -34,6 +34,10 @@ class Passwords:
             return _read(self._password_file)
         return _prompt(f"Password of {username}", "--password-file")
 
+    def code(self) -> str | None:
+        """A code of the second factor; None when nobody is there to ask."""
+        return _prompt("Code of your second factor", "") if sys.stdin.isatty() else None
+
     def of_new_bundles(self) -> str | None:
         """The password that a bundle made now gets; None without a file for it."""
         if self._bundle_password_file is None:
@@ -78,7 +82,12 @@ def signed_in(url: str, username: str, passwords: Passwords, patience: float) ->
     """A session for this command, ended with it. What breaks it off for a while exits with 75."""
     line = Line(url)
     session = Session(
-        line, username, passwords.of_account(username), passwords.of_bundle, Patience(patience, say=say)
+        line,
+        username,
+        passwords.of_account(username),
+        passwords.of_bundle,
+        Patience(patience, say=say),
+        passwords.code,
     )
     try:
         session.sign_in()
