@@ -1,11 +1,12 @@
 """Makes what tests need, through the verbs that people use. Rooms add their own methods here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from tests.databases import new_pair
@@ -20,27 +21,36 @@ from vault.cases.models import Case
 from vault.cases.service import create_case
 from vault.clock import advance_mark, read_clock
 from vault.crypto.encoding import b64url
+from vault.crypto.one_time_code import one_time_code, step_at
 from vault.crypto.passwords import derive
 from vault.db import make_engine
 from vault.deployment import Deployment
+from vault.errors import StepUpDue
 from vault.inspection.formats import BY_ENDING
 from vault.keystore.service import Keystore
 from vault.keystore.setup import found_deployment
 from vault.kms.base import open_kms
 from vault.kms.keyring import create_keyring
 from vault.people.enrolments import enrol
+from vault.people.factor_models import Factor
+from vault.people.factors import begin_factor, confirm_factor
 from vault.people.models import Office, Person
+from vault.people.proofs import Answer, prove_step_up
+from vault.people.queries import own_person
 from vault.people.service import create_office, create_person
 from vault.people.sessions import actor_of, start_session
+from vault.people.step_up import Act, ask_step_up
 from vault.people.tokens import NewToken, create_token
 from vault.people.tokens import Wanted as TokenWanted
-from vault.runtime import Runtime
+from vault.people.totp import seed_of
+from vault.runtime import Runtime, Transaction
 from vault.settings import Settings
 from vault.shares.models import Share
 from vault.shares.service import Lending, create_share
 from vault.store.memory import MemoryStore
 from vault.transfers.uploads import Wanted, begin_upload, complete_upload, writer_for
 
+Done = TypeVar("Done")
 PASSWORD = "seven quiet herons wade at dusk"
 """What every made-up person signs in with."""
 PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
@@ -63,6 +73,21 @@ class Lent:
     def code(self) -> str:
         """The secret as the link's fragment carries it."""
         return b64url(self.secret)
+
+
+@dataclass
+class App:
+    """An authenticator app in somebody's hand, and what was shown when it was added."""
+
+    clock: SettableClock
+    factor_id: UUID
+    seed: bytes
+    actor: Actor = STRANGER
+    codes: tuple[str, ...] = ()
+
+    def code(self, later: int = 0) -> str:
+        """What it shows now, or so many steps later."""
+        return one_time_code(self.seed, step_at(int(self.clock.now().timestamp())) + later)
 
 
 def test_settings(folder: Path, **changes: object) -> Settings:
@@ -159,6 +184,32 @@ class Factory:
         with self.runtime.transaction(actor_of(person)) as tx:
             return start_session(tx, person.id, self._password_keys[person.id]).actor
 
+    def confirmed(self, actor: Actor, do: Callable[[Transaction], Done], **proof: str) -> Done:
+        """What `do(tx)` gives, proved where that is due, by password unless said: `make.confirmed(admin, lambda tx: …)`."""
+        try:
+            with self.runtime.transaction(actor) as tx:
+                return do(tx)
+        except StepUpDue as due:
+            self.confirm(actor, due.act, Answer(**(proof or {"password": PASSWORD})))
+        with self.runtime.transaction(actor) as tx:
+            return do(tx)
+
+    def confirm(self, actor: Actor, act: Act, answer: Answer) -> None:
+        """The actor has proved who it is, for this act."""
+        with self.runtime.transaction(actor) as tx:
+            question = ask_step_up(tx, act)
+        prove_step_up(self.runtime, actor, question.id, answer)
+
+    def app(self, actor: Actor) -> App:
+        """An authenticator app that the actor adds, with the recovery codes of the first one; the session is whole."""
+        factor = self.confirmed(actor, lambda tx: begin_factor(tx, "totp", "My telephone"))
+        with self.runtime.reading(actor) as tx:
+            seed = seed_of(tx, own_person(tx), tx.session.get_one(Factor, factor.id))
+        app = App(self.clock, factor.id, seed)
+        added = confirm_factor(self.runtime, actor, factor.id, app.code(-1), None)
+        app.actor, app.codes = added.signed_in.actor, added.codes or ()
+        return app
+
     def case(self, actor: Actor | None = None, *, individuals: Sequence[str] = ("815-00000001",)) -> Case:
         """A case of the actor's office."""
         with self.runtime.transaction(actor or self.actor()) as tx:
@@ -236,11 +287,10 @@ class Factory:
 
     def token(self, owner: Actor, *scopes: str, bundles: Sequence[Bundle] = (), days: int = 90) -> NewToken:
         """A token of this person, for reading unless scopes are given, with these bundles of theirs."""
-        with self.runtime.transaction(owner) as tx:
-            made = create_token(tx, TokenWanted("a program", scopes or ("read",), days))
-        for bundle in bundles:
-            with self.runtime.transaction(owner) as tx:
-                give_to_token(tx, bundle.id, made.token.id)
+        wanted = TokenWanted("a program", scopes or ("read",), days)
+        made = self.confirmed(owner, lambda tx: create_token(tx, wanted))
+        for bundle_id in [bundle.id for bundle in bundles]:
+            self.confirmed(owner, lambda tx, each=bundle_id: give_to_token(tx, each, made.token.id))
         return made
 
     def wait(self, **time: float) -> None:

@@ -96,3 +96,32 @@ def test_one_database_for_both_is_refused(database, keystore, profile):
 def test_two_databases_are_two_by_name_server_or_port(keystore):
     given = {"CASEVAULT_DATABASE_URL": "postgresql://a:x@db/vault", "CASEVAULT_KEYSTORE_URL": keystore}
     assert Settings.from_env(given).keystore_url == keystore
+
+
+REAL_PARTS = {
+    "CASEVAULT_DATABASE_URL": "postgresql://a:x@db/vault",
+    "CASEVAULT_KEYSTORE_URL": "postgresql://b:y@other/keys",
+    "CASEVAULT_STORE": "s3://bucket/prefix",
+    "CASEVAULT_KMS": "aws:key",
+    "CASEVAULT_BROKER_URL": "redis://broker",
+    "CASEVAULT_BASE_URL": "https://vault.example.org",
+}
+
+
+@pytest.mark.parametrize(
+    ("profile", "said", "is_required"),
+    [
+        ("embedded", {}, False),
+        ("demo", {}, False),
+        ("production", REAL_PARTS, True),
+        ("embedded", {"CASEVAULT_MFA": "required"}, True),
+        ("production", REAL_PARTS | {"CASEVAULT_MFA": "optional"}, False),
+    ],
+)
+def test_second_factors_are_required_in_production_unless_said(profile, said, is_required):
+    settings = Settings.from_env({"CASEVAULT_PROFILE": profile} | said)
+    assert (settings.mfa == "required") is is_required
+
+
+def test_second_factors_are_required_or_optional():
+    assert faults_of(CASEVAULT_MFA="sometimes") == {"CASEVAULT_MFA"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
@@ -16,10 +16,15 @@ from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
 from vault.matrix.service import Spot, propose_cell
+from vault.people.factor_models import TOTP, Factor
 from vault.people.models import Office, Person, Team
+from vault.people.queries import own_person
 from vault.people.sessions import cookie_of
+from vault.people.step_up import Act, ask_step_up
 from vault.people.teams import add_to_team, create_team
 from vault.people.tokens import end_tokens_of
+from vault.people.totp import keep_new_seed
+from vault.runtime import Transaction
 from vault.shares.loans import Wish, lend_document
 
 if TYPE_CHECKING:
@@ -74,6 +79,8 @@ class World:
             loan = lend_document(tx, documents[0].id, Wish(people[1].id))
             bookmark = add_bookmark(tx, recording.id, 0, "here")
             lock_bundle(tx, sealed.id)
+            question = ask_step_up(tx, Act("person.leave", "Somebody leaves", people[1].id))
+            factor = self._factor(tx)
         return {
             "case_id": [case.id, other.id],
             "bundle_id": [bundle.id, sealed.id],
@@ -87,6 +94,8 @@ class World:
             "person": [people[1].id],
             "person_id": [people[1].id],
             "session_id": [actor.session.id] if actor.session else [],
+            "factor_id": [factor.id],
+            "step_up_id": [question.id],
             "office": [people[0].office_id],
             "cell_id": [self.cells[people[0].office_id]],
         }
@@ -105,6 +114,13 @@ class World:
         with self.make.runtime.transaction(boss) as tx:
             team = create_team(tx, f"Team of {boss.id}")
             return add_to_team(tx, team.id, person.id)
+
+    def _factor(self, tx: Transaction) -> Factor:
+        """An authenticator app that the actor is adding; it counts for nothing yet."""
+        factor = Factor(id=uuid4(), person_id=tx.actor.id, kind=TOTP, name="Telephone", added_at=tx.now)
+        factor.session_id = tx.actor.session.id if tx.actor.session else uuid4()
+        keep_new_seed(tx, own_person(tx), factor)
+        return tx.add(factor)
 
     def _recording(self, actor: Actor, bundle: Bundle) -> Document:
         return self.make.document(

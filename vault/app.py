@@ -26,6 +26,7 @@ from vault.web import (
     ringing,
     signin,
     statics,
+    step_up,
     system,
 )
 from vault.web.places import places
@@ -61,6 +62,7 @@ def create_app(runtime: Runtime) -> Flask:
     problems.install(app, sign_in_endpoint="people_pages.sign_in")
     notices.install(app)
     signin.install(app)
+    step_up.install(app)
     idempotency.install(app)
     health.install(app)
     ringing.install(app)

@@ -3,7 +3,9 @@
 VaultError
 ├── Invalid           the request cannot be understood or breaks a rule; `errors` points at the fields
 ├── Unauthenticated   nobody is signed in, or the password is wrong
+│   └── FactorDue     the password was right; the second factor is due
 ├── Refused           known, but not allowed
+│   └── StepUpDue     allowed, once it is proved again who asks
 ├── NotFound          absent, or not yours to know about
 ├── Gone              a link that opens no more (strangers are not told why)
 ├── UploadEnded       an upload that takes no more bytes: stored, refused, ended or expired
@@ -85,10 +87,26 @@ class Unauthenticated(VaultError):
     code = "unauthenticated"
 
 
+class FactorDue(Unauthenticated):
+    """The password was given; nothing opens before the second factor is proved, or the first one added."""
+
+    code = "factor-due"
+
+
 class Refused(VaultError):
     """The actor is known and may not do this."""
 
     code = "forbidden"
+
+
+class StepUpDue(Refused):
+    """The actor may do this, and must prove again who it is: for `act`, or in general when there is none."""
+
+    code = "step-up-due"
+
+    def __init__(self, message: str, act: Any = None) -> None:
+        super().__init__(message)
+        self.act = act
 
 
 class NotFound(VaultError):

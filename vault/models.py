@@ -8,6 +8,7 @@ from vault.clock import ClockMark
 from vault.db import Base
 from vault.deployment import Deployment
 from vault.jobs import Job
+from vault.people import factor_models as factors
 from vault.people import models as people
 from vault.shares import models as shares
 from vault.slots import Destruction
@@ -25,6 +26,7 @@ TABLES = (
     audit,
     bundles,
     cases,
+    factors,
     people,
     shares,
     transfers,

@@ -27,6 +27,7 @@ from vault.bundles.models import Bookmark, Bundle, Document, Unlocking, Version
 from vault.db import Instant
 from vault.keystore.restoration import Successors, rebuild, replay
 from vault.keystore.service import Keystore
+from vault.people.factor_models import Factor, RecoveryCode
 from vault.people.models import Enrolment, PersonSession
 from vault.runtime import Runtime, Transaction
 from vault.shares.models import Loan, Share
@@ -34,7 +35,7 @@ from vault.slots import DONE, Destruction
 from vault.transfers.models import Upload
 
 SLOTTED: tuple[type[Any], ...] = (Principal, Bundle, Version)
-KEPT: tuple[type[Any], ...] = (*SLOTTED, Bookmark, Document, Grant, Remark)
+KEPT: tuple[type[Any], ...] = (*SLOTTED, Bookmark, Document, Factor, Grant, Remark)
 TABLES: dict[str, type[Any]] = {model.__tablename__: model for model in KEPT}
 
 
@@ -60,7 +61,7 @@ def restore_vault(runtime: Runtime) -> Restored:
         followed, ended = _follow_all(tx, successors)
         suspended = _suspend_links(tx)
         sessions = _end_sessions(tx)
-        _withdraw_enrolments(tx)
+        _withdraw_one_time_words(tx)
         result = Restored(rebuilt, killed, followed, ended, suspended, sessions)
         tx.record("vault.restored", **asdict(result))
     runtime.is_sealed = False
@@ -176,7 +177,8 @@ def _end_sessions(tx: Transaction) -> int:
     return int(ended.rowcount)  # type: ignore[attr-defined]
 
 
-def _withdraw_enrolments(tx: Transaction) -> None:
-    """A link that was used after the backup would otherwise work once more."""
+def _withdraw_one_time_words(tx: Transaction) -> None:
+    """An enrolment link or a recovery code that was used after the backup would otherwise work once more."""
+    tx.session.execute(RecoveryCode.__table__.delete())  # type: ignore[attr-defined]
     unused = (Enrolment.used_at.is_(None), Enrolment.withdrawn_at.is_(None))
     tx.session.execute(update(Enrolment).where(*unused).values(withdrawn_at=tx.now))

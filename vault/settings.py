@@ -18,6 +18,7 @@ from vault.errors import Fault, Misconfigured
 
 PREFIX = "CASEVAULT_"
 PROFILES = ("embedded", "demo", "production")
+SECOND_FACTORS = ("required", "optional")
 LOCAL = ("", "localhost", "127.0.0.1", "::1")
 MEBIBYTE = 1024 * 1024
 
@@ -62,6 +63,12 @@ def _profile(text: str) -> str:
     return text
 
 
+def _mfa(text: str) -> str:
+    if text not in SECOND_FACTORS:
+        raise ValueError(f"one of {', '.join(SECOND_FACTORS)} is needed")
+    return text
+
+
 def _base_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -88,6 +95,7 @@ class Settings:
 
     data: Path = _setting("DATA", _folder, Path("data"), help="folder of the embedded parts")
     profile: str = _setting("PROFILE", _profile, "embedded", help="embedded, demo or production")
+    mfa: str = _setting("MFA", _mfa, "", help="second factors: required or optional")
     bind: str = _setting("BIND", _bind, "127.0.0.1:8000", help="address and port the web server listens on")
     base_url: str = _setting("BASE_URL", _base_url, "", help="the only source of links")
     tls_cert: Path | None = _setting("TLS_CERT", _folder, None, help="certificate file (PEM)")
@@ -186,6 +194,7 @@ class Settings:
         whole = replace(
             self,
             data=data,
+            mfa=self.mfa or ("required" if self.profile == "production" else "optional"),
             base_url=self.base_url or f"{scheme}://{self.bind}",
             database_url=self.database_url or f"sqlite:///{data / 'database' / 'vault.sqlite'}",
             keystore_url=self.keystore_url or f"sqlite:///{data / 'keystore' / 'keystore.sqlite'}",

@@ -14,6 +14,9 @@ from vault.web.openapi import build_document
 
 RESOURCES = """
 POST DELETE /session
+POST /session/factor
+POST /session/challenge
+POST /step-ups/{step_up_id}
 GET POST /cases
 POST /cases/search
 GET PATCH /cases/{case_id}

@@ -73,7 +73,7 @@ def _lend(walker: Walker, bundle: str, **limits: str) -> dict[str, Any]:
 
 def _invite(walker: Walker) -> str:
     name = f"someone{next(NUMBERS)}"
-    walker.send("/people/new", {"username": name, "display_name": "Some One", "roles": ["auditor"]})
+    walker.send("/people/new", {"username": name, "display_name": "Some One", "roles": ["reviewer"]})
     return walker.page.locator(".secret").inner_text().strip()
 
 
@@ -199,6 +199,9 @@ def administrator_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
     """People added, refused, locked, leaving."""
     walker.send("/people/new", {"username": "A wrong name", "display_name": ""})
     yield "new person, refused"
+    privileged = {"username": "someone", "display_name": "Some One", "roles": ["auditor"]}
+    walker.send("/people/new", privileged)
+    yield "act to be confirmed"
     _invite(walker)
     yield "invitation"
     walker.click(walker.page.locator("main a").last)

@@ -11,6 +11,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.browsing import Browser
+from tests.factory import PASSWORD as ACCOUNT_PASSWORD
 from vault.crypto.identity import age_recipient, public_key
 from vault.web.media import PROGRAM_PATHS
 
@@ -67,6 +68,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/people/<>/clearance/approval": {"seen": "0" * 64},
     "/people/<>/clearance/ending": {"reason": "works elsewhere"},
     "/office/explanations": {"person": "<person>", "number": "815-26-00001"},
+    "/step-ups/<>": {"password": ACCOUNT_PASSWORD},
+    "/account/factors/<>": {"code": "000000"},
     "/session": {"username": "nobody", "password": PASSWORD},
 }
 FORMS: dict[str, dict[str, Any]] = {

@@ -34,6 +34,8 @@ SOLE_IMPORTERS = {
     "magic": ("vault.inspection",),
     "tinytag": ("vault.inspection.sound",),
     "zipstream": ("vault.transfers.zips",),
+    "segno": ("vault.people.totp",),
+    "webauthn": ("vault.people.passkeys",),
     "boto3": ("vault.kms.aws",),
     "botocore": ("vault.kms.aws",),
     "pickle": (),

@@ -5,6 +5,7 @@ from html import unescape
 
 import pytest
 
+from tests.browsing import answer_step_up
 from tests.factory import PASSWORD, Factory, new_runtime
 from vault.access.actor import SYSTEM, Role
 from vault.app import create_app
@@ -12,6 +13,12 @@ from vault.people.service import lock_sign_in
 from vault.people.sessions import cookie_of
 
 NEW = "eleven pale foxes count the bells"
+
+
+@pytest.fixture
+def confirm(client):
+    """Answers the page that asks who sends a form, with the usual password."""
+    return lambda asked: answer_step_up(client, asked)
 
 
 @pytest.fixture
@@ -316,7 +323,7 @@ def test_every_page_for_administrators_says_that_lost_passwords_mean_lost_cases(
         assert "Lost passwords mean lost cases." in page.text, path
 
 
-def test_an_administrator_locks_unlocks_resets_and_records_a_leaving(make, admin, browse, trail):
+def test_an_administrator_locks_unlocks_resets_and_records_a_leaving(make, admin, browse, confirm, trail):
     person = make.person(username="amal")
     path = f"/people/{person.id}"
 
@@ -324,13 +331,13 @@ def test_an_administrator_locks_unlocks_resets_and_records_a_leaving(make, admin
     assert "sign-in locked" in browse(path).text
     assert browse(f"{path}/unlock", path).location == f"{path}?notice=sign-in-unlocked"
     assert "#" in browse(f"{path}/enrolment", path).text
-    assert (
-        browse(f"{path}/roles", path, roles=["reviewer", "archivist"]).location
-        == f"{path}?notice=roles-changed"
-    )
+    asked = browse(f"{path}/roles", path, roles=["reviewer", "archivist"])
+    assert confirm(asked).location == f"{path}?notice=roles-changed"
     wrong = browse(f"{path}/leaving", f"{path}/leaving", username="somebody")
     assert (wrong.status_code, "person.left" in trail()) == (400, False)
-    assert browse(f"{path}/leaving", f"{path}/leaving", username="Amal").location == f"{path}?notice=left"
+    asked = browse(f"{path}/leaving", f"{path}/leaving", username="Amal")
+    assert "Record that this person has left for good" in asked.text
+    assert confirm(asked).location == f"{path}?notice=left"
     assert trail()[-1] == "person.left"
     assert "left" in browse(path).text
 

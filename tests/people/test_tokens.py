@@ -363,8 +363,9 @@ class TestServices:
     @pytest.fixture
     def service(self, make, admin):
         wanted = Wanted("Scanner on floor two", ["read", "upload", "cases"])
-        with make.runtime.transaction(admin) as tx:
-            return create_service(tx, wanted, make.home.id, Role.CASEWORKER)
+        return make.confirmed(
+            admin, lambda tx: create_service(tx, wanted, make.home.id, Role.CASEWORKER)
+        )
 
     def test_members_add_it_like_a_colleague(self, desk, make, service):
         text = service.text.reveal().decode()
@@ -387,8 +388,7 @@ class TestServices:
             add_member(tx, desk.bundle.id, service.token.id)
         with pytest.raises(Conflict, match="last member"), make.runtime.transaction(desk.owner) as tx:
             remove_member(tx, desk.bundle.id, desk.owner.id)
-        with make.runtime.transaction(admin) as tx:
-            person = record_leaving(tx, desk.owner.id)
+        person = make.confirmed(admin, lambda tx: record_leaving(tx, desk.owner.id))
         assert person.principal.slot_id is not None
 
     def test_it_makes_no_bundle_and_enters_none_with_a_password(self, desk, make, service):
@@ -416,7 +416,8 @@ class TestServices:
 
 def test_the_pages_show_a_token_once(desk, make):
     browser = Browser(desk.app, desk.owner)
-    made = browser.post("/account/tokens", name="Scanner", scopes=["read", "upload"], days="30")
+    asked = browser.post("/account/tokens", name="Scanner", scopes=["read", "upload"], days="30")
+    made = browser.confirm(asked)
     assert made.status_code == 201
     text = made.text.partition('<bdi dir="ltr">')[2].partition("</bdi>")[0]
     assert desk.ask("/api/v1/cases", text=text).status_code == 200
@@ -458,7 +459,7 @@ def test_an_administrator_makes_services_and_ends_anybodys_token(desk, make, adm
         "scopes": ["upload"],
         "days": "30",
     }
-    assert browser.post("/tokens", **fields).status_code == 201
+    assert browser.confirm(browser.post("/tokens", **fields)).status_code == 201
     page = browser.get("/tokens").text
     assert "Scanner" in page
     assert "a program" in page

@@ -6,6 +6,7 @@ import pyrage
 import pytest
 from sqlalchemy import select
 
+from tests.browsing import answer_step_up, post_confirmed
 from tests.transfers.browsing import JSON, sign_in, token_of
 from tests.transfers.conftest import NUMBER, text_of
 from vault.access.actor import Role
@@ -42,8 +43,8 @@ def keys(count: int) -> list[pyrage.x25519.Identity]:
 def test_every_recipient_opens_an_export_with_age(browser, path, count):
     identities = keys(count)
 
-    answer = browser.post(
-        f"/api/v1{path}", json={"recipients": [str(each.to_public()) for each in identities]}
+    answer = post_confirmed(
+        browser, f"/api/v1{path}", json={"recipients": [str(each.to_public()) for each in identities]}
     )
 
     assert answer.status_code == 200
@@ -58,13 +59,13 @@ def test_every_recipient_opens_an_export_with_age(browser, path, count):
 def test_a_hybrid_recipient_opens_an_export(browser, path):
     seed = new_seed()
 
-    answer = browser.post(f"/api/v1{path}", json={"recipients": [age_recipient(public_key(seed))]})
+    answer = post_confirmed(browser, f"/api/v1{path}", json={"recipients": [age_recipient(public_key(seed))]})
 
     assert decrypt_file([hybrid_identity(seed)], answer.data) == CONTENT
 
 
 def test_an_export_keeps_nonce_and_chunks_as_they_are(browser, desk, path, version):
-    answer = browser.post(f"/api/v1{path}", json={"recipients": [str(keys(1)[0].to_public())]})
+    answer = post_confirmed(browser, f"/api/v1{path}", json={"recipients": [str(keys(1)[0].to_public())]})
 
     assert answer.data.endswith(desk.runtime.store.get(version.object_name)[110:])
 
@@ -72,7 +73,7 @@ def test_an_export_keeps_nonce_and_chunks_as_they_are(browser, desk, path, versi
 def test_an_export_is_an_event_and_a_row_in_the_inventory(browser, desk, path, version, trail):
     recipients = [str(each.to_public()) for each in keys(2)]
 
-    browser.post(f"/api/v1{path}", json={"recipients": recipients})
+    post_confirmed(browser, f"/api/v1{path}", json={"recipients": recipients})
 
     assert trail()[-1] == "document.exported"
     with desk.runtime.session() as session:
@@ -88,7 +89,8 @@ def test_a_person_exports_by_form_one_key_a_line(browser, path):
     identities = keys(2)
     lines = "\r\n".join(str(each.to_public()) for each in identities)
 
-    answer = browser.post(path, data={"csrf": token_of(browser, path), "recipients": lines})
+    asked = browser.post(path, data={"csrf": token_of(browser, path), "recipients": lines})
+    answer = answer_step_up(browser, asked)
 
     assert pyrage.decrypt(answer.data, [identities[1]]) == CONTENT
 
@@ -105,7 +107,7 @@ WRONG_RECIPIENTS = [
 
 def test_recipients_that_are_none_or_too_many_or_mixed_are_400(browser, desk, path, trail):
     for recipients in WRONG_RECIPIENTS:
-        answer = browser.post(f"/api/v1{path}", json={"recipients": recipients})
+        answer = post_confirmed(browser, f"/api/v1{path}", json={"recipients": recipients})
 
         assert answer.status_code == 400
         assert answer.json["errors"][0]["pointer"].startswith("/recipients")
@@ -128,7 +130,7 @@ def test_who_may_only_read_exports_nothing(client, desk, path):
 
     assert browser.get(f"/documents/{path.split('/')[2]}/content").status_code == 200
     recipients = {"recipients": [str(keys(1)[0].to_public())]}
-    assert browser.post(f"/api/v1{path}", json=recipients).status_code == 403
+    assert post_confirmed(browser, f"/api/v1{path}", json=recipients).status_code == 403
     assert browser.get(path, headers=JSON).status_code == 403
 
 
@@ -138,8 +140,8 @@ def test_a_changed_object_never_leaves_whole(browser, desk, path, version):
     desk.runtime.store.delete(version.object_name)
     desk.runtime.store.put(version.object_name, bytes(whole))
 
-    answer = browser.post(
-        f"/api/v1{path}", json={"recipients": [str(keys(1)[0].to_public())]}, buffered=False
+    answer = post_confirmed(
+        browser, f"/api/v1{path}", json={"recipients": [str(keys(1)[0].to_public())]}, buffered=False
     )
     received: list[bytes] = []
     with pytest.raises(Broken):
@@ -154,8 +156,8 @@ def test_an_older_version_can_be_exported(browser, desk, path, version):
     identity = keys(1)[0]
     recipients = {"recipients": [str(identity.to_public())]}
 
-    current = browser.post(f"/api/v1{path}", json=recipients)
-    older = browser.post(f"/api/v1{path}", json={**recipients, "version": 1})
+    current = post_confirmed(browser, f"/api/v1{path}", json=recipients)
+    older = post_confirmed(browser, f"/api/v1{path}", json={**recipients, "version": 1})
 
     assert pyrage.decrypt(current.data, [identity]) == b"newer"
     assert pyrage.decrypt(older.data, [identity]) == CONTENT

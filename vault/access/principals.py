@@ -7,6 +7,7 @@ TK stands for the password key, and its `generation` grows with each new TK (`ac
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -84,15 +85,18 @@ def set_keys(
     password_key: bytes,
     profile: Argon2Profile | None,
     also: Kept = (),
+    relock: Callable[[bytes], None] | None = None,
 ) -> None:
     """Give the principal a new slot, user lock and directory MAC for this seed; the old slot dies after the commit.
 
-    `profile` is how the password was hashed; None for a key that is no password's, a team's or a token's. `also` are the
-    grants of a team's key, which belong to the same change.
+    `profile` is how the password was hashed; None for a key that is no password's, a team's or a token's. `also` names what
+    belongs to the same change: the grants of a team's key, or what `relock` makes anew when it gets the new slot.
     """
     public = public_key(seed)
 
     def remake(slot: bytes) -> dict[str, bytes | int | None]:
+        if relock is not None:
+            relock(slot)
         return {
             "user_lock": user_lock(principal.id, public).close(password_key, slot, plaintext=seed),
             "directory_mac": directory_mac(slot, principal.id, public),
@@ -115,13 +119,20 @@ def hold_principal(tx: Transaction, principal: Principal) -> None:
 
 def open_seed(keystore: Keystore, principal: Principal, password_key: bytes) -> bytes:
     """USEED, if the password key is right; `Tampered` otherwise. This is the login check itself."""
-    if principal.slot_id is None or principal.public_key is None or principal.user_lock is None:
+    if principal.public_key is None or principal.user_lock is None:
         raise Tampered
-    slot = keystore.open_slot(principal.slot_id, SlotKind.PRINCIPAL, principal.id)
+    slot = principal_slot(keystore, principal)
     seed = user_lock(principal.id, principal.public_key).open(password_key, slot, blob=principal.user_lock)
     if not compare(public_key(seed), principal.public_key):
         raise Tampered
     return seed
+
+
+def principal_slot(keystore: Keystore, principal: Principal) -> bytes:
+    """SLK(principal); `Tampered` without one, or once it is destroyed."""
+    if principal.slot_id is None:
+        raise Tampered
+    return keystore.open_slot(principal.slot_id, SlotKind.PRINCIPAL, principal.id)
 
 
 def vouched_key(keystore: Keystore, principal: Principal) -> bytes:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from vault.access.cells import STRICT
 from vault.access.grants import Grant, end_grant, give_grant, live_grant
 from vault.access.holdings import open_own_grant
 from vault.access.policy import Permission
@@ -21,6 +22,7 @@ from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
 from vault.errors import Conflict, NotFound
 from vault.people.models import Token
+from vault.people.step_up import Act, require_step_up
 from vault.people.tokens import live_tokens
 
 if TYPE_CHECKING:
@@ -33,14 +35,20 @@ THROUGH_A_TEAM = (
 
 
 def give_to_token(tx: Transaction, bundle_id: UUID, token_id: UUID) -> Token:
-    """One's own token may open the bundle. Errors: `NotFound`, `BundleLocked`, `Conflict` for a bundle with a password."""
+    """One's own token may open the bundle. Errors: `NotFound`, `BundleLocked`, `StepUpDue` for
+    what is strictly confidential, `Conflict` for a bundle with a password or one opened through a team.
+    """
     bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_OPEN, lock=True)
     token = _own(tx, token_id)
     if bundle.profile is not None:
         raise Conflict(NO_PASSWORDS)
     if live_grant(tx, token.person_id, bundle.id) is None:
         raise Conflict(THROUGH_A_TEAM)
-    open_bundle(tx, bundle)
+    opened = open_bundle(tx, bundle)
+    if bundle.tier == STRICT:
+        facts = (("Token", token.name), ("Bundle", opened.title))
+        sentence = "Give a token what is strictly confidential"
+        require_step_up(tx, Act("bundle.add_token", sentence, bundle.id, facts, (str(token.id),)))
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
     principal = tx.session.get_one(Principal, token.id)
     give_grant(tx, principal, bundle.id, bundle.generation, access_key)

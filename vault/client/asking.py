@@ -34,6 +34,10 @@ class Passwords:
             return _read(self._password_file)
         return _prompt(f"Password of {username}", "--password-file")
 
+    def code(self) -> str | None:
+        """A code of the second factor; None when nobody is there to ask."""
+        return _prompt("Code of your second factor", "") if sys.stdin.isatty() else None
+
     def of_new_bundles(self) -> str | None:
         """The password that a bundle made now gets; None without a file for it."""
         if self._bundle_password_file is None:
@@ -84,7 +88,15 @@ def signed_in(
     line = Line(url)
     token = _read(token_file, "token") if token_file else None
     password = "" if token else passwords.of_account(username)
-    session = Session(line, username, password, passwords.of_bundle, Patience(patience, say=say), token)
+    session = Session(
+        line,
+        username,
+        password,
+        passwords.of_bundle,
+        Patience(patience, say=say),
+        ask_code=passwords.code,
+        token=token,
+    )
     try:
         if token is None:
             session.sign_in()

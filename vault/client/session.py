@@ -58,6 +58,7 @@ class Session:
     password: str = field(repr=False)
     ask_bundle_password: AskBundlePassword = lambda _bundle, _again: None
     patience: Patience = field(default_factory=Patience)
+    ask_code: Callable[[], str | None] = lambda: None
     token: str | None = field(default=None, repr=False)
     """A token instead of a name and a password: then nothing is signed in or out."""
     _cookies: dict[str, str] = field(default_factory=dict, repr=False)
@@ -79,6 +80,21 @@ class Session:
                 if isinstance(error, Unauthenticated)
                 else error
             )
+        if answer.json().get("factor_due"):
+            self._prove_factor()
+
+    def _prove_factor(self) -> None:
+        """The session has seen the second factor. `Refused` when nobody can give its code, or the code is wrong."""
+        code = self.ask_code()
+        if code is None:
+            raise Refused("A second factor is due, and nobody is here to give its code.")
+        sent = _body({"code": code})
+        answer = self._patiently(
+            lambda: self._send("POST", f"{API}/session/factor", headers_for_json(), sent)
+        )
+        if answer.status >= 400:
+            error = error_of(answer)
+            raise Refused("The code does not fit, or was used already.") if answer.status == 400 else error
 
     def sign_out(self) -> None:
         """The session has ended, here and there; a line that is broken does not matter any more."""

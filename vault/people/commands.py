@@ -17,6 +17,7 @@ from vault.errors import NotFound
 from vault.people.accounts import find_office, find_person
 from vault.people.enrolments import issue_enrolment
 from vault.people.expiry import extend_account
+from vault.people.factors import reset_factors
 from vault.people.founding import ensure_first_administrator
 from vault.people.leaving import record_leaving
 from vault.people.models import Person
@@ -170,6 +171,21 @@ def user_expire(context: Any, username: str, yes: bool, dry_run: bool, as_json: 
         person = record_leaving(tx, _named(tx, username).id)
         waits = person.principal.slot_id is not None
         return {"username": person.username, "state": person.state_at(tx.now), "waits_for_handover": waits}
+
+    _run(context, change, dry_run, as_json)
+
+
+@user.command("reset-factors")
+@click.argument("username")
+@DRY_RUN
+@JSON
+@click.pass_obj
+def user_reset_factors(context: Any, username: str, dry_run: bool, as_json: bool) -> None:
+    """End the person's second factors, recovery codes and sessions; the password alone signs in to add new ones."""
+
+    def change(tx: Transaction) -> dict[str, Any]:
+        person = reset_factors(tx, _named(tx, username).id)
+        return {"username": person.username, "state": person.state_at(tx.now)}
 
     _run(context, change, dry_run, as_json)
 

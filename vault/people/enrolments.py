@@ -26,6 +26,8 @@ from vault.crypto.secret import Secret, compare, random_key
 from vault.errors import Conflict, Gone, Tampered
 from vault.people.accounts import load_managed
 from vault.people.devices import forget_devices
+from vault.people.ending import end_factors
+from vault.people.factor_models import TOTP
 from vault.people.models import Enrolment, Person
 from vault.people.password_rules import check_password
 from vault.people.sessions import SignedIn, actor_of, end_sessions_of, start_session
@@ -126,7 +128,8 @@ def enrol(
 ) -> Person:
     """The person has new keys under this password, and the link is used up, whoever races for it.
 
-    A reset ends the person's sessions and grants: they were for the old keys.
+    A reset ends the person's sessions and grants, and authenticator apps: they were for the old keys. Passkeys and
+    recovery codes stay: a new password is no way round the second factor.
     """
     person = prove_enrolment(tx, enrolment_id, code)
     unused = (Enrolment.id == enrolment_id, Enrolment.used_at.is_(None))
@@ -136,6 +139,7 @@ def enrol(
     hold_principal(tx, person.principal)
     ended = _end_grants(tx, person) if person.principal.has_keys else []
     end_sessions_of(tx, person.id, "reset")
+    end_factors(tx, person.id, TOTP)
     forget_devices(tx, person.id)
     end_tokens_of(tx, person.id, "reset")
     forget_tries(tx.session, account_key(person.username))

@@ -23,10 +23,11 @@ class Form(BaseModel):
 
 
 class SignIn(Form):
-    """A name and a password."""
+    """A name and a password; a program may send the code of a second factor with them."""
 
     username: Username
     password: Password
+    code: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(default=None, repr=False)
 
 
 class SignInForm(SignIn):

@@ -20,9 +20,12 @@ from vault.errors import Conflict
 from vault.jobs import ClaimedJob, handles, renew
 from vault.people.accounts import keep_an_administrator, load_managed, not_oneself
 from vault.people.devices import forget_devices
+from vault.people.ending import end_factors
 from vault.people.enrolments import withdraw_enrolments
 from vault.people.models import Person
+from vault.people.recovery_codes import forget_codes
 from vault.people.sessions import end_sessions_of
+from vault.people.step_up import Act, require_step_up
 from vault.people.tokens import end_tokens_of
 
 if TYPE_CHECKING:
@@ -35,6 +38,10 @@ def record_leaving(tx: Transaction, person_id: UUID) -> Person:
     not_oneself(tx, person)
     keep_an_administrator(tx, person)
     if person.left_at is None:
+        facts = (("User name", person.username),)
+        require_step_up(
+            tx, Act("person.leave", "Record that this person has left for good", person.id, facts)
+        )
         person.left_at = tx.now
         end_sessions_of(tx, person.id, "left")
         withdraw_enrolments(tx, person.id)
@@ -57,6 +64,8 @@ def finish_leaving(tx: Transaction, person: Person) -> bool:
     if principal.slot_id is not None:
         tx.destroy(principal.slot_id)
         principal.slot_id = principal.user_lock = principal.directory_mac = None
+        end_factors(tx, person.id)
+        forget_codes(tx, person.id)
     for grant in tx.session.scalars(select(Grant).where(_live_of(person.id))):
         end_grant(tx, grant)
     return True

@@ -58,6 +58,8 @@ class Person(Row):
     left_at: Mapped[datetime | None]
     unlocked_at: Mapped[datetime | None]
     signed_in_at: Mapped[datetime | None]
+    factors_reset_at: Mapped[datetime | None]
+    """When an administrator reset the second factors, until the person has read that."""
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
@@ -150,6 +152,8 @@ class PersonSession(Row):
     device: Mapped[str] = mapped_column(String(80), default="")
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    factor_at: Mapped[datetime | None]
+    """When a second factor was last proved here. Without that, the session is half while one is due."""
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None] = mapped_column(String(32))
 

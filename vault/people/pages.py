@@ -102,11 +102,16 @@ class AccountPage(BaseModel):
 
 
 class SignedInPage(BaseModel):
-    """Who has just signed in, and when the session ends at the latest."""
+    """Who has just signed in, and when the session ends at the latest. While `factor_due` it opens nothing yet.
+
+    `factors_reset_at`: when an administrator reset the second factors, until that was read.
+    """
 
     person: PersonEntry
     ends_at: datetime
     idle_minutes: int
+    factor_due: bool = False
+    factors_reset_at: datetime | None = None
 
 
 class SignInPage(BaseModel):
@@ -171,11 +176,13 @@ def invitation_page(tx: Transaction, person: Person, url: str, expires_at: datet
     )
 
 
-def signed_in_page(tx: Transaction) -> SignedInPage:
+def signed_in_page(tx: Transaction, factor_due: bool = False) -> SignedInPage:
     """Who has just signed in."""
-    idle = idle_time(tx.actor, tx.settings)
+    idle, person = idle_time(tx.actor, tx.settings), own_person(tx)
     return SignedInPage(
-        person=person_entry(tx, own_person(tx)),
+        person=person_entry(tx, person),
+        factor_due=factor_due,
+        factors_reset_at=person.factors_reset_at,
         ends_at=tx.now + tx.settings.session_absolute,
         idle_minutes=int(idle.total_seconds()) // 60,
     )

@@ -18,6 +18,7 @@ from vault.people.models import PersonSession
 from vault.people.password_rules import check_password
 from vault.people.queries import own_person
 from vault.people.sessions import actor_of, end_sessions_of, lock_session
+from vault.people.totp import relocking
 from vault.runtime import refusal_about
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def replace_password(tx: Transaction, old_key: bytes, new_key: bytes, profile: A
         refusal = refusal_about(person, "access.refused", permission="password.change")
         fault = Fault("/old", NOT_THE_OLD)
         raise Invalid("Nothing was changed.", errors=[fault], refusal=refusal) from None
-    set_keys(tx, person.principal, seed, new_key, profile)
+    relock, factors = relocking(tx, person, seed)
+    set_keys(tx, person.principal, seed, new_key, profile, factors, relock)
     end_sessions_of(tx, person.id, "password-changed", but=keys.id)
     keys = replace(keys, secret=Secret(random_key()))
     lock_session(tx, row, person, keys)

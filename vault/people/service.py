@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from vault.access.actor import SYSTEM, Role
+from vault.access.actor import PRIVILEGED, SYSTEM, Role
 from vault.access.policy import Permission
 from vault.access.principals import Principal
 from vault.access.throttle import forget_tries
@@ -18,6 +18,7 @@ from vault.people.accounts import keep_an_administrator, load_managed, not_onese
 from vault.people.enrolments import Invitation, invite, withdraw_enrolments
 from vault.people.models import Office, Person, PersonRole
 from vault.people.sessions import end_sessions_of
+from vault.people.step_up import Act, require_step_up
 from vault.people.throttling import account_key, canonical
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def create_office(tx: Transaction, code: str, name: str, case_patterns: Sequence
 def create_person(
     tx: Transaction, username: str, display_name: str, office_id: UUID, roles: Collection[Role]
 ) -> tuple[Person, Invitation]:
-    """An account without keys yet, and the one-time invitation to enrol. Errors: `Invalid` naming the field."""
+    """An account without keys yet, and the one-time invitation to enrol.
+
+    Errors: `Invalid` naming the field; `StepUpDue` for a privileged role.
+    """
     _require(tx, Permission.PERSON_MANAGE)
     name = canonical(username)
     if not USERNAME.fullmatch(name):
@@ -59,6 +63,9 @@ def create_person(
     office = tx.session.get(Office, office_id)
     if office is None:
         raise _unfit("office", "There is no such office.")
+    if not PRIVILEGED.isdisjoint(roles):
+        facts = (("User name", name), ("Office", office.code), ("Roles", ", ".join(sorted(roles))))
+        require_step_up(tx, Act("person.create", "Add a person with a privileged role", office.id, facts))
     principal = tx.add(Principal(created_at=tx.now))
     person = Person(id=principal.id, username=name, display_name=display_name.strip(), created_at=tx.now)
     person.expires_at = tx.now + tx.settings.account_life
@@ -73,13 +80,15 @@ def create_person(
 
 
 def change_roles(tx: Transaction, person_id: UUID, roles: Collection[Role]) -> Person:
-    """The person holds exactly these roles from the next request on."""
+    """The person holds exactly these roles from the next request on. Errors: `Invalid`, `Conflict`, `StepUpDue`."""
     person = load_managed(tx, person_id)
     check_roles(roles)
     if Role.ADMINISTRATOR not in roles:
         keep_an_administrator(tx, person)
     if person.roles == frozenset(roles):
         return person
+    facts = (("User name", person.username), ("Roles", ", ".join(sorted(roles))))
+    require_step_up(tx, Act("person.change_roles", "Change the roles of this person", person.id, facts))
     added, taken = frozenset(roles) - person.roles, person.roles - frozenset(roles)
     person.held_roles = [
         *(held for held in person.held_roles if held.role in roles),

@@ -7,7 +7,7 @@ slot. So a row written by hand opens nothing, and an old row with an old cookie 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -26,6 +26,7 @@ from vault.crypto.secret import Secret, check, compare, random_key
 from vault.db import for_change
 from vault.errors import NotFound, Tampered, Unauthenticated
 from vault.people.devices import remember_device, split_cookie
+from vault.people.holding import holds, holds_factors, owes_factor
 from vault.people.models import Person, PersonSession
 from vault.settings import Settings
 
@@ -38,20 +39,24 @@ LOCKED = "Sign-in is locked for this account. Ask your administrator."
 EXPIRED = "This account has expired. Ask your supervisor or administrator to extend it."
 SEEN_EVERY = timedelta(minutes=1)
 _SESSION = (
-    select(PersonSession, Person)
+    select(PersonSession, Person, holds(Person.id).label("holds_factor"))
     .join(Person, Person.id == PersonSession.person_id)
     .where(PersonSession.id == bindparam("session_id"))
     .options(joinedload(Person.held_roles))
 )
-"""With its person and their roles, in one query: every request asks it."""
+"""With its person, their roles, and whether they hold a second factor, in one query: every request asks it."""
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A person with a live session, and the value of the browser's long-lived cookie."""
+    """A person with a live session, and the value of the browser's long-lived cookie.
+
+    A half session owes a second factor; its browser is not known before that, so its cookie may be empty.
+    """
 
     actor: Actor
     device_cookie: str = field(repr=False)
+    is_half: bool = False
 
     @property
     def cookie(self) -> str:
@@ -97,6 +102,22 @@ def start_session(
     tx.add(row)
     person.signed_in_at = tx.now
     tx.record("session.started", row)
+    if owes_factor(row, holds_factors(tx.session, person.id), tx.settings):
+        return SignedIn(actor_of(person, keys), device_cookie or "", is_half=True)
+    return SignedIn(actor_of(person, keys), remember_device(tx, person.id, device_cookie))
+
+
+def complete_session(tx: Transaction, device_cookie: str | None = None) -> SignedIn:
+    """A second factor was proved in the actor's session. A half session is whole from now on, with a new secret."""
+    keys, person_id = tx.actor.session, tx.actor.id
+    row = tx.session.get(PersonSession, keys.id, with_for_update=for_change(PersonSession)) if keys else None
+    if keys is None or row is None or row.ended_at is not None:
+        raise Unauthenticated
+    person = tx.session.get_one(Person, person_id)
+    if row.factor_at is None:
+        keys = replace(keys, secret=Secret(random_key()))
+        lock_session(tx, row, person, keys)
+    row.factor_at = tx.now
     return SignedIn(actor_of(person, keys), remember_device(tx, person.id, device_cookie))
 
 
@@ -110,10 +131,14 @@ def lock_session(tx: Transaction, row: PersonSession, person: Person, keys: Sess
 
 @dataclass(frozen=True)
 class Proved:
-    """Who a cookie proved to be acting, and whether `touch_session` would write: writers wait for each other."""
+    """Who a cookie proved to be acting, and whether `touch_session` would write: writers wait for each other.
+
+    While `is_half` the actor may do nothing but prove or add a second factor, or sign out.
+    """
 
     actor: Actor
     is_touch_due: bool
+    is_half: bool = False
 
 
 def authenticate(
@@ -126,7 +151,7 @@ def authenticate(
     found = session.execute(_SESSION, {"session_id": named[0]}).unique().one_or_none()
     if found is None:
         return None
-    row, person = found
+    row, person, holds_one = found
     if not is_live(row, person, now, settings):
         return None
     try:
@@ -138,7 +163,7 @@ def authenticate(
     except Tampered:
         return None
     acting = actor_of(person, SessionKeys(row.id, Secret(named[1]), Secret(seed)))
-    return Proved(acting, row.seen_at <= now - SEEN_EVERY)
+    return Proved(acting, row.seen_at <= now - SEEN_EVERY, owes_factor(row, holds_one, settings))
 
 
 def is_live(row: PersonSession, person: Person, now: datetime, settings: Settings) -> bool:

@@ -18,15 +18,19 @@ from vault.access.throttle import forget_tries, give_back_try
 from vault.crypto.kinds import PrincipalKind
 from vault.crypto.passwords import Argon2Profile, derive
 from vault.crypto.secret import random_key
-from vault.errors import Busy, Unauthenticated
+from vault.errors import Busy, Invalid, Unauthenticated, VaultError
 from vault.people.accounts import find_person
 from vault.people.devices import known_device
 from vault.people.models import Person
-from vault.people.sessions import WRONG, SignedIn, actor_of, start_session
+from vault.people.proofs import Answer, prove_session
+from vault.people.sessions import WRONG, SignedIn, actor_of, end_session, start_session
 from vault.people.throttling import take_sign_in_try
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
+
+
+WRONG_CODE = "This code does not fit, or it was used already."
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,23 @@ class Try:
     lock_of: UUID | None
 
 
-def sign_in(runtime: Runtime, attempt: Attempt) -> SignedIn:
-    """The person has a new session. Errors: `Unauthenticated`, `TooMany`, `Busy`."""
+def sign_in(runtime: Runtime, attempt: Attempt, code: str | None = None) -> SignedIn:
+    """The person has a new session, a half one while a second factor is due and no code of it came with the password.
+
+    Errors: `Unauthenticated`, also for a wrong code; `TooMany`, `Busy`.
+    """
+    new = _sign_in(runtime, attempt)
+    if not new.is_half or code is None:
+        return new
+    try:
+        return prove_session(runtime, new.actor, Answer(code, device_cookie=attempt.device_cookie))
+    except VaultError as error:
+        with runtime.transaction(new.actor) as tx:
+            end_session(tx, new.actor.session.id if new.actor.session else UUID(int=0), "code-refused")
+        raise Unauthenticated(WRONG_CODE) if isinstance(error, Invalid) else error from None
+
+
+def _sign_in(runtime: Runtime, attempt: Attempt) -> SignedIn:
     with runtime.transaction(STRANGER) as tx:
         tried = take_attempt(tx, attempt)
     try:

@@ -4,6 +4,8 @@ Every try is counted before it is made, under the account and the network it com
 the fifth failure on each waits longer. A hundred failures in a row under the account, from wherever, and passwords are
 taken only from browsers that have signed this person in before. Such a browser counts under a key of its own, so that
 strangers never slow it down. Names that do not exist count in the same way.
+
+Codes of second factors count likewise, under the person; nobody gets that far without the password.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from vault.errors import TooMany
 GUESSES = Limit(free=5)
 MOST_FAILURES = 100
 FROM_ANYWHERE = Limit(free=MOST_FAILURES + 1, most=MOST_FAILURES)
+CODES_FROM_ANYWHERE = Limit(free=5, most=MOST_FAILURES)
 KNOWN_ONLY = (
     "Too many attempts on this account. Sign in from a browser that you have used before,"
     " or ask your administrator to reset your sign-in."
@@ -73,3 +76,17 @@ def take_sign_in_try(
     take_try(session, keys[0], GUESSES, now)
     take_try(session, keys[1], FROM_ANYWHERE, now)
     return keys
+
+
+def take_factor_try(session: Session, person_id: UUID, device_id: UUID | None, now: datetime) -> str:
+    """Count one try of a code by somebody who had the password, and say under which key. `TooMany` when none is left.
+
+    A known browser counts by itself here too, so that somebody who only knows the password does not slow it down.
+    """
+    if device_id is not None:
+        key = f"factor/device/{device_id}"
+        take_try(session, key, GUESSES, now)
+    else:
+        key = f"factor/person/{person_id}"
+        take_try(session, key, CODES_FROM_ANYWHERE, now)
+    return key

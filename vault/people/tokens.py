@@ -12,7 +12,7 @@ the database (docs/format.md, "People").
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -36,6 +36,7 @@ from vault.errors import Conflict, Fault, Invalid, NotFound, Refused, Tampered
 from vault.jobs import ClaimedJob, handles, renew
 from vault.people.models import Office, Person, PersonRole, Token
 from vault.people.sessions import Proved
+from vault.people.step_up import Act, require_step_up
 
 if TYPE_CHECKING:
     from vault.keystore.service import Keystore
@@ -74,7 +75,7 @@ class Wanted:
 
 
 def create_token(tx: Transaction, wanted: Wanted, person_id: UUID | None = None) -> NewToken:
-    """A token for oneself, or by the vault's own command for a person. Errors: `Refused`, `Invalid`, `Conflict`."""
+    """A token for oneself, or by the vault's own command for a person. Errors: `Refused`, `Invalid`, `Conflict`, `StepUpDue`."""
     if tx.actor.kind != "person" and tx.actor is not SYSTEM:
         raise Refused("Only a person makes tokens.")
     person = tx.session.get(Person, person_id or tx.actor.id, with_for_update=for_change(Person))
@@ -82,11 +83,12 @@ def create_token(tx: Transaction, wanted: Wanted, person_id: UUID | None = None)
         raise NotFound
     if len(live_tokens(tx, person.id)) >= MOST_TOKENS:
         raise Conflict(f"There are {MOST_TOKENS} tokens already. Revoke one that is not needed.")
-    return _made(tx, uuid4(), person, wanted)
+    act = Act("token.create", "Make a token that acts for you", person.id)
+    return _made(tx, uuid4(), person, wanted, act)
 
 
 def create_service(tx: Transaction, wanted: Wanted, office_id: UUID, role: Role) -> NewToken:
-    """A service of one office in one role, and its token. Errors: `Refused`, `Invalid` naming the field."""
+    """A service of one office in one role, and its token. Errors: `Refused`, `Invalid` naming the field, `StepUpDue`."""
     _require(tx)
     office = tx.session.get(Office, office_id)
     if office is None:
@@ -103,7 +105,9 @@ def create_service(tx: Transaction, wanted: Wanted, office_id: UUID, role: Role)
     person.expires_at = tx.now + timedelta(days=wanted.days)  # as its one token
     tx.add(person)
     tx.record("person.created", person, roles=[role])
-    return _made(tx, token_id, person, wanted)
+    facts = (("Office", office.code), ("Role", role.value))
+    act = Act("token.create_service", "Make a service and its token", office.id, facts)
+    return _made(tx, token_id, person, wanted, act)
 
 
 def revoke_token(tx: Transaction, token_id: UUID) -> Token:
@@ -221,12 +225,14 @@ def end_expired_tokens(runtime: Runtime, job: ClaimedJob) -> None:
                 end_token(tx, token, "expired")
 
 
-def _made(tx: Transaction, token_id: UUID, person: Person, wanted: Wanted) -> NewToken:
+def _made(tx: Transaction, token_id: UUID, person: Person, wanted: Wanted, act: Act) -> NewToken:
     name, scopes = _checked_name(wanted.name), sorted(set(wanted.scopes))
     if not scopes or not SCOPES.keys() >= set(scopes):
         raise _unfit("scopes", "Choose what the token is for.")
     if not 1 <= wanted.days <= LONGEST_DAYS:
         raise _unfit("days", f"Choose between 1 and {LONGEST_DAYS} days.")
+    facts = (("Name", name), ("For", ", ".join(scopes)), ("Days", str(wanted.days)))
+    require_step_up(tx, replace(act, facts=act.facts + facts))
     principal = tx.session.get(Principal, token_id)
     if principal is None:
         principal = tx.add(Principal(id=token_id, kind=int(PrincipalKind.TOKEN), created_at=tx.now))

@@ -8,6 +8,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.errors import Fault, Invalid, TooMany, Unauthenticated
+from vault.people import factor_views
 from vault.people.administration_views import bp, pages
 from vault.people.enrolments import enrol_with_password, look_at_enrolment
 from vault.people.forms import EnrolmentForm, PasswordChange, SignIn, SignInForm
@@ -17,20 +18,23 @@ from vault.people.passwords import change_password
 from vault.people.sessions import end_all_sessions, end_session
 from vault.people.sign_in import sign_in as sign_in_with
 from vault.web import signin
-from vault.web.acting import actor, reading, runtime, transaction
+from vault.web.acting import actor, arrived, reading, runtime, transaction
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
 from vault.web.respond import parse, respond, shows_form
-from vault.web.signin import own_path, signed_in
+from vault.web.signin import half_signed_in, own_path, signed_in
 
 __all__ = ["bp", "pages"]
+
+factor_views.register(bp, pages)
 
 
 @pages.get("/sign-in")
 def sign_in() -> ResponseReturnValue:
     wanted = own_path(request.values.get("next"))
-    if actor().kind == "person" and request.method != "POST":
-        return redirect(wanted, 303)
+    if arrived().kind == "person" and request.method != "POST":
+        is_whole = actor().kind == "person"
+        return redirect(wanted if is_whole else url_for(signin.FACTOR, next=wanted), 303)
     return respond("people/sign_in.html", SignInPage(next=wanted))
 
 
@@ -45,17 +49,17 @@ def sign_in() -> ResponseReturnValue:
 @shows_form(sign_in, Unauthenticated, TooMany)
 def begin_session() -> ResponseReturnValue:
     wanted = parse(SignIn if speaks_json(request) else SignInForm)
-    new = sign_in_with(runtime(), signin.attempt_of(wanted.username, wanted.password))
+    new = sign_in_with(runtime(), signin.attempt_of(wanted.username, wanted.password), wanted.code)
     signin.leave("replaced")
     with reading(new.actor) as tx:
-        page = signed_in_page(tx)
-    way_on = request.path if speaks_json(request) else own_path(getattr(wanted, "next", None))
+        page = signed_in_page(tx, new.is_half)
+    way_on = request.path if speaks_json(request) else _way_on(page, getattr(wanted, "next", None))
     return signin.begin(respond("people/sign_in.html", page, location=way_on), new)
 
 
 @bp.delete("/session")
 @documented("Sign out", status=204)
-@signed_in
+@half_signed_in
 def end_own_session() -> ResponseReturnValue:
     signin.leave("signed-out")
     return signin.end(respond("people/sign_in.html", None))
@@ -117,6 +121,13 @@ def end_other_sessions() -> ResponseReturnValue:
     with transaction() as tx:
         end_all_sessions(tx)
     return redirect(url_for(".account", notice="ended"), 303)
+
+
+def _way_on(page: SignedInPage, wanted: str | None) -> str:
+    """Where a person goes on after the password: to the second factor, to what an administrator did to it, or onward."""
+    if page.factor_due:
+        return url_for(signin.FACTOR, next=own_path(wanted))
+    return url_for("people_pages.factors") if page.factors_reset_at else own_path(wanted)
 
 
 def _check_repeated(password: str, again: str) -> None:

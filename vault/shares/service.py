@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from vault.access.actor import SYSTEM
 from vault.access.policy import Permission
+from vault.access.cells import STRICT
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import OpenBundle, open_bundle
 from vault.crypto.kinds import SlotKind
@@ -21,6 +22,7 @@ from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, random_key
 from vault.db import for_change, upsert
 from vault.errors import Conflict, Fault, Invalid, NotFound
+from vault.people.step_up import Act, require_step_up
 from vault.shares.lending import lent_columns
 from vault.shares.models import Organisation, Recipient, Share, SharedDocument
 
@@ -48,11 +50,14 @@ def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Sha
     """Lend the current versions of some documents to one recipient; the link's secret is returned once.
 
     Errors: `BundleLocked`, `NotFound` for a document that the actor may not know, `Refused` for one not to be shared,
-    `Invalid` for one of another bundle or limits beyond policy, `Tampered` for a version that is not what was sealed.
+    `Invalid` for one of another bundle or limits beyond policy, `StepUpDue` for a link without a password on what is
+    strictly confidential, `Tampered` for a version that is not what was sealed.
     """
     bundle = tx.load(Bundle, bundle_id, Permission.SHARE_CREATE, lock=True)
     opened = open_bundle(tx, bundle)
     documents = [_shareable(tx, opened, document_id) for document_id in _distinct(wanted.document_ids)]
+    if bundle.tier == STRICT and wanted.profile is None:
+        require_step_up(tx, _act(opened, wanted, documents))
     secret, share_key = random_key(), random_key()
     share = _new_share(tx, bundle, wanted, secret, share_key)
     for position, document in enumerate(documents, start=1):
@@ -121,6 +126,22 @@ def load_share(tx: Transaction, share_id: UUID, permission: Permission) -> Share
     if share is None:
         raise NotFound("There is no such link.")
     return share
+
+
+def _act(opened: OpenBundle, wanted: Lending, documents: Sequence[Document]) -> Act:
+    """What the page shows of a link before it is made."""
+    until = wanted.expires_at.isoformat(timespec="minutes") if wanted.expires_at else "the usual time"
+    facts = (
+        ("Recipient", wanted.recipient_name),
+        ("Organisation", wanted.organisation),
+        ("E-mail address", wanted.email),
+        ("Open until", until),
+        ("Number of openings", str(wanted.max_openings)),
+        *(("Document", opened.title_of(document)) for document in documents),
+    )
+    sentence = "Make a link without a password on what is strictly confidential"
+    bound = tuple(str(document.id) for document in documents)
+    return Act("share.create", sentence, opened.bundle.id, facts, bound)
 
 
 def _new_share(tx: Transaction, bundle: Bundle, wanted: Lending, secret: bytes, share_key: bytes) -> Share:

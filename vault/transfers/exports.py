@@ -16,6 +16,7 @@ from vault.crypto.header import age_header
 from vault.crypto.identity import parse_recipient
 from vault.crypto.marks import fingerprint_words
 from vault.errors import Conflict, Fault, Invalid
+from vault.people.step_up import Act, require_step_up
 from vault.transfers.models import CopyMade
 from vault.transfers.reading import Content, open_content
 
@@ -33,7 +34,7 @@ def export_version(
     """The version's content and the age header that lets these recipients open it.
 
     Errors: `NotFound`, `Refused`, `BundleLocked`, `Tampered`; `Conflict` for what may be disposed of one day, since
-    an export could not be; `Invalid` for recipients that are none, of two kinds, or
+    an export could not be; `StepUpDue`; `Invalid` for recipients that are none, of two kinds, or
     not 1 to 10.
     """
     content, _opened = open_content(tx, document_id, number, Permission.DOCUMENT_EXPORT)
@@ -42,6 +43,7 @@ def export_version(
     if not is_permanent(content.document.document_type):
         raise Conflict(DISPOSABLE)
     header = _header(content, recipients)
+    require_step_up(tx, _act(content, recipients))
     version = content.version
     copy = tx.add(
         CopyMade(
@@ -64,6 +66,14 @@ def export_version(
         fingerprints=[fingerprint(recipient) for recipient in recipients],
     )
     return content, header
+
+
+def _act(content: Content, recipients: Sequence[str]) -> Act:
+    """What the page shows: the file, and the words of each recipient's key; the whole keys are bound."""
+    keys = tuple(("Key", fingerprint(recipient)) for recipient in recipients)
+    facts = (("File", f"{content.file_name}.age"), *keys)
+    sentence = "Export this document as an encrypted file"
+    return Act("document.export", sentence, content.version.id, facts, tuple(recipients))
 
 
 def _header(content: Content, recipients: Sequence[str]) -> bytes:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
 from vault.access.policy import Permission, permits
-from vault.bundles.document_types import RECORDING
+from vault.bundles.document_types import RECORDING, STRICT
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle, open_until
 from vault.bundles.seals import check_sealed
@@ -24,6 +25,7 @@ from vault.crypto.secret import Secret
 from vault.errors import NotFound, Tampered, Unauthenticated
 from vault.people.models import Person, PersonSession
 from vault.people.sessions import is_live, touch_session
+from vault.people.step_up import require_fresh_factor
 from vault.people.tokens import token_lives
 from vault.runtime import refusal_about
 from vault.transfers.models import Reading
@@ -93,10 +95,13 @@ def open_content(
 ) -> tuple[Content, OpenBundle]:
     """A version of the document, the current one without a `number`, and its open bundle. Nothing is recorded yet.
 
-    Errors: `NotFound`, `Refused`, `BundleLocked`, `Tampered` (recorded) when the version is not what was sealed.
+    Errors: `NotFound`, `Refused`, `BundleLocked`, `StepUpDue` for what is protected, `Tampered` (recorded) when the
+    version is not what was sealed.
     """
     document = tx.load(Document, document_id, permission)
     version = find_version(tx, document, number)
+    if document.tier == STRICT:
+        require_fresh_factor(tx, _last_served(tx, version))
     opened = open_bundle(tx, tx.load(Bundle, document.bundle_id, permission))
     return content_of(tx, document, version, *opened.file_keys(tx, version)), opened
 
@@ -110,6 +115,17 @@ def open_to_send(tx: Transaction, document_id: UUID, number: int | None = None) 
 
 def _to_send(document: Document) -> Permission:
     return Permission.DOCUMENT_READ if document.kind == RECORDING else Permission.DOCUMENT_DOWNLOAD
+
+
+def _last_served(tx: Transaction, version: Version) -> datetime | None:
+    """When this session was last served the version: what plays or is read on is not asked about again."""
+    session_id = tx.actor.session.id if tx.actor.session else None
+    own = (
+        Reading.version_id == version.id,
+        Reading.reader_id == tx.actor.id,
+        Reading.session_id == session_id,
+    )
+    return tx.session.scalar(select(Reading.last_at).where(*own))
 
 
 def find_version(tx: Transaction, document: Document, number: int | None = None) -> Version:

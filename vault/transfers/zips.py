@@ -16,12 +16,14 @@ from uuid import UUID
 from zipstream import ZipStream  # type: ignore[import-untyped]
 
 from vault.access.policy import Permission
+from vault.bundles.document_types import STRICT
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle
 from vault.bundles.queries import files_of
 from vault.cases.models import Case
 from vault.crypto.payload import read_range
 from vault.errors import Conflict, Fault, NotFound, Tampered, TooLarge
+from vault.people.step_up import require_fresh_factor
 from vault.runtime import refusal_about
 from vault.store.base import Store
 from vault.transfers.names import case_name
@@ -49,8 +51,11 @@ class Parcel:
 
 
 def open_for_download(tx: Transaction, bundle_id: UUID) -> OpenBundle:
-    """The bundle, open, for somebody who may read. Errors: `NotFound`, `Refused`, `BundleLocked`."""
-    return open_bundle(tx, tx.load(Bundle, bundle_id, Permission.DOCUMENT_READ))
+    """The bundle, open, for somebody who may read. Errors: `NotFound`, `Refused`, `BundleLocked`, `StepUpDue`."""
+    bundle = tx.load(Bundle, bundle_id, Permission.DOCUMENT_READ)
+    if bundle.tier == STRICT:
+        require_fresh_factor(tx)
+    return open_bundle(tx, bundle)
 
 
 def find_parcel(tx: Transaction, opened: OpenBundle, kind: str | None = None) -> Parcel:

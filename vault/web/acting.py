@@ -22,6 +22,11 @@ def actor() -> Actor:
     return g.get("actor", STRANGER)  # type: ignore[no-any-return]
 
 
+def arrived() -> Actor:
+    """Whose session this request carries, also while that owes a second factor. For the few pages about factors alone."""
+    return g.get("arrived", STRANGER)  # type: ignore[no-any-return]
+
+
 @contextmanager
 def transaction(acting: Actor | None = None) -> Iterator[Transaction]:
     """One act of this request's actor, or of `acting`; it commits when the block ends, before the first byte leaves."""

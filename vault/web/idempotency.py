@@ -37,7 +37,12 @@ REMEMBERED = frozenset({201, 204, 207})
 """Good answers of requests that made or changed something."""
 UNDONE = frozenset({503, 507})
 """Answers above 500 that say for certain that nothing was done."""
-OF_THE_MOMENT = frozenset({"api_people.begin_session", "api_bundles.unlock", "api_bundles.lock"})
+OF_THE_MOMENT = frozenset(
+    {
+        *("api_people.begin_session", "api_people.prove_factor", "api_people.challenge"),
+        *("api_people.answer_step_up", "api_bundles.unlock", "api_bundles.lock"),
+    }
+)
 """What is true of a session for a while only; an old answer would mislead."""
 
 

@@ -35,6 +35,9 @@ NOTICES = {
     "roles-changed": _("The roles are changed."),
     "token-revoked": _("The token is revoked. It opens nothing any more."),
     "ended": _("The session has ended."),
+    "factor-added": _("The second factor is added. All other sessions were ended."),
+    "factor-removed": _("The second factor is removed. All other sessions were ended."),
+    "factors-reset": _("The second factors are reset, and all sessions have ended."),
     "clock-confirmed": _("The clock is confirmed."),
 }
 

@@ -41,7 +41,11 @@ class Meaning(NamedTuple):
 TABLE: dict[type[errors.VaultError], Meaning] = {
     errors.Invalid: Meaning(400, _("Something needs correcting"), _("Nothing was changed.")),
     errors.Unauthenticated: Meaning(401, _("You are not signed in"), _("Sign in, then repeat what you did.")),
+    errors.FactorDue: Meaning(
+        401, _("Your second factor is due"), _("Prove it, or add one, then repeat what you did.")
+    ),
     errors.Refused: Meaning(403, _("You may not do this"), _("Nothing was changed.")),
+    errors.StepUpDue: Meaning(403, _("Confirm that it is you"), _("Nothing was changed.")),
     csrf.ForeignRequest: Meaning(403, _("This request was stopped")),
     errors.NotFound: Meaning(
         404, _("Nothing to see here"), _("This page does not exist, or you have no access to it.")

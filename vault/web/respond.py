@@ -44,6 +44,8 @@ from vault.web.media import JSON, speaks_json
 from vault.web.paging import Page, linked, next_url
 from vault.web.problems import answer_vault_error, meaning_of
 
+STEP_UP_FIELDS = "step_up_"
+"""How names begin that a form carries with a proof of who sends it (`web/step_up.py`); no view reads them."""
 Asked = TypeVar("Asked", bound=BaseModel)
 P = ParamSpec("P")
 
@@ -90,8 +92,8 @@ def parse(model: type[Asked]) -> Asked:
     """What was asked for, or `Invalid` with a fault for each field (JSON pointers, also for forms).
 
     JSON is read strictly: no duplicate keys, no numbers in strings, at most 1 MiB. In a form a name may be
-    repeated for a list, an empty input is None, and `csrf` is not a field. Text becomes NFC. `model`
-    forbids unknown fields.
+    repeated for a list, an empty input is None, and `csrf` and what belongs to a proof are not fields. Text
+    becomes NFC. `model` forbids unknown fields.
     """
     if model.model_config.get("extra") != "forbid":
         raise TypeError(f"{model.__name__} must be declared with extra='forbid'")
@@ -216,7 +218,7 @@ def _form_body(model: type[BaseModel]) -> dict[str, Any]:
         raise WrongType("Send JSON: Content-Type application/json.")
     asked: dict[str, Any] = {}
     for name, values in request.form.lists():
-        if name == CSRF_FIELD:
+        if name == CSRF_FIELD or name.startswith(STEP_UP_FIELDS):
             continue
         cleaned = [_clean(value) for value in values]
         field = model.model_fields.get(name)

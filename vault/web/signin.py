@@ -1,7 +1,8 @@
 """Who is signed in: the session cookie, the actor of a request, and the guard of views. The only user of flask-login.
 
 No Flask session exists: flask-login gets a request loader alone. `g.actor` is an `access.actor.Actor`, a stranger unless
-the cookie proves a live session.
+the cookie proves a live session. While that session owes a second factor it is *half*: `g.actor` is a stranger still, so
+that no view can forget to ask, and `g.arrived` alone says who it is, to the pages that prove or add a factor.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from flask_login import LoginManager, UserMixin, current_user  # type: ignore[im
 from werkzeug.wrappers import Response
 
 from vault.access.actor import STRANGER, Actor
-from vault.errors import Unauthenticated
+from vault.errors import FactorDue, Unauthenticated
 from vault.people.devices import device_name
-from vault.people.sessions import SignedIn, authenticate, cookie_of, end_session, touch_session
+from vault.people.sessions import Proved, SignedIn, authenticate, cookie_of, end_session, touch_session
 from vault.people.sign_in import Attempt
 from vault.people.tokens import authenticate_token, note_use
-from vault.web.acting import actor, runtime, transaction
+from vault.web.acting import actor, arrived, runtime, transaction
 from vault.web.bearer import bearer_token, check_place
 from vault.web.media import speaks_json
 
@@ -35,7 +36,7 @@ COOKIES = (SECURE_COOKIE, PLAIN_COOKIE)
 DEVICE_SUFFIX = "-device"
 DEVICE_LIFE = timedelta(days=400)
 WITHOUT_PEOPLE = frozenset({"static", "healthz", "readyz", "openapi"})
-SIGN_IN = "people_pages.sign_in"
+SIGN_IN, FACTOR = "people_pages.sign_in", "people_pages.prove_page"
 
 P = ParamSpec("P")
 
@@ -43,11 +44,11 @@ P = ParamSpec("P")
 class Colleague(UserMixin):  # type: ignore[misc]
     """A signed-in person, as flask-login knows one."""
 
-    def __init__(self, acting: Actor) -> None:
-        self.acting = acting
+    def __init__(self, proved: Proved) -> None:
+        self.proved = proved
 
     def get_id(self) -> str:
-        return str(self.acting.id)
+        return str(self.proved.actor.id)
 
 
 def install(app: Flask) -> None:
@@ -78,14 +79,31 @@ def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseRet
     return guarded
 
 
-def require_person() -> ResponseReturnValue | None:
-    """None for a signed-in person or a token; for a stranger who reads, the way to the sign-in page, else
-    `Unauthenticated`.
+def half_signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+    """Let people see the view whose second factor is due as well. The view acts for `arrived()`."""
 
-    May stand as a blueprint's `before_request`.
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        if arrived().kind == "person":
+            return view(*args, **kwargs)
+        refused = require_person()
+        return view(*args, **kwargs) if refused is None else refused
+
+    guarded.needs_person = True  # type: ignore[attr-defined]
+    guarded.takes_half = True  # type: ignore[attr-defined]
+    return guarded
+
+
+def require_person() -> ResponseReturnValue | None:
+    """None for a signed-in person or a token; for others who read, the way to the page that signs in or proves the factor, else
+    `Unauthenticated` or `FactorDue`. May stand as a blueprint's `before_request`.
     """
     if actor().kind in ("person", "token"):
         return None
+    if arrived().kind == "person":
+        if speaks_json(request) or request.method not in ("GET", "HEAD"):
+            raise FactorDue
+        return redirect(url_for(FACTOR, next=request.full_path.rstrip("?")), 303)
     if speaks_json(request) or request.method not in ("GET", "HEAD"):
         raise Unauthenticated
     wanted = request.full_path.rstrip("?")
@@ -95,8 +113,12 @@ def require_person() -> ResponseReturnValue | None:
 
 def attempt_of(username: str, password: str) -> Attempt:
     """A try to sign in, from this browser and this address (the proxy's word counts only where one is trusted)."""
-    cookie = request.cookies.get(session_cookie_name() + DEVICE_SUFFIX)
-    return Attempt(username, password, request.remote_addr, cookie, browser())
+    return Attempt(username, password, request.remote_addr, device_cookie(), browser())
+
+
+def device_cookie() -> str | None:
+    """What this browser shows to be known."""
+    return request.cookies.get(session_cookie_name() + DEVICE_SUFFIX)
 
 
 def browser() -> str:
@@ -105,8 +127,9 @@ def browser() -> str:
 
 
 def begin(response: Response, new: SignedIn) -> Response:
-    """The browser holds the new session, and will be known the next time."""
-    _set(response, session_cookie_name() + DEVICE_SUFFIX, new.device_cookie, "Strict", DEVICE_LIFE)
+    """The browser holds the new session, and will be known the next time, unless a second factor is due."""
+    if new.device_cookie:
+        _set(response, session_cookie_name() + DEVICE_SUFFIX, new.device_cookie, "Strict", DEVICE_LIFE)
     return renew(response, new.actor)
 
 
@@ -135,9 +158,9 @@ def session_cookie_name() -> str:
 
 def leave(reason: str) -> None:
     """The session that this request came with, if any, has ended."""
-    acting = actor()
+    acting = arrived()
     if acting.session is not None:
-        with transaction() as tx:
+        with transaction(acting) as tx:
             end_session(tx, acting.session.id, reason)
 
 
@@ -156,11 +179,11 @@ def own_path(wanted: str | None) -> str:
 
 
 def _load(_request: Request) -> Colleague | None:
-    acting = _authenticated()
-    return Colleague(acting) if acting else None
+    proved = _authenticated()
+    return Colleague(proved) if proved else None
 
 
-def _authenticated() -> Actor | None:
+def _authenticated() -> Proved | None:
     cookie = request.cookies.get(session_cookie_name())
     if not cookie:
         return None
@@ -172,7 +195,7 @@ def _authenticated() -> Actor | None:
     if proved.is_touch_due:
         with running.session() as session:
             touch_session(session, _session_id(proved.actor), running.clock.now())
-    return proved.actor
+    return proved
 
 
 def _session_id(acting: Actor) -> UUID:
@@ -184,7 +207,9 @@ def _session_id(acting: Actor) -> UUID:
 def _know_actor() -> None:
     if request.endpoint in WITHOUT_PEOPLE or "actor" in g:
         return
-    g.actor = current_user.acting if current_user.is_authenticated else STRANGER
+    proved: Proved | None = current_user.proved if current_user.is_authenticated else None
+    g.arrived = proved.actor if proved else STRANGER
+    g.actor = STRANGER if proved is None or proved.is_half else proved.actor
 
 
 def _know_program() -> None:
