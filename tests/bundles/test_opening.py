@@ -232,8 +232,7 @@ def test_only_enrolled_staff_of_the_office_can_be_members(act, make):
     ]
     leaver = make.person()
     administrator = make.actor(None, Role.ADMINISTRATOR)
-    with act(administrator) as tx:
-        record_leaving(tx, leaver.id)
+    make.confirmed(administrator, lambda tx: record_leaving(tx, leaver.id))
     invited, _link = make.invited()
     for person in (*strangers, leaver):
         with pytest.raises(Invalid), act(owner) as tx:

@@ -50,7 +50,7 @@ def office(make, act) -> Office:
 
 
 @pytest.fixture
-def narrow(office, act) -> Callable[..., Cell]:
+def narrow(office, act, make) -> Callable[..., Cell]:
     """`narrow(role, level)`: the cell of registration forms is at this level now, with everybody's approval."""
 
     def decide(
@@ -59,8 +59,8 @@ def narrow(office, act) -> Callable[..., Cell]:
         with act(office.controller) as tx:
             cell = propose_cell(tx, Spot(role, document_type, tier), level, REASON, at)
         if tier == STRICT:
-            with act(office.second) as tx:
-                cell = approve_cell(tx, cell.id, digest_of(facts_of(cell)))
+            seen = digest_of(facts_of(cell))
+            return make.confirmed(office.second, lambda tx: approve_cell(tx, cell.id, seen))
         return cell
 
     return decide

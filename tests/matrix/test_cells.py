@@ -122,13 +122,12 @@ def test_nobody_but_a_controller_proposes(role, make, act):
         propose_cell(tx, RRF, "view", REASON)
 
 
-def test_a_strict_cell_waits_for_a_second_person_and_changes_nothing_until_then(office, act, trail):
+def test_a_strict_cell_waits_for_a_second_person_and_changes_nothing_until_then(make, office, act, trail):
     document = office.documents[STRICT]
     with act(office.controller) as tx:
         cell = propose_cell(tx, STRICT_RRF, "none", REASON)
     assert may(act, office.worker, document) == set(NEEDS)
-    with act(office.second) as tx:
-        approve_cell(tx, cell.id, digest_of(facts_of(cell)))
+    make.confirmed(office.second, lambda tx: approve_cell(tx, cell.id, digest_of(facts_of(cell))))
     assert may(act, office.worker, document) == set()
     assert trail()[-2:] == ["matrix.proposed", "matrix.settled"]
 
@@ -151,8 +150,8 @@ def test_a_supervisor_is_the_second_person_where_there_is_one_controller(make, o
         lock_sign_in(tx, office.second.id)
     with pytest.raises(Refused), act(office.worker) as tx:
         approve_cell(tx, cell.id, seen)
-    with act(office.supervisor) as tx:
-        assert approve_cell(tx, cell.id, seen).approved_by_id == office.supervisor.id
+    approved = make.confirmed(office.supervisor, lambda tx: approve_cell(tx, cell.id, seen))
+    assert approved.approved_by_id == office.supervisor.id
 
 
 def test_neither_an_expired_controller_nor_a_service_keeps_a_supervisor_from_approving(make, office, act):
@@ -161,8 +160,9 @@ def test_neither_an_expired_controller_nor_a_service_keeps_a_supervisor_from_app
     with act(SYSTEM) as tx:
         create_service(tx, Wanted("Archive", ["read"]), make.home.id, Role.CONTROLLER)
         tx.session.get_one(Person, office.second.id).expires_at = tx.now
-    with act(office.supervisor) as tx:
-        assert approve_cell(tx, cell.id, digest_of(facts_of(cell))).approved_by_id == office.supervisor.id
+    seen = digest_of(facts_of(cell))
+    approved = make.confirmed(office.supervisor, lambda tx: approve_cell(tx, cell.id, seen))
+    assert approved.approved_by_id == office.supervisor.id
 
 
 def test_an_approval_is_of_what_was_read(office, act, runtime):

@@ -26,13 +26,12 @@ def cleared(act, person) -> bool:
         return bool(tx.session.scalar(select(is_cleared(person.id))))
 
 
-def test_two_clear_and_one_ends(people, act, trail):
+def test_two_clear_and_one_ends(make, people, act, trail):
     person, first, second = people
     with act(first) as tx:
         clearance = propose_clearance(tx, person.id, REASON)
     assert not cleared(act, person)
-    with act(second) as tx:
-        approve_clearance(tx, person.id, digest_shown(clearance))
+    make.confirmed(second, lambda tx: approve_clearance(tx, person.id, digest_shown(clearance)))
     assert cleared(act, person)
     with act(second) as tx:
         end_clearance(tx, person.id, REASON)
@@ -67,8 +66,7 @@ def test_a_supervisor_approves_where_there_is_one_controller(make, people, act):
         approve_clearance(tx, person.id, seen)
     with act(SYSTEM) as tx:
         lock_sign_in(tx, second.id)
-    with act(supervisor) as tx:
-        approve_clearance(tx, person.id, seen)
+    make.confirmed(supervisor, lambda tx: approve_clearance(tx, person.id, seen))
     assert cleared(act, person)
 
 
@@ -86,8 +84,7 @@ def test_it_lapses_is_not_approved_twice_and_not_for_another_request(make, peopl
         seen = digest_shown(propose_clearance(tx, person.id, REASON))
     with pytest.raises(Conflict), act(second) as tx:
         approve_clearance(tx, person.id, lapsed)
-    with act(second) as tx:
-        approve_clearance(tx, person.id, seen)
+    make.confirmed(second, lambda tx: approve_clearance(tx, person.id, seen))
     with pytest.raises(Conflict), act(second) as tx:
         approve_clearance(tx, person.id, seen)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.browsing import Browser
+from tests.browsing import API, Browser, post_confirmed
 from tests.matrix.conftest import REASON
 from vault.access.actor import Role
 from vault.access.cells import STRICT
@@ -34,7 +34,7 @@ def test_a_controller_changes_a_cell_and_another_approves(app, office):
     assert REASON in shown
     seen = re.search(r'name="seen" value="(\w+)"', shown)[1]
     assert second.post(f"{path}/approval", seen="0" * 64).status_code == 409
-    assert second.post(f"{path}/approval", seen=seen).status_code == 303
+    assert second.confirm(second.post(f"{path}/approval", seen=seen)).status_code == 303
     assert second.post(f"{path}/approval", seen=seen).status_code == 409
 
     assert "in force" in first.get("/office/matrix/history").text
@@ -83,7 +83,8 @@ def test_programs_do_the_same(app, office):
     made = first.api("POST", "/office/matrix/changes", {**CELL, "level": "view", "reason": REASON})
     assert (made.status_code, made.json["state"], made.json["lose"]) == (201, "waiting", made.json["lose"])
     path = f"/office/matrix/changes/{made.json['id']}"
-    done = second.api("POST", f"{path}/approval", {"seen": second.api("GET", path).json["digest"]})
+    seen = {"seen": second.api("GET", path).json["digest"]}
+    done = post_confirmed(second.client, f"{API}{path}/approval", json=seen)
     assert (done.status_code, done.json["state"]) == (201, "in_force")
     tables = first.api("GET", "/office/matrix").json["tables"]
     rows = {(table["tier"], row["document_type"]): row["cells"] for table in tables for row in table["rows"]}
@@ -97,7 +98,7 @@ def test_clearances_by_page(app, office, make):
     assert first.post(path, reason=REASON).status_code == 303
     assert "Approve the clearance" not in first.get(path).text
     seen = re.search(r'name="seen" value="(\w+)"', second.get(path).text)[1]
-    assert second.post(f"{path}/approval", seen=seen).status_code == 303
+    assert second.confirm(second.post(f"{path}/approval", seen=seen)).status_code == 303
     assert "Cleared since" in first.get(path).text
     assert person.display_name in first.get("/office/procedures").text
     assert first.post(f"{path}/ending", reason="Works elsewhere").status_code == 303

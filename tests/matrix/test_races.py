@@ -23,8 +23,7 @@ def test_of_two_approvals_at_once_one_holds(make, act):
     seen = digest_of(facts_of(cell))
 
     def approve(actor):
-        with act(actor) as tx:
-            approve_cell(tx, cell.id, seen)
+        make.confirmed(actor, lambda tx: approve_cell(tx, cell.id, seen))
 
     assert errors_in(at_once(lambda: approve(second), lambda: approve(third))) == [Conflict]
 
@@ -35,8 +34,7 @@ def test_an_approval_and_a_withdrawal_at_once_leave_one_of_them(make, act):
         cell = propose_cell(tx, SPOT, "none", REASON)
 
     def approve():
-        with act(second) as tx:
-            approve_cell(tx, cell.id, digest_of(facts_of(cell)))
+        make.confirmed(second, lambda tx: approve_cell(tx, cell.id, digest_of(facts_of(cell))))
 
     def withdraw():
         with act(first) as tx:
@@ -68,8 +66,7 @@ def test_a_clearance_that_is_approved_and_ended_at_once_is_over(make, act):
         seen = digest_shown(propose_clearance(tx, person.id, REASON))
 
     def approve():
-        with act(second) as tx:
-            approve_clearance(tx, person.id, seen)
+        make.confirmed(second, lambda tx: approve_clearance(tx, person.id, seen))
 
     def end():
         with act(first) as tx:

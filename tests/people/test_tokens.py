@@ -155,8 +155,7 @@ def test_it_rests_while_the_sign_in_is_locked_and_ends_with_a_leaving(desk, make
     with make.runtime.transaction(admin) as tx:
         unlock_sign_in(tx, desk.owner.id)
     assert desk.ask().status_code == 200
-    with make.runtime.transaction(admin) as tx:
-        record_leaving(tx, desk.owner.id)
+    make.confirmed(admin, lambda tx: record_leaving(tx, desk.owner.id))
     assert desk.ask().status_code == 401
     with make.runtime.session() as session:
         assert session.get_one(Token, desk.made.token.id).end_reason == "left"
@@ -170,8 +169,7 @@ def test_new_keys_of_the_owner_end_it(desk, make, admin):
 
 
 def test_it_has_at_most_the_roles_of_its_owner_now(desk, make, admin):
-    with make.runtime.transaction(admin) as tx:
-        change_roles(tx, desk.owner.id, [Role.CUSTODIAN])
+    make.confirmed(admin, lambda tx: change_roles(tx, desk.owner.id, [Role.CUSTODIAN]))
     assert desk.ask().status_code in (403, 404)
 
 
@@ -363,9 +361,7 @@ class TestServices:
     @pytest.fixture
     def service(self, make, admin):
         wanted = Wanted("Scanner on floor two", ["read", "upload", "cases"])
-        return make.confirmed(
-            admin, lambda tx: create_service(tx, wanted, make.home.id, Role.CASEWORKER)
-        )
+        return make.confirmed(admin, lambda tx: create_service(tx, wanted, make.home.id, Role.CASEWORKER))
 
     def test_members_add_it_like_a_colleague(self, desk, make, service):
         text = service.text.reveal().decode()

@@ -7,7 +7,7 @@ TK stands for the password key, and its `generation` grows with each new TK (`ac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from vault.crypto.kinds import PrincipalKind
 from vault.crypto.secret import compare
 from vault.errors import Conflict, Fault, Invalid, Refused
 from vault.people.models import Person, PersonRole
+from vault.people.step_up import Act, require_step_up
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,11 +46,11 @@ def has_lapsed(tx: Transaction, request: Request) -> bool:
     return tx.now >= lapses_at(tx, request)
 
 
-def require_second(tx: Transaction, request: Request, facts: dict[str, str], seen: str) -> None:
-    """The actor may be the second person for this request, as it was read.
+def require_second(tx: Transaction, request: Request, facts: dict[str, str], seen: str, act: Act) -> None:
+    """The actor may be the second person for this request, as it was read, and has proved who that is for this `act`.
 
     Errors: `Refused` for whoever proposed it, in whatever session, and for a supervisor while another controller could
-    approve; `Conflict` when it has lapsed or is not what was read.
+    approve; `Conflict` when it has lapsed or is not what was read; `StepUpDue`.
     """
     if request.proposed_by_id == tx.actor.id:
         raise Refused("Somebody else must approve what you proposed.")
@@ -58,6 +60,7 @@ def require_second(tx: Transaction, request: Request, facts: dict[str, str], see
         raise Conflict("This request has lapsed: nobody approved it in time. It must be made anew.")
     if not compare(seen.encode(), digest_of(facts).encode()):
         raise Conflict("This is not the request that you read. Read it again.")
+    require_step_up(tx, replace(act, bound=(seen,)))
 
 
 def other_controllers(tx: Transaction, but: UUID | None) -> int:

@@ -11,6 +11,7 @@ from vault.db import take_turn
 from vault.errors import Conflict, NotFound, Refused
 from vault.matrix.approvals import checked_reason, digest_of, has_lapsed, require_second
 from vault.people.models import Person
+from vault.people.step_up import Act
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -52,7 +53,9 @@ def approve_clearance(tx: Transaction, person_id: UUID, seen: str) -> Clearance:
         raise Conflict("Nothing waits for approval here.")
     if clearance.person_id == tx.actor.id:
         raise Refused("Nobody approves their own clearance.")
-    require_second(tx, clearance, facts_of(clearance), seen)
+    shown = (("Person", person.display_name), ("User name", person.username))
+    act = Act("clearance.approve", "Clear this person for what is strictly confidential", person.id, shown)
+    require_second(tx, clearance, facts_of(clearance), seen, act)
     clearance.approved_by_id = tx.actor.id
     clearance.approved_at = clearance.settled_at = tx.now
     tx.record("clearance.given", person, clearance=clearance.id)

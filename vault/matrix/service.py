@@ -15,6 +15,7 @@ from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.db import for_change, take_turn
 from vault.errors import Conflict, Fault, Invalid, Refused
 from vault.matrix.approvals import checked_reason, digest_of, has_lapsed, require_second
+from vault.people.step_up import Act
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -72,7 +73,9 @@ def approve_cell(tx: Transaction, cell_id: UUID, seen: str) -> Cell:
     cell = tx.load(Cell, cell_id, Permission.ACCESS_APPROVE, lock=True)
     if cell.settled_at is not None or cell.dropped_at is not None:
         raise Conflict("This change is decided already, or was taken back.")
-    require_second(tx, cell, facts_of(cell), seen)
+    shown = (("Role", cell.role), ("Type", cell.document_type), ("Tier", cell.tier), ("Level", cell.level))
+    act = Act("matrix.approve", "Approve this change of the access matrix", cell.id, shown)
+    require_second(tx, cell, facts_of(cell), seen, act)
     cell.approved_by_id, cell.approved_at = tx.actor.id, tx.now
     _settle(tx, cell)
     return cell

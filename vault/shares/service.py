@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 
 from vault.access.actor import SYSTEM
-from vault.access.policy import Permission
 from vault.access.cells import STRICT
+from vault.access.policy import Permission
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import OpenBundle, open_bundle
 from vault.crypto.kinds import SlotKind

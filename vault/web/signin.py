@@ -95,8 +95,9 @@ def half_signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, Respon
 
 
 def require_person() -> ResponseReturnValue | None:
-    """None for a signed-in person or a token; for others who read, the way to the page that signs in or proves the factor, else
-    `Unauthenticated` or `FactorDue`. May stand as a blueprint's `before_request`.
+    """None for a signed-in person or a token; for others who read, the way to the page that signs in or proves the factor.
+
+    Else `Unauthenticated` or `FactorDue`. May stand as a blueprint's `before_request`.
     """
     if actor().kind in ("person", "token"):
         return None
