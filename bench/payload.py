@@ -15,7 +15,6 @@ from bench.line import MEBIBYTE, random_pieces
 from vault.crypto.header import HEAD, NONCE, check_object_head, object_head
 from vault.crypto.payload import PayloadWriter, read_range
 from vault.crypto.secret import random_file_key
-from vault.store.base import PIECE
 
 
 def payload_against_age(folder: Path, size: int, rounds: int) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def _open(source: Path, target: Path, size: int, key: bytes) -> None:
 
         def read(start: int, end: int) -> Iterator[bytes]:
             sealed.seek(start)
-            while start < end and (piece := sealed.read(min(PIECE, end - start))):
+            while start < end and (piece := sealed.read(min(MEBIBYTE, end - start))):
                 start += len(piece)
                 yield piece
 

@@ -135,12 +135,8 @@ class Transaction:
 
         `lock=True` takes the row's lock where the database has such.
         """
-        actor = self.actor
-        query = _loading(cast(Hashable, model), permission, lock, Standing.of(actor))
-        asked: dict[str, Any] = {"row_id": row_id, "actor_id": actor.id, "office_id": actor.office_id}
-        asked |= {"session_id": actor.session.id if actor.session else None}
-        asked |= {"token_id": actor.principal_id, "now": self.now}
-        found = self.session.execute(query, asked).one_or_none()
+        query = _loading(cast(Hashable, model), permission, lock, Standing.of(self.actor))
+        found = self.session.execute(query, self._asked(row_id)).one_or_none()
         if found is None:
             raise NotFound
         row, seen, allowed = found
@@ -161,9 +157,8 @@ class Transaction:
         """Whether the actor may; the question that buttons ask."""
         if row is None:
             return may_ever(permission, self.actor)
-        model = type(row)
-        query = select(permits(permission, model, self.actor, self.now)).where(model.id == row.id)
-        return bool(self.session.scalar(query))
+        query = _allowing(cast(Hashable, type(row)), permission, Standing.of(self.actor))
+        return bool(self.session.scalar(query, self._asked(row.id)))
 
     def add(self, row: R) -> R:
         """Add and flush, so that constraints speak now."""
@@ -253,12 +248,23 @@ class Transaction:
         for job_id in self._jobs:
             self._runtime.bell.ring(job_id)
 
+    def _asked(self, row_id: UUID) -> dict[str, Any]:
+        """What the rule is asked for: the row, the actor's ids, the instant."""
+        actor = self.actor
+        asked: dict[str, Any] = {"row_id": row_id, "actor_id": actor.id, "office_id": actor.office_id}
+        asked["session_id"] = actor.session.id if actor.session else None
+        return asked | {"token_id": actor.principal_id, "now": self.now}
+
     def _by_token(self) -> dict[str, Any]:
         """The person stands in the log as who did it; the token beside it."""
         return {"token": self.actor.principal_id} if self.actor.principal_id else {}
 
     def _refusal(self, permission: Permission, row: Row | None) -> Refusal:
         return refusal_about(row, "access.refused", permission=permission.value)
+
+
+ROW_ID: Any = bindparam("row_id", type_=Uuid())
+NOW: Any = bindparam("now", type_=Instant())
 
 
 class Standing(NamedTuple):
@@ -296,14 +302,18 @@ class Standing(NamedTuple):
 @lru_cache(maxsize=1024)
 def _loading(model: type[Any], permission: Permission, lock: bool, standing: Standing) -> Select[Any]:
     """A row, whether somebody of this standing sees it, and whether they may do this: made once, asked for many rows."""
-    somebody, row_id = standing.somebody(), bindparam("row_id", type_=Uuid())
-    now: Any = bindparam("now", type_=Instant())
-    seen = permits(getattr(model, "__sees__", permission), model, somebody, now)
-    allowed = permits(permission, model, somebody, now)
-    query = select(model, seen.label("seen"), allowed.label("allowed")).where(model.id == row_id)
+    seen = permits(getattr(model, "__sees__", permission), model, standing.somebody(), NOW)
+    allowed = permits(permission, model, standing.somebody(), NOW)
+    query = select(model, seen.label("seen"), allowed.label("allowed")).where(model.id == ROW_ID)
     if lock:
         query = query.with_for_update(**for_change(model)).execution_options(populate_existing=True)
     return query
+
+
+@lru_cache(maxsize=1024)
+def _allowing(model: type[Any], permission: Permission, standing: Standing) -> Select[Any]:
+    """Whether somebody of this standing may do this to a row: made once, asked for many rows."""
+    return select(permits(permission, model, standing.somebody(), NOW)).where(model.id == ROW_ID)
 
 
 def refusal_about(row: Row | None, event: str, **details: str) -> Refusal:

@@ -121,14 +121,17 @@ def end_grant(tx: Transaction, grant: Grant) -> None:
     grant.ended_at, grant.ended_by_id = tx.now, tx.actor.id
 
 
+_MEMBERSHIP, _TEAM = aliased(Grant), aliased(Principal)
+
+
 def held_by(person_id: UUID | None) -> ColumnElement[bool]:
     """True for the live grants that a person holds, and those of every team that the person is in."""
-    membership, team = aliased(Grant), aliased(Principal)
     teams = (
-        select(membership.subject_id)
-        .join(team, team.id == membership.subject_id)
-        .where(membership.principal_id == person_id, membership.ended_at.is_(None))
-        .where(team.kind == PrincipalKind.TEAM)
+        select(_MEMBERSHIP.subject_id)
+        .join(_TEAM, _TEAM.id == _MEMBERSHIP.subject_id)
+        .where(_MEMBERSHIP.principal_id == person_id, _MEMBERSHIP.ended_at.is_(None))
+        .where(_TEAM.kind == PrincipalKind.TEAM)
+        .correlate(None)
     )
     return and_(Grant.ended_at.is_(None), or_(Grant.principal_id == person_id, Grant.principal_id.in_(teams)))
 

@@ -6,10 +6,11 @@ back, the person adds a colleague, and it is recorded again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from vault.access.actor import STRANGER, SYSTEM
@@ -99,7 +100,14 @@ def finish_leavings(runtime: Runtime, job: ClaimedJob) -> None:
 def lone_subjects(session: Session, person_id: UUID) -> list[UUID]:
     """The ids of bundles and teams that only this person can open: nobody else who is here holds a grant of them, alone
     or through a team. What was lent (generation 0) is not lost with its borrower."""
+    return list(session.scalars(_lone(), {"person_id": person_id}))
+
+
+@lru_cache
+def _lone() -> Select[UUID]:
+    """The query, made once."""
     other, membership = aliased(Grant), aliased(Grant)
+    person_id: Any = bindparam("person_id", type_=Uuid())
     in_team = exists().where(
         membership.subject_id == other.principal_id,
         membership.ended_at.is_(None),
@@ -111,7 +119,7 @@ def lone_subjects(session: Session, person_id: UUID) -> list[UUID]:
         or_(_is_here(other.principal_id, person_id), in_team),
     )
     own = select(Grant.subject_id).where(_live_of(person_id), Grant.generation > 0, ~held_elsewhere)
-    return list(session.scalars(own.order_by(Grant.granted_at, Grant.id)))
+    return own.order_by(Grant.granted_at, Grant.id)
 
 
 def _is_here(

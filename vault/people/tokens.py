@@ -75,7 +75,10 @@ class Wanted:
 
 
 def create_token(tx: Transaction, wanted: Wanted, person_id: UUID | None = None) -> NewToken:
-    """A token for oneself, or by the vault's own command for a person. Errors: `Refused`, `Invalid`, `Conflict`, `StepUpDue`."""
+    """A token for oneself, or by the vault's own command for a person.
+
+    Errors: `Refused`, `Invalid`, `Conflict`, `StepUpDue`.
+    """
     if tx.actor.kind != "person" and tx.actor is not SYSTEM:
         raise Refused("Only a person makes tokens.")
     person = tx.session.get(Person, person_id or tx.actor.id, with_for_update=for_change(Person))
