@@ -123,5 +123,5 @@ def test_second_factors_are_required_in_production_unless_said(profile, said, is
     assert (settings.mfa == "required") is is_required
 
 
-def test_second_factors_are_required_or_optional():
+def test_second_factors_are_required_for_all_for_some_or_for_nobody():
     assert faults_of(CASEVAULT_MFA="sometimes") == {"CASEVAULT_MFA"}

@@ -18,7 +18,7 @@ from vault.errors import Fault, Misconfigured
 
 PREFIX = "CASEVAULT_"
 PROFILES = ("embedded", "demo", "production")
-SECOND_FACTORS = ("required", "optional")
+SECOND_FACTORS = ("required", "privileged", "optional")
 LOCAL = ("", "localhost", "127.0.0.1", "::1")
 MEBIBYTE = 1024 * 1024
 
@@ -95,7 +95,7 @@ class Settings:
 
     data: Path = _setting("DATA", _folder, Path("data"), help="folder of the embedded parts")
     profile: str = _setting("PROFILE", _profile, "embedded", help="embedded, demo or production")
-    mfa: str = _setting("MFA", _mfa, "", help="second factors: required or optional")
+    mfa: str = _setting("MFA", _mfa, "", help="second factors: required, privileged or optional")
     bind: str = _setting("BIND", _bind, "127.0.0.1:8000", help="address and port the web server listens on")
     base_url: str = _setting("BASE_URL", _base_url, "", help="the only source of links")
     tls_cert: Path | None = _setting("TLS_CERT", _folder, None, help="certificate file (PEM)")

@@ -31,7 +31,7 @@ from vault.people.factors import (
     reset_factors,
     waiting_factor,
 )
-from vault.people.holding import holds_factors
+from vault.people.holding import holds_factors, is_half
 from vault.people.leaving import record_leaving
 from vault.people.models import KnownDevice, Person
 from vault.people.passwords import change_password
@@ -353,3 +353,14 @@ def test_where_everybody_must_have_one_the_last_stays(tmp_path, clock):
             remove_factor(tx, app.factor_id)
         with running.reading(STRANGER) as tx:
             assert tx.session.get_one(Factor, app.factor_id).ended_at is None
+
+
+@pytest.mark.parametrize(
+    ("role", "owes"), [(Role.SUPERVISOR, True), (Role.ADMINISTRATOR, True), (Role.CASEWORKER, False)]
+)
+def test_where_privileged_roles_need_a_factor_the_others_need_none(tmp_path, clock, role, owes):
+    with new_runtime(tmp_path, clock, mfa="privileged") as running:
+        make = Factory(running, clock)
+        actor = make.actor(make.person(role))
+        with running.reading(actor) as tx:
+            assert is_half(tx) is owes

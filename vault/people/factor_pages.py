@@ -105,7 +105,7 @@ def factors_page(tx: Transaction) -> FactorsPage:
     return FactorsPage(
         factors=[factor_entry(row) for row in live_factors(tx.session, tx.actor.id)],
         codes_left=codes_left(tx.session, tx.actor.id),
-        is_required=is_factor_required(tx.settings),
+        is_required=is_factor_required(tx.settings, tx.actor.roles),
         reset_at=own_person(tx).factors_reset_at,
     )
 
@@ -121,7 +121,7 @@ def new_factor_page(tx: Transaction) -> NewFactorPage:
     return NewFactorPage(
         has_passkeys=has_passkeys(tx.settings),
         is_first=not holds_factors(tx.session, tx.actor.id),
-        is_required=is_factor_required(tx.settings),
+        is_required=is_factor_required(tx.settings, tx.actor.roles),
         reset_at=own_person(tx).factors_reset_at,
     )
 

@@ -144,7 +144,7 @@ def remove_factor(tx: Transaction, factor_id: UUID) -> None:
     if factor is None or factor.person_id != person.id or factor.confirmed_at is None or factor.ended_at:
         raise NotFound
     is_last = len(live_factors(tx.session, person.id)) == 1
-    if is_last and is_factor_required(tx.settings):
+    if is_last and is_factor_required(tx.settings, tx.actor.roles):
         raise Conflict("Everybody needs a second factor here. Add another one first.")
     facts = (("Name", factor.name),)
     require_step_up(tx, Act("factor.remove", "Remove a second factor", factor.id, facts))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
+from vault.access.actor import PRIVILEGED, Role
 from vault.people.factor_models import Factor, RecoveryCode
 from vault.people.models import PersonSession
 from vault.settings import Settings
@@ -41,17 +42,19 @@ def live_factors(session: Session, person_id: UUID | None) -> Sequence[Factor]:
     return session.scalars(query.order_by(Factor.confirmed_at, Factor.id)).all()
 
 
-def is_factor_required(settings: Settings) -> bool:
-    """Whether everybody must have one, whatever the role."""
-    return settings.mfa == "required"
+def is_factor_required(settings: Settings, roles: Set[Role]) -> bool:
+    """Whether somebody in these roles must have one."""
+    return settings.mfa == "required" or (settings.mfa == "privileged" and not roles.isdisjoint(PRIVILEGED))
 
 
-def owes_factor(row: PersonSession, holds_one: bool, settings: Settings) -> bool:
+def owes_factor(row: PersonSession, holds_one: bool, roles: Set[Role], settings: Settings) -> bool:
     """Whether the session is half: the password was given, and a factor is due that it has not seen."""
-    return row.factor_at is None and (holds_one or is_factor_required(settings))
+    return row.factor_at is None and (holds_one or is_factor_required(settings, roles))
 
 
 def is_half(tx: Transaction) -> bool:
     """The same about the actor's own session."""
     row = tx.session.get(PersonSession, tx.actor.session.id) if tx.actor.session else None
-    return row is None or owes_factor(row, holds_factors(tx.session, tx.actor.id), tx.settings)
+    return row is None or owes_factor(
+        row, holds_factors(tx.session, tx.actor.id), tx.actor.roles, tx.settings
+    )

@@ -102,7 +102,7 @@ def start_session(
     tx.add(row)
     person.signed_in_at = tx.now
     tx.record("session.started", row)
-    if owes_factor(row, holds_factors(tx.session, person.id), tx.settings):
+    if owes_factor(row, holds_factors(tx.session, person.id), person.roles, tx.settings):
         return SignedIn(actor_of(person, keys), device_cookie or "", is_half=True)
     return SignedIn(actor_of(person, keys), remember_device(tx, person.id, device_cookie))
 
@@ -163,7 +163,8 @@ def authenticate(
     except Tampered:
         return None
     acting = actor_of(person, SessionKeys(row.id, Secret(named[1]), Secret(seed)))
-    return Proved(acting, row.seen_at <= now - SEEN_EVERY, owes_factor(row, holds_one, settings))
+    is_half = owes_factor(row, holds_one, person.roles, settings)
+    return Proved(acting, row.seen_at <= now - SEEN_EVERY, is_half)
 
 
 def is_live(row: PersonSession, person: Person, now: datetime, settings: Settings) -> bool:
