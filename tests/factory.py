@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +23,8 @@ from vault.cases.service import create_case
 from vault.clock import advance_mark, read_clock
 from vault.crypto.encoding import b64url
 from vault.crypto.one_time_code import one_time_code, step_at
-from vault.crypto.passwords import derive
+from vault.crypto.passwords import Argon2Profile, derive, new_profile
+from vault.crypto.secret import Secret
 from vault.db import make_engine
 from vault.deployment import Deployment
 from vault.errors import StepUpDue
@@ -126,6 +128,13 @@ def _vault(settings: Settings, clock: SettableClock) -> Iterator[Runtime]:
     running.close()
 
 
+@cache
+def _hashed(password: str, memory_kib: int, time: int, lanes: int) -> tuple[Argon2Profile, bytes]:
+    """A password's profile and key, made once: what a test costs is not hashing."""
+    profile = replace(new_profile(), memory_kib=memory_kib, time=time, lanes=lanes)
+    return profile, derive(password, profile)
+
+
 class Factory:
     """Offices, people and actors with live sessions; whatever is not said is made up."""
 
@@ -172,8 +181,10 @@ class Factory:
     def enrol(self, link: str, password: str = PASSWORD) -> None:
         """Use an enrolment link; no session is begun."""
         path, _, code = link.partition("#")
-        profile = self.runtime.settings.new_profile()
-        password_key = derive(password, profile)
+        settings = self.runtime.settings
+        profile, password_key = _hashed(
+            password, settings.argon2_memory, settings.argon2_time, settings.argon2_lanes
+        )
         with self.runtime.transaction(STRANGER) as tx:
             person = enrol(tx, UUID(path.rpartition("/")[2]), code, password_key, profile)
         self._password_keys[person.id] = password_key
@@ -266,6 +277,7 @@ class Factory:
         expires_at: datetime | None = None,
         password: str = "",
         organisation: str = "A mission",
+        is_confirmed: bool = True,
     ) -> Lent:
         """A link on these documents of one bundle (one made-up document if none), by a caseworker if nobody is named."""
         owner = owner or self.actor()
@@ -281,8 +293,15 @@ class Factory:
             password_key=derive(password, profile) if profile else None,
             profile=profile,
         )
-        with self.runtime.transaction(owner) as tx:
-            share, secret = create_share(tx, lent[0].bundle_id, wanted)
+
+        def make(tx: Transaction) -> tuple[Share, Secret]:
+            return create_share(tx, lent[0].bundle_id, wanted)
+
+        if is_confirmed:
+            share, secret = self.confirmed(owner, make)
+        else:
+            with self.runtime.transaction(owner) as tx:
+                share, secret = make(tx)
         return Lent(share, secret.reveal(), owner)
 
     def token(self, owner: Actor, *scopes: str, bundles: Sequence[Bundle] = (), days: int = 90) -> NewToken:

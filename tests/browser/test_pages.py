@@ -30,7 +30,7 @@ FOCUSED = "document.activeElement"
 HERE = f"(one => one.getBoundingClientRect().toJSON())({FOCUSED})"
 BROKEN = {
     *("missing", "missing, to a stranger", "forbidden", "bundle, to an administrator", "enrolment, unknown"),
-    *("link, withdrawn", "link, wrong code", "link, after it was finished"),
+    *("link, withdrawn", "link, wrong code", "link, after it was finished", "act to be confirmed"),
 }
 """Scenes that show what is not there, not allowed or over."""
 

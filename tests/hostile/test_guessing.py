@@ -1,4 +1,4 @@
-"""Ten thousand wrong passwords from five hundred networks, on a real server: few are looked at, and nobody waits for them."""
+"""Ten thousand wrong passwords from five hundred networks, on a real server: few are looked at, nobody waits for them."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def test_a_strict_cell_waits_for_a_second_person_and_changes_nothing_until_then(
     assert may(act, office.worker, document) == set(NEEDS)
     make.confirmed(office.second, lambda tx: approve_cell(tx, cell.id, digest_of(facts_of(cell))))
     assert may(act, office.worker, document) == set()
-    assert trail()[-2:] == ["matrix.proposed", "matrix.settled"]
+    assert trail()[-3:] == ["matrix.proposed", "proof.given", "matrix.settled"]
 
 
 def test_one_person_in_two_sessions_is_not_two_people(make, office, act):

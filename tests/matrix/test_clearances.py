@@ -36,7 +36,7 @@ def test_two_clear_and_one_ends(make, people, act, trail):
     with act(second) as tx:
         end_clearance(tx, person.id, REASON)
     assert not cleared(act, person)
-    assert trail()[-3:] == ["clearance.proposed", "clearance.given", "clearance.ended"]
+    assert trail()[-4:] == ["clearance.proposed", "proof.given", "clearance.given", "clearance.ended"]
 
 
 def test_one_person_in_two_sessions_is_not_two_people(people, make, act):

@@ -52,7 +52,7 @@ def may(act):
 def test_a_proof_is_good_once(make, amal, may, trail):
     assert not may(amal)
     make.confirm(amal, ACT, Answer(password=PASSWORD))
-    assert trail()[-1] == "step_up.proved"
+    assert trail()[-1] == "proof.given"
     assert may(amal)
     assert not may(amal)
 
@@ -194,13 +194,13 @@ def strict(make, amal):
 
 def test_a_link_without_a_password_on_what_is_protected_asks(make, amal, strict):
     with pytest.raises(StepUpDue) as due:
-        make.share(amal, [strict])
+        make.share(amal, [strict], is_confirmed=False)
     assert ("Recipient", "Iris Okello") in due.value.act.facts
     make.confirm(amal, due.value.act, Answer(password=PASSWORD))
     with pytest.raises(StepUpDue):
-        make.share(amal, [strict], openings=99)
-    assert make.share(amal, [strict])
-    assert make.share(amal, [strict], password="seven green boats")
+        make.share(amal, [strict], openings=99, is_confirmed=False)
+    assert make.share(amal, [strict], is_confirmed=False)
+    assert make.share(amal, [strict], password="seven green boats", is_confirmed=False)
 
 
 def test_what_is_protected_asks_for_a_fresh_factor_of_those_who_hold_one(

@@ -109,7 +109,7 @@ def challenge() -> ResponseReturnValue:
         page = challenge_page(tx, ask_step_up(tx, _of_session()))
         if page is None:
             raise NotFound
-    return respond("", page, status=201)
+    return respond("", page, status=201) if speaks_json(request) else redirect(url_for(signin.FACTOR), 303)
 
 
 @documented(
@@ -124,7 +124,7 @@ def answer_step_up(step_up_id: UUID) -> ResponseReturnValue:
     wanted = parse(StepUpAnswer)
     answer = Answer(wanted.code, wanted.passkey, wanted.password, device_cookie())
     prove_step_up(runtime(), actor(), step_up_id, answer)
-    return respond("", None, status=204)
+    return respond("", None, status=204) if speaks_json(request) else redirect("/", 303)
 
 
 @signed_in

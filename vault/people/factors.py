@@ -162,7 +162,7 @@ def renew_codes(tx: Transaction, codes: NewCodes) -> tuple[str, ...]:
         raise Conflict("Recovery codes stand for a second factor. Add one first.")
     require_step_up(tx, Act("recovery_codes.renew", "Make new recovery codes", person.id))
     keep_codes(tx, person.id, codes)
-    tx.record("recovery_codes.made", person)
+    tx.record("factor.codes_made", person)
     return codes.codes
 
 

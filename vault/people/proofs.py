@@ -118,7 +118,7 @@ def prove_step_up(runtime: Runtime, actor: Actor, step_up_id: UUID, answer: Answ
             raise Conflict(OVER)
         if proof != PASSWORD:
             tx.session.get_one(PersonSession, row.session_id).factor_at = tx.now
-        tx.record("step_up.proved", row, act=row.act, proof=proof)
+        tx.record("proof.given", row, act=row.act, proof=proof)
 
 
 def take_answer(tx: Transaction, weighed: Weighed, row: StepUp | None) -> str:

@@ -17,7 +17,7 @@ from vault.access.actor import SYSTEM
 from vault.crypto.encoding import fields, u32
 from vault.crypto.kdf import sha256
 from vault.crypto.secret import random_key
-from vault.errors import NotFound, Refused, StepUpDue, Unauthenticated
+from vault.errors import NotFound, StepUpDue, Unauthenticated
 from vault.people.factor_models import FRESH, StepUp
 from vault.people.holding import holds_factors
 from vault.people.models import PersonSession
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 LABEL = b"casevault-v1/act\x00"
 DUE = "Prove that it is you, then it is done."
-BY_PEOPLE = "This asks for a proof that only a person can give. Do it on the page."
 FRESH_DUE = "This is strictly confidential. Prove your second factor first."
 
 
@@ -60,11 +59,12 @@ def session_act(session_id: UUID) -> Act:
 
 
 def require_step_up(tx: Transaction, act: Act) -> None:
-    """The proof for this act is used up; `StepUpDue` when there is none. The command line needs none; a token gives none."""
-    if tx.actor is SYSTEM:
+    """The proof for this act is used up; `StepUpDue` when there is none.
+
+    The command line needs none. Nor does a token: whoever made it proved that, for the scopes that it acts within.
+    """
+    if tx.actor is SYSTEM or tx.actor.kind == "token":
         return
-    if tx.actor.kind != "person":
-        raise Refused(BY_PEOPLE)
     ready = (
         _own(tx),
         StepUp.act_digest == act.digest,

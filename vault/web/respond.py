@@ -35,7 +35,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from vault.errors import Fault, Invalid, VaultError, WrongType
+from vault.errors import Fault, Invalid, StepUpDue, VaultError, WrongType
 from vault.web.csrf import FIELD as CSRF_FIELD
 from vault.web.csrf import MOST_BODY
 from vault.web.faults import faults_of
@@ -149,7 +149,7 @@ def shows_form(
 ) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
     """Let `form_view` (same URL arguments) answer a person whose POST was `Invalid`, or one of `also`.
 
-    The answer has the status of the error. Programs get the problem as always.
+    The answer has the status of the error. Programs get the problem as always; a proof that is due has a page of its own.
     """
 
     def decorate(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
@@ -160,7 +160,7 @@ def shows_form(
             try:
                 return view(*args, **kwargs)
             except caught as error:
-                if speaks_json(request):
+                if speaks_json(request) or isinstance(error, StepUpDue):
                     raise
                 return _form_again(lambda: form_view(*args, **kwargs), error)
 

@@ -21,7 +21,7 @@ from flask_login import LoginManager, UserMixin, current_user  # type: ignore[im
 from werkzeug.wrappers import Response
 
 from vault.access.actor import STRANGER, Actor
-from vault.errors import FactorDue, Unauthenticated
+from vault.errors import FactorDue, Refused, Unauthenticated
 from vault.people.devices import device_name
 from vault.people.sessions import Proved, SignedIn, authenticate, cookie_of, end_session, touch_session
 from vault.people.sign_in import Attempt
@@ -87,7 +87,9 @@ def half_signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, Respon
         if arrived().kind == "person":
             return view(*args, **kwargs)
         refused = require_person()
-        return view(*args, **kwargs) if refused is None else refused
+        if refused is None:
+            raise Refused("This is about a person's own session.")
+        return refused
 
     guarded.needs_person = True  # type: ignore[attr-defined]
     guarded.takes_half = True  # type: ignore[attr-defined]
