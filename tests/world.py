@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from tests.desks import Desks
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
 from tests.recordings import wav
@@ -42,6 +43,7 @@ class World:
         self.people = [make.person(), make.person()]
         self.foreign_people = [make.person(office=abroad), make.person(office=abroad)]
         self.foreigner = make.actor(self.foreign_people[0])
+        self.desks = {office.id: Desks(make, office) for office in (make.home, abroad)}
         self.cells = {office.id: self._cell(office) for office in (make.home, abroad)}
         self.foreign = self._things(self.foreigner, self.foreign_people)
         self.renew()
@@ -72,6 +74,9 @@ class World:
         recording = self._recording(actor, bundle)
         share = self.make.share(actor, documents[:1]).share
         team = self._team(people[0])
+        desks = self.desks[people[0].office_id]
+        desks.renewed("controller")
+        recovery = desks.request(sealed, people[1])
         with self.make.runtime.transaction(SYSTEM) as tx:
             end_tokens_of(tx, people[0].id, "renewed")
         tokens = [self.make.token(actor).token, self.make.token(actor, bundles=[bundle]).token]
@@ -94,6 +99,8 @@ class World:
             "person": [people[1].id],
             "person_id": [people[1].id],
             "session_id": [actor.session.id] if actor.session else [],
+            "desk_id": [desks.first.id],
+            "recovery_id": [recovery.id],
             "factor_id": [factor.id],
             "step_up_id": [question.id],
             "office": [people[0].office_id],

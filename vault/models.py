@@ -3,11 +3,13 @@
 from vault.access import cells, clearances, grants, principals, remarks, throttle
 from vault.audit import models as audit
 from vault.bundles import models as bundles
+from vault.bundles import recovery_models as recoveries
 from vault.cases import models as cases
 from vault.clock import ClockMark
 from vault.db import Base
 from vault.deployment import Deployment
 from vault.jobs import Job
+from vault.people import desk_models as desks
 from vault.people import factor_models as factors
 from vault.people import models as people
 from vault.shares import models as shares
@@ -26,8 +28,10 @@ TABLES = (
     audit,
     bundles,
     cases,
+    desks,
     factors,
     people,
+    recoveries,
     shares,
     transfers,
 )

@@ -151,6 +151,9 @@ class Settings:
         timedelta(hours=72),
         help="hours until a request lapses without a second person",
     )
+    recovery_wait: timedelta = _setting(
+        "RECOVERY_WAIT", _hours, timedelta(hours=24), help="hours before desk 1 may release a bundle's half"
+    )
     upload_kept: timedelta = _setting(
         "UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept"
     )

@@ -76,6 +76,13 @@ POST /people/{person_id}/clearance/approval
 POST /people/{person_id}/clearance/ending
 POST /office/explanations
 GET /documents/{document_id}/explanation
+GET /office/recovery
+POST /bundles/{bundle_id}/recoveries
+GET /recoveries/{recovery_id}
+POST /recoveries/{recovery_id}/release
+POST /recoveries/{recovery_id}/completion
+POST /recoveries/{recovery_id}/ending
+POST /recoveries/{recovery_id}/review
 GET /audit/events
 GET /audit/checkpoint
 """

@@ -22,6 +22,7 @@ from vault.store.memory import MemoryStore
 KINDS = {
     *("case_id", "bundle_id", "document_id", "bookmark_id", "share_id", "person_id", "session_id"),
     *("cell_id", "team_id", "loan_id", "token_id", "factor_id", "step_up_id"),
+    *("desk_id", "recovery_id"),
 }
 BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
 WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
@@ -41,6 +42,12 @@ NEEDS_MORE = {
         (f"/people/<>/{act}", 403)
         for act in ("enrolment", "expiry", "leaving", "lock", "return", "roles", "unlock", "factors/reset")
     ),
+    *(  # a caseworker who sits at no desk
+        (f"/office/desks/<>/{act}", 403)
+        for act in ("print-test", "session-test", "members", "members/removal", "ending")
+    ),
+    ("/bundles/<>/recoveries", 403),
+    *((f"/recoveries/<>/{act}", 403) for act in ("release", "completion", "review")),
     ("/documents/<>/export", 403),  # a proof is due first
     ("/step-ups/<>", 204),
     ("/account/factors/<>", 400),  # the code is wrong
@@ -50,6 +57,7 @@ IN_BODIES = [
     ("/bundles/{bundle_id}/members", "person", {"person": "<person>"}),
     ("/bundles/{bundle_id}/members", "person_id", {"person": "<person>"}),
     ("/bundles/{bundle_id}/members", "team_id", {"team": "<team>"}),
+    ("/recoveries/{recovery_id}/release", "person_id", {"officer": "<person>"}),
     ("/teams/{team_id}/members", "person_id", {"person": "<person>"}),
     ("/documents/{document_id}/loans", "person_id", {"person": "<person>"}),
     ("/documents/{document_id}/move", "bundle_id", {"bundle": "<bundle>"}),

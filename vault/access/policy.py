@@ -65,6 +65,16 @@ class Permission(StrEnum):
     ACCESS_APPROVE = "access.approve"
     ACCESS_EXPLAIN = "access.explain"
     TOKEN_MANAGE = "token.manage"  # noqa: S105
+    DESK_SEE = "desk.see"
+    DESK_FIRST = "desk.first"
+    DESK_SECOND = "desk.second"
+    DESK_USE = "desk.use"
+    RECOVERY_SEE = "recovery.see"
+    RECOVERY_REQUEST = "recovery.request"
+    RECOVERY_END = "recovery.end"
+    RECOVERY_RELEASE = "recovery.release"
+    RECOVERY_COMPLETE = "recovery.complete"
+    RECOVERY_REVIEW = "recovery.review"
 
 
 class Scope(StrEnum):
@@ -92,6 +102,7 @@ def _rule(scope: Scope, *roles: Role) -> Rule:
 _STAFF = (Role.CASEWORKER, Role.REVIEWER, Role.SUPERVISOR, Role.ARCHIVIST, Role.CONTROLLER)
 _WRITERS = (Role.CASEWORKER, Role.SUPERVISOR, Role.CONTROLLER)
 _OFFICE = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
+_OVERSIGHT = (Role.SUPERVISOR, Role.RECORDS_AUTHORITY, Role.AUDITOR)
 
 MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.PERSON_SEE: (
@@ -152,6 +163,23 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.ACCESS_APPROVE: (_rule(Scope.OFFICE, Role.CONTROLLER, Role.SUPERVISOR),),
     Permission.ACCESS_EXPLAIN: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.TOKEN_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
+    Permission.DESK_SEE: (
+        _rule(Scope.OFFICE, *_STAFF, Role.RECORDS_AUTHORITY, Role.AUDITOR),
+        _rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),
+    ),
+    Permission.DESK_FIRST: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.DESK_SECOND: (_rule(Scope.OFFICE, *_OVERSIGHT),),
+    Permission.DESK_USE: (_rule(Scope.MEMBER, *_STAFF, Role.RECORDS_AUTHORITY, Role.AUDITOR),),
+    Permission.RECOVERY_SEE: (_rule(Scope.OFFICE, *_STAFF, Role.RECORDS_AUTHORITY, Role.AUDITOR),),
+    Permission.RECOVERY_REQUEST: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
+    Permission.RECOVERY_END: (
+        _rule(Scope.OWNER, Role.SUPERVISOR, Role.CONTROLLER),
+        _rule(Scope.OFFICE, Role.CONTROLLER),
+        _rule(Scope.MEMBER, *_STAFF),
+    ),
+    Permission.RECOVERY_RELEASE: (_rule(Scope.OFFICE, *_STAFF),),
+    Permission.RECOVERY_COMPLETE: (_rule(Scope.OFFICE, *_OVERSIGHT),),
+    Permission.RECOVERY_REVIEW: (_rule(Scope.OFFICE, Role.CONTROLLER),),
 }
 
 

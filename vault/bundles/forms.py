@@ -14,6 +14,7 @@ from vault.errors import Fault, Invalid
 Tier = Literal["confidential", "strictly_confidential"]
 Title = Annotated[str, Field(min_length=1, max_length=200)]
 Password = Annotated[str, Field(min_length=1, max_length=256)]
+Reason = Annotated[str, Field(min_length=1, max_length=1000)]
 Language = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$")]
 REPEATED = "The two passwords are not the same."
 
@@ -80,10 +81,14 @@ class PasswordForm(PasswordChange):
 
 
 class MemberChange(Asked):
-    """The colleague, or the team, that is to be a member or no longer."""
+    """The colleague, or the team, that is to be a member or no longer.
+
+    `compared` says that the six words of a colleague who has got new keys were compared with them.
+    """
 
     person: UUID | None = None
     team: UUID | None = None
+    compared: bool = False
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -98,9 +103,56 @@ class MemberChange(Asked):
 
 
 class Successor(Asked):
-    """The colleague who opens from now on what opened for one alone."""
+    """The colleague who opens from now on what opened for one alone; `compared` as for a member."""
 
     person: UUID
+    compared: bool = False
+
+
+class NewRecovery(Asked):
+    """What both desks are asked for, for whom and why."""
+
+    purpose: Literal["recover", "read"]
+    urgency: Literal["ordinary", "emergency"] = "ordinary"
+    receiver: UUID
+    reason: Reason
+
+
+class RecoveryRelease(Asked):
+    """The officer of desk 2 who gets desk 1's half; `compared` as for a member."""
+
+    officer: UUID
+    compared: bool = False
+
+
+class RecoveryCompletion(Asked):
+    """The bundle's new password, where it is recovered; none removes it. `compared` as for a member."""
+
+    new: Password | None = None
+    compared: bool = False
+
+
+class RecoveryCompletionForm(RecoveryCompletion):
+    """The same as a page sends it: the password twice."""
+
+    new_again: Password | None = None
+
+    def checked(self) -> RecoveryCompletion:
+        """What was asked; `Invalid` when the two passwords differ."""
+        check_repeated(self.new, self.new_again, "new_again")
+        return RecoveryCompletion(new=self.new, compared=self.compared)
+
+
+class RecoveryEnd(Asked):
+    """Why it goes no further."""
+
+    reason: Reason
+
+
+class RecoveryReview(Asked):
+    """What the review found."""
+
+    reason: Reason
 
 
 class TokenChange(Asked):

@@ -1,4 +1,4 @@
-"""Guessing a bundle's password: counted per person and bundle before it is tried, and never inside a transaction.
+"""Passwords of bundles: guesses are counted per person and bundle before they are tried, and never inside a transaction.
 
 Three steps: count the try and read the profile (one short transaction), derive the key (a tenth of a second of
 Argon2id, with nothing locked), then the verb that uses it (a transaction of its own), which forgets the tries.
@@ -15,6 +15,8 @@ from vault.access.throttle import Limit, give_back_try, take_try
 from vault.bundles.models import Bundle
 from vault.crypto.passwords import derive
 from vault.errors import Busy, TooMany
+from vault.people.models import Office
+from vault.people.password_rules import check_password
 from vault.runtime import refusal_about
 
 if TYPE_CHECKING:
@@ -40,6 +42,19 @@ def derive_guess(runtime: Runtime, actor: Actor, bundle_id: UUID, password: str)
         with runtime.session() as session:
             give_back_try(session, guess_name(actor.id, bundle_id))
         raise
+
+
+def derive_new(
+    runtime: Runtime, actor: Actor, password: str | None, field: str
+) -> tuple[bytes | None, Argon2Profile | None]:
+    """The key of a new bundle password and its profile, None without one; `Invalid` at `field` for an easy one."""
+    if password is None:
+        return None, None
+    with runtime.reading(actor) as tx:
+        office = tx.session.get(Office, tx.actor.office_id)
+    check_password(password, [office.name, office.code] if office else [], field)
+    profile = runtime.settings.new_profile()
+    return derive(password, profile), profile
 
 
 def take_guess(tx: Transaction, bundle_id: UUID) -> Argon2Profile | None:

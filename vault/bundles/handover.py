@@ -43,7 +43,7 @@ def held_alone(tx: Transaction) -> Alone:
     return Alone(bundles.all(), teams.all())
 
 
-def hand_over(tx: Transaction, successor_id: UUID) -> int:
+def hand_over(tx: Transaction, successor_id: UUID, compared: bool = False) -> int:
     """The successor is a member of each of them that is open and that the actor may manage; returns how many.
 
     What is locked waits: it is listed until it was opened and handed over too. Errors: `Invalid`, `Conflict`, `Tampered`.
@@ -56,9 +56,9 @@ def hand_over(tx: Transaction, successor_id: UUID) -> int:
     bundles = [bundle for bundle in alone.bundles if can_hand_over(tx, bundle)]
     teams = [team for team in alone.teams if tx.allows(Permission.TEAM_ADD, team)]
     for bundle in bundles:
-        add_member(tx, bundle.id, successor.id)
+        add_member(tx, bundle.id, successor.id, compared)
     for team in teams:
-        add_to_team(tx, team.id, successor.id)
+        add_to_team(tx, team.id, successor.id, compared)
     return len(bundles) + len(teams)
 
 

@@ -13,6 +13,7 @@ from vault.bundles.forms import Successor
 from vault.bundles.handover import can_hand_over, hand_over, held_alone, possible_successors
 from vault.bundles.models import Bundle
 from vault.bundles.queries import look_into
+from vault.bundles.recovery_pages import Candidate, candidate
 from vault.cases.models import Case
 from vault.errors import Conflict
 from vault.runtime import Transaction
@@ -35,7 +36,7 @@ class HandoverPage(BaseModel):
 
     bundles: list[HeldBundle]
     teams: list[str]
-    people: list[tuple[UUID, str]]
+    people: list[Candidate]
 
 
 def register(pages: Blueprint) -> None:
@@ -60,7 +61,7 @@ def give() -> ResponseReturnValue:
     wanted = parse(Successor)
     with transaction() as tx:
         tx.require(Permission.BUNDLE_OPEN)
-        hand_over(tx, wanted.person)
+        hand_over(tx, wanted.person, wanted.compared)
     return respond("", None, location=url_for("bundles_pages.handover", notice="handed-over"))
 
 
@@ -69,7 +70,7 @@ def _page(tx: Transaction) -> HandoverPage:
     return HandoverPage(
         bundles=[_held(tx, bundle) for bundle in alone.bundles],
         teams=[team.name for team in alone.teams],
-        people=[(person.id, person.display_name) for person in possible_successors(tx)],
+        people=[candidate(tx, person) for person in possible_successors(tx)],
     )
 
 

@@ -20,6 +20,7 @@ from vault.bundles.opening import open_bundle
 from vault.bundles.token_grants import NO_PASSWORDS, end_token_grants
 from vault.crypto.kinds import PrincipalKind
 from vault.errors import Conflict, Fault, Invalid, NotFound
+from vault.people.comparing import require_compared
 from vault.people.models import Person, PersonSession, Team
 from vault.people.teams import can_open, members_of, working_in
 
@@ -45,11 +46,11 @@ class MemberTeam:
     people: Sequence[Person]
 
 
-def add_member(tx: Transaction, bundle_id: UUID, person_id: UUID) -> Member:
-    """Grant the open bundle to an enrolled colleague of the same office.
+def add_member(tx: Transaction, bundle_id: UUID, person_id: UUID, compared: bool = False) -> Member:
+    """Grant the open bundle to an enrolled colleague of the same office; `compared` says that six words were compared.
 
-    Errors: `BundleLocked`, `Invalid` for somebody who cannot be a member, `Conflict` for one who is already or
-    has no keys yet, `Tampered` for a public key that the directory does not vouch for.
+    Errors: `BundleLocked`, `Invalid` for somebody who cannot be a member or has got new keys that were not compared,
+    `Conflict` for one who is already or has no keys yet, `Tampered` for a key that the directory does not vouch for.
     """
     bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_MANAGE, lock=True)
     open_bundle(tx, bundle)
@@ -62,6 +63,7 @@ def add_member(tx: Transaction, bundle_id: UUID, person_id: UUID) -> Member:
         raise Invalid(message, errors=[Fault("/person", message)])
     if person.principal.kind == PrincipalKind.TOKEN and bundle.profile is not None:
         raise Conflict(NO_PASSWORDS)
+    require_compared(tx, person, compared)
     grant = give_grant(tx, person.principal, bundle.id, bundle.generation, access_key)
     tx.record("bundle.member_added", bundle, member=person.id)
     return Member(person, grant.granted_at, grant.granted_by_id)

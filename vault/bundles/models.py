@@ -14,13 +14,15 @@ from vault.crypto.passwords import Argon2Profile
 from vault.db import Base, Number, Row
 
 TIERS = ("confidential", "strictly_confidential")
-KEPT_COLUMNS = ("bundle_lock", "argon2_salt", "argon2_memory_kib", "argon2_time", "argon2_lanes")
+RESCUE_COLUMNS = ("rescue_lock", "rescue_file_1", "rescue_file_2", "rescue_pair_id", "rescue_generation")
 
 
 class Bundle(Row):
     """Documents of one case under one key. The title is locked under that key; the tier stands in clear.
 
     `rekey_pending_at`: a member has left, and the next member who opens the bundle makes the new access key.
+    `rescue_pair_id` and `rescue_generation` say for which pair of recovery desks the rescue lock is, and of which
+    generation; the pair may be one that a restored database does not know.
     """
 
     __tablename__ = "bundles"
@@ -40,6 +42,11 @@ class Bundle(Row):
     argon2_memory_kib: Mapped[int | None]
     argon2_time: Mapped[int | None]
     argon2_lanes: Mapped[int | None]
+    rescue_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
+    rescue_file_1: Mapped[bytes | None] = mapped_column(LargeBinary)
+    rescue_file_2: Mapped[bytes | None] = mapped_column(LargeBinary)
+    rescue_pair_id: Mapped[UUID | None]
+    rescue_generation: Mapped[int | None]
     rekey_pending_at: Mapped[datetime | None]
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     created_at: Mapped[datetime]

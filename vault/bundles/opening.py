@@ -1,7 +1,8 @@
 """Opening a bundle's key: grant, slot and, where one is set, the password.
 
-`open_bundle` is the only way to BK. It also does what waits for the next member who opens: after somebody has left, the
-access key, the slot and the generation are made anew (docs/format.md, "a member leaves one bundle").
+`open_bundle` is the only way to BK for members; recovery is another (`recoveries`). It also does what waits for the next
+member who opens: after somebody has left, the access key, the slot and the generation are made anew (docs/format.md, "a
+member leaves one bundle"); and a bundle older than the recovery desks gets its rescue lock.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from vault.access.grants import GRANT_COLUMNS, Grant, live_grants, renew_or_end
 from vault.access.holdings import open_own_grant
 from vault.access.remarks import Holder
 from vault.bundles.models import Bundle, Document, Unlocking, Version
+from vault.bundles.rescuing import add_rescue, is_rescue_due, rescue_columns
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import bundle_lock, file_lock, lock_text, session_lock, unlock_text
 from vault.crypto.passwords import NO_PASSWORD
@@ -26,6 +28,7 @@ from vault.errors import BundleLocked, NotFound, Tampered
 from vault.slots import Kept, replace_slot
 
 if TYPE_CHECKING:
+    from vault.crypto.passwords import Argon2Profile
     from vault.runtime import Transaction
 
 
@@ -38,6 +41,16 @@ class PasswordDue(BundleLocked):
 
 
 ARGON2_COLUMNS = ("argon2_salt", "argon2_memory_kib", "argon2_time", "argon2_lanes")
+
+
+def argon2_columns(key: bytes | None, profile: Argon2Profile | None) -> dict[str, bytes | int | None]:
+    """What a bundle keeps of how its password is hashed; all None without one."""
+    if (key is None) != (profile is None):
+        raise ValueError("a password key comes with its profile")
+    if profile is None:
+        return dict.fromkeys(ARGON2_COLUMNS)
+    values = (profile.salt, profile.memory_kib, profile.time, profile.lanes)
+    return dict(zip(ARGON2_COLUMNS, values, strict=True))
 
 
 @dataclass(frozen=True)
@@ -96,16 +109,19 @@ def open_bundle(tx: Transaction, bundle: Bundle) -> OpenBundle:
 
     Errors: `NotFound` without a grant, `BundleLocked` while a password is due, `Tampered` for locks that do not fit.
     """
-    if bundle.rekey_pending_at is not None:
+    if bundle.rekey_pending_at is not None or is_rescue_due(tx, bundle):
         # Whoever makes new keys holds the row, and looks again: somebody else may have made them, or left, meanwhile.
         tx.session.refresh(bundle, with_for_update=for_change(Bundle))
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
     password_key = password_key_of(tx, bundle)
     lock = bundle_lock(bundle.id, bundle.generation)
-    key = lock.open(access_key, bundle_slot(tx, bundle), password_key, blob=bundle.bundle_lock)
+    slot = bundle_slot(tx, bundle)
+    key = lock.open(access_key, slot, password_key, blob=bundle.bundle_lock)
     opened = OpenBundle(bundle, Secret(key))
     if bundle.rekey_pending_at is not None:
         renew_access_key(tx, opened, password_key)
+    elif is_rescue_due(tx, bundle):
+        add_rescue(tx, bundle, slot, key)
     return opened
 
 
@@ -137,9 +153,16 @@ def _renew_or_end(tx: Transaction, bundle: Bundle, grant: Grant, access_key: byt
 
 
 def relock_bundle(
-    tx: Transaction, opened: OpenBundle, access_key: bytes, password_key: bytes, also: Kept = ()
+    tx: Transaction,
+    opened: OpenBundle,
+    access_key: bytes,
+    password_key: bytes,
+    also: Kept = (),
+    stays_open: bool = True,
 ) -> None:
-    """Give the bundle a new slot and lock for these halves; session locks of other sessions die with the old slot."""
+    """Give the bundle a new slot, lock and rescue lock for these halves; session locks of other sessions die with the old
+    slot, and with `stays_open=False` the actor's own.
+    """
     bundle = opened.bundle
     lock = bundle_lock(bundle.id, bundle.generation)
     columns = {name: getattr(bundle, name) for name in ARGON2_COLUMNS}
@@ -151,12 +174,13 @@ def relock_bundle(
             "key_number": bundle.key_number,
             "title_lock": bundle.title_lock,
             **columns,
+            **rescue_columns(tx, bundle, slot, opened.key.reveal()),
         }
 
     kept_grants = [(grant, GRANT_COLUMNS) for grant in live_grants(tx, bundle.id)]
     replace_slot(tx, bundle, SlotKind.BUNDLE, remake, also=[*kept_grants, *also])
     tx.session.execute(delete(Unlocking).where(Unlocking.bundle_id == bundle.id))
-    if bundle.profile is not None:
+    if stays_open and bundle.profile is not None:
         keep_unlocked(tx, bundle, password_key)
 
 

@@ -21,10 +21,11 @@ from vault.bundles.members import (
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_until
 from vault.bundles.queries import bundles_of, count_files, look_into
+from vault.bundles.recovery_pages import RecoveryNote, can_recover, may_ask, recovery_note
 from vault.bundles.token_grants import own_tokens_in
 from vault.cases.models import Case
 from vault.cases.pages import CasePage, case_page
-from vault.crypto.marks import fingerprint_words
+from vault.people.comparing import has_new_key, words_of
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -50,6 +51,8 @@ class BundleCard(BaseModel):
     open_until: datetime | None
     created_at: datetime
     rekey_pending: bool
+    is_recoverable: bool
+    recovery: RecoveryNote | None
     files: list[FileRow] | None
 
 
@@ -67,6 +70,7 @@ class BundlePage(BundleCard):
     may_share: bool
     may_manage: bool
     may_remove_member: bool
+    may_ask_recovery: bool
 
 
 class CaseFile(CasePage):
@@ -76,11 +80,14 @@ class CaseFile(CasePage):
 
 
 class MemberRow(BaseModel):
-    """A colleague who is, or could be, a member. `fingerprint` is of the public key: six words to compare aloud."""
+    """A colleague who is, or could be, a member. `fingerprint` is of the public key: six words to compare aloud, which
+    must be where `has_new_key`.
+    """
 
     person: UUID
     name: str
     since: datetime | None
+    has_new_key: bool
     fingerprint: str
 
 
@@ -145,6 +152,8 @@ def bundle_card(tx: Transaction, bundle: Bundle) -> BundleCard:
         open_until=open_until(tx, bundle) if opened else None,
         created_at=bundle.created_at,
         rekey_pending=bundle.rekey_pending_at is not None,
+        is_recoverable=can_recover(tx, bundle),
+        recovery=recovery_note(tx, bundle),
         files=file_rows(tx, opened) if opened else None,
     )
 
@@ -163,6 +172,7 @@ def bundle_page(tx: Transaction, bundle: Bundle) -> BundlePage:
         may_share=tx.allows(Permission.SHARE_CREATE, bundle),
         may_manage=tx.allows(Permission.BUNDLE_MANAGE, bundle),
         may_remove_member=tx.allows(Permission.MEMBER_REMOVE, bundle),
+        may_ask_recovery=may_ask(tx, bundle),
     )
 
 
@@ -182,9 +192,9 @@ def members_page(tx: Transaction, bundle: Bundle) -> MembersPage:
         title=look.opened.title if look.opened else None,
         state=look.state,
         rekey_pending=bundle.rekey_pending_at is not None,
-        items=[_member_row(member) for member in list_members(tx, bundle)],
+        items=[_member_row(tx, member) for member in list_members(tx, bundle)],
         teams=[_team_row(each) for each in list_member_teams(tx, bundle)],
-        possible=[_member_row(Member(person, None, None)) for person in possible],
+        possible=[_member_row(tx, Member(person, None, None)) for person in possible],
         possible_teams=[_team_row(each) for each in possible_teams(tx, bundle)] if may_add else [],
         may_add=may_add,
         may_remove=tx.allows(Permission.MEMBER_REMOVE, bundle),
@@ -218,11 +228,11 @@ def bundle_tokens(tx: Transaction, bundle: Bundle) -> BundleTokens:
     )
 
 
-def _member_row(member: Member) -> MemberRow:
-    public_key = member.person.principal.public_key
+def _member_row(tx: Transaction, member: Member) -> MemberRow:
     return MemberRow(
         person=member.person.id,
         name=member.person.display_name,
         since=member.since,
-        fingerprint=" ".join(fingerprint_words(public_key)) if public_key else "",
+        has_new_key=has_new_key(tx, member.person),
+        fingerprint=words_of(member.person),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
@@ -19,12 +19,14 @@ from vault.bundles.models import TIERS, Bundle, Unlocking
 from vault.bundles.opening import (
     ARGON2_COLUMNS,
     OpenBundle,
+    argon2_columns,
     bundle_slot,
     keep_unlocked,
     open_bundle,
     relock_bundle,
     renew_access_key,
 )
+from vault.bundles.rescuing import rescue_columns
 from vault.bundles.token_grants import NO_PASSWORDS
 from vault.cases.service import mark_changed
 from vault.crypto.kinds import SlotKind
@@ -73,7 +75,7 @@ def create_bundle(
         key_number=1,
         owner_id=tx.actor.id,
         created_at=tx.now,
-        **_argon2_columns(password_key, profile),
+        **argon2_columns(password_key, profile),
     )
     opened = OpenBundle(bundle, Secret(key))
     _first_lock(tx, opened, access_key, password_key or NO_PASSWORD)
@@ -132,7 +134,7 @@ def change_password(
     if bundle.rekey_pending_at is not None:
         renew_access_key(tx, opened, old)
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
-    for name, value in _argon2_columns(new_key, profile).items():
+    for name, value in argon2_columns(new_key, profile).items():
         setattr(bundle, name, value)
     relock_bundle(tx, opened, access_key, new_key or NO_PASSWORD)
     bundle.revision += 1
@@ -179,23 +181,15 @@ def _first_lock(tx: Transaction, opened: OpenBundle, access_key: bytes, password
     bundle = opened.bundle
     lock = bundle_lock(bundle.id, bundle.generation)
 
-    def remake(slot: bytes) -> dict[str, bytes | int | None]:
+    def remake(slot: bytes) -> dict[str, Any]:
         return {
             "bundle_lock": lock.close(access_key, slot, password_key, plaintext=opened.key.reveal()),
             "generation": bundle.generation,
             **{name: getattr(bundle, name) for name in ARGON2_COLUMNS},
+            **rescue_columns(tx, bundle, slot, opened.key.reveal()),
         }
 
     replace_slot(tx, bundle, SlotKind.BUNDLE, remake)
-
-
-def _argon2_columns(key: bytes | None, profile: Argon2Profile | None) -> dict[str, bytes | int | None]:
-    if (key is None) != (profile is None):
-        raise ValueError("a password key comes with its profile")
-    if profile is None:
-        return dict.fromkeys(ARGON2_COLUMNS)
-    values = (profile.salt, profile.memory_kib, profile.time, profile.lanes)
-    return dict(zip(ARGON2_COLUMNS, values, strict=True))
 
 
 def _wrong_password(bundle: Bundle) -> BundleLocked:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.audit.queries import AuditFilter, audit_page
-from vault.bundles import case_views, document_views, handover_views, token_views
+from vault.bundles import case_views, document_views, handover_views, recovery_views, token_views
 from vault.bundles.document_pages import HistoryRow, history_rows
 from vault.bundles.forms import (
     MemberChange,
@@ -19,7 +19,7 @@ from vault.bundles.forms import (
     PasswordForm,
     Unlocking,
 )
-from vault.bundles.guesses import derive_guess
+from vault.bundles.guesses import derive_guess, derive_new
 from vault.bundles.members import add_member, add_team, remove_member
 from vault.bundles.models import Bundle
 from vault.bundles.pages import (
@@ -33,10 +33,7 @@ from vault.bundles.pages import (
 from vault.bundles.service import change_password, create_bundle, lock_bundle, unlock_bundle
 from vault.cases.models import Case
 from vault.cases.pages import case_page
-from vault.crypto.passwords import Argon2Profile, derive
 from vault.errors import BundleLocked, Conflict, Fault, Invalid, TooMany
-from vault.people.models import Office
-from vault.people.password_rules import check_password
 from vault.web.acting import actor, runtime, transaction
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
@@ -50,6 +47,7 @@ case_views.register(bp, pages)
 document_views.register(bp, pages)
 handover_views.register(pages)
 token_views.register(bp)
+recovery_views.register(bp, pages)
 
 
 @bp.get("/cases/<uuid:case_id>/bundles")
@@ -85,7 +83,7 @@ def create(case_id: UUID) -> ResponseReturnValue:
     wanted = parse(NewBundle) if speaks_json(request) else parse(NewBundleForm).checked()
     with transaction() as tx:
         tx.load(Case, case_id, Permission.BUNDLE_CREATE)
-    key, profile = _new_key(wanted.password, "password")
+    key, profile = derive_new(runtime(), actor(), wanted.password, "password")
     with transaction() as tx:
         case = tx.load(Case, case_id, Permission.BUNDLE_CREATE)
         opened = create_bundle(tx, case, wanted.title, wanted.tier, key, profile)
@@ -154,7 +152,7 @@ def put_password(bundle_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_MANAGE)
     _need_old(bundle, wanted)
-    new_key, profile = _new_key(wanted.new, "new")
+    new_key, profile = derive_new(runtime(), actor(), wanted.new, "new")
     old_key = derive_guess(runtime(), actor(), bundle_id, wanted.old) if wanted.old else None
     with transaction() as tx:
         page = bundle_page(tx, change_password(tx, bundle_id, old_key, new_key, profile).bundle)
@@ -183,7 +181,10 @@ def members(bundle_id: UUID) -> ResponseReturnValue:
 def post_member(bundle_id: UUID) -> ResponseReturnValue:
     wanted = parse(MemberChange)
     with transaction() as tx:
-        (add_member if wanted.person else add_team)(tx, bundle_id, wanted.member)
+        if wanted.person:
+            add_member(tx, bundle_id, wanted.person, wanted.compared)
+        else:
+            add_team(tx, bundle_id, wanted.member)
         page = members_page(tx, tx.load(Bundle, bundle_id, Permission.BUNDLE_SEE))
     return respond("bundles/members.html", page, location=_members(bundle_id, "member-added"))
 
@@ -224,17 +225,6 @@ def _without(bundle_id: UUID) -> MembersPage:
     with transaction() as tx:
         bundle = remove_member(tx, bundle_id, wanted.member)
         return members_page(tx, bundle)
-
-
-def _new_key(password: str | None, field: str) -> tuple[bytes | None, Argon2Profile | None]:
-    """The key of a new bundle password and its profile; `Invalid` for one that is easy to guess."""
-    if password is None:
-        return None, None
-    with transaction() as tx:
-        office = tx.session.get(Office, tx.actor.office_id)
-    check_password(password, [office.name, office.code] if office else [], field)
-    profile = runtime().settings.new_profile()
-    return derive(password, profile), profile
 
 
 def _need_old(bundle: Bundle, wanted: PasswordChange) -> None:

@@ -51,6 +51,7 @@ def offered() -> dict[str, bool]:
     """Which further pages about access the actor may go to."""
     return {
         "may_decide": may_ever(Permission.ACCESS_APPROVE, actor()),
+        "may_see_desks": may_ever(Permission.DESK_SEE, actor()),
         "may_explain": may_ever(Permission.ACCESS_EXPLAIN, actor()),
     }
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from vault.access.actor import Role
 from vault.access.policy import Permission, may_ever
 from vault.errors import Conflict, Fault, Invalid
-from vault.people import expiry_views, office_views, team_views, token_views
+from vault.people import desk_views, expiry_views, office_views, team_views, token_views
 from vault.people.accounts import load_managed
 from vault.people.enrolments import Invitation, issue_enrolment
 from vault.people.forms import Leaving, NewOffice, NewPerson, Roles
@@ -41,6 +41,7 @@ office_views.register(bp)
 team_views.register(bp, pages)
 expiry_views.register(pages)
 token_views.register(pages)
+desk_views.register(pages)
 
 
 @bp.context_processor

@@ -86,9 +86,30 @@ class NewTeam(Form):
 
 
 class TeamChange(Form):
-    """The colleague who is to be in a team, or no longer."""
+    """The colleague who is to be in a team, or no longer; `compared` says that six words were compared."""
 
     person: UUID
+    compared: bool = False
+
+
+class NewDesk(Form):
+    """A recovery desk to be made, with these colleagues."""
+
+    number: int
+    people: list[UUID] = []
+
+
+class DeskSitter(Form):
+    """The colleague who is to sit at a desk, or no longer; `compared` says that six words were compared."""
+
+    person: UUID
+    compared: bool = False
+
+
+class PrintedIdentity(Form):
+    """A desk's identity as it stands on paper."""
+
+    identity: Annotated[str, Field(min_length=1, max_length=400, repr=False)]
 
 
 class ApprovalRemark(Form):

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from vault.access.actor import Role
 from vault.access.policy import Permission
 from vault.people.approvals import remark_of
+from vault.people.comparing import words_of
 from vault.people.expiry import SOON, last_day, may_extend
 from vault.people.leaving import lone_subjects
 from vault.people.models import Office, Person, PersonSession
@@ -91,7 +92,7 @@ class SessionEntry(BaseModel):
 
 
 class AccountPage(BaseModel):
-    """One's own account."""
+    """One's own account. `fingerprint` is of the own public key: six words that a colleague compares."""
 
     person: PersonEntry
     sessions: list[SessionEntry]
@@ -99,6 +100,7 @@ class AccountPage(BaseModel):
     hours: int
     expires_soon: bool
     holds_alone: int
+    fingerprint: str
 
 
 class SignedInPage(BaseModel):
@@ -199,6 +201,7 @@ def account_page(tx: Transaction) -> AccountPage:
         hours=int(tx.settings.session_absolute.total_seconds()) // 3600,
         expires_soon=person.expires_at <= tx.now + SOON,
         holds_alone=len(lone_subjects(tx.session, person.id)),
+        fingerprint=words_of(person),
     )
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from vault.access.policy import Permission
-from vault.crypto.marks import fingerprint_words
+from vault.people.comparing import has_new_key, words_of
 from vault.people.models import Person, Team
 from vault.people.teams import members_of, possible_colleagues, teams
 
@@ -38,6 +38,7 @@ class Colleague(BaseModel):
     person: UUID
     name: str
     since: datetime | None
+    has_new_key: bool
     fingerprint: str
 
 
@@ -76,14 +77,18 @@ def team_page(tx: Transaction, team: Team) -> TeamPage:
         name=team.name,
         created_at=team.created_at,
         rekey_pending=team.principal.rekey_pending_at is not None,
-        items=[_colleague(member.person, member.since) for member in members_of(tx, team.id)],
-        possible=[_colleague(person, None) for person in possible],
+        items=[_colleague(tx, member.person, member.since) for member in members_of(tx, team.id)],
+        possible=[_colleague(tx, person, None) for person in possible],
         may_add=may_add,
         may_remove=tx.allows(Permission.TEAM_MANAGE, team),
     )
 
 
-def _colleague(person: Person, since: datetime | None) -> Colleague:
-    key = person.principal.public_key
-    words = " ".join(fingerprint_words(key)) if key else ""
-    return Colleague(person=person.id, name=person.display_name, since=since, fingerprint=words)
+def _colleague(tx: Transaction, person: Person, since: datetime | None) -> Colleague:
+    return Colleague(
+        person=person.id,
+        name=person.display_name,
+        since=since,
+        has_new_key=has_new_key(tx, person),
+        fingerprint=words_of(person),
+    )

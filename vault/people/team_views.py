@@ -88,7 +88,7 @@ def take_in(team_id: UUID) -> ResponseReturnValue:
     """One more opens what the team opens."""
     wanted = parse(TeamChange)
     with transaction() as tx:
-        page = team_page(tx, add_to_team(tx, team_id, wanted.person))
+        page = team_page(tx, add_to_team(tx, team_id, wanted.person, wanted.compared))
     return respond("people/team.html", page, location=_here(team_id, "member-added"))
 
 

@@ -17,6 +17,7 @@ from vault.access.policy import MATRIX, Permission, permits
 from vault.access.teams import add_team_member, make_team, remove_team_member
 from vault.crypto.kinds import PrincipalKind
 from vault.errors import Conflict, Fault, Invalid
+from vault.people.comparing import require_compared
 from vault.people.models import Person, PersonRole, Team
 from vault.people.queries import own_person
 
@@ -51,15 +52,17 @@ def create_team(tx: Transaction, name: str) -> Team:
     return team
 
 
-def add_to_team(tx: Transaction, team_id: UUID, person_id: UUID) -> Team:
-    """One more colleague opens what the team opens; by one who is in it.
+def add_to_team(tx: Transaction, team_id: UUID, person_id: UUID, compared: bool = False) -> Team:
+    """One more colleague opens what the team opens; by one who is in it. `compared`: six words were compared.
 
-    Errors: `Invalid` for somebody who cannot be a member, `Conflict` for a member or one without keys, `Tampered`.
+    Errors: `Invalid` for somebody who cannot be a member or has got new keys that were not compared, `Conflict` for a
+    member or one without keys, `Tampered`.
     """
     team = tx.load(Team, team_id, Permission.TEAM_ADD, lock=True)
     person = tx.session.scalar(working_in(tx, team.office_id).where(Person.id == person_id))
     if person is None or person.principal.kind != PrincipalKind.PERSON:
         raise _unfit("person", "Choose a colleague of this office who may work with bundles.")
+    require_compared(tx, person, compared)
     add_team_member(tx, team.principal, person.principal)
     tx.record("team.member_added", team, member=person.id)
     return team

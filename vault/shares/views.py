@@ -18,7 +18,7 @@ from vault.crypto.passwords import derive
 from vault.crypto.secret import Secret
 from vault.errors import Conflict, Fault, Invalid
 from vault.runtime import Transaction
-from vault.shares import ending_views, loan_views, rekeying_views, visit_views
+from vault.shares import emergency_views, ending_views, loan_views, rekeying_views, visit_views
 from vault.shares.forms import Extension, NewShare, NewShareForm, Revocation
 from vault.shares.models import Share
 from vault.shares.pages import (
@@ -42,6 +42,7 @@ from vault.web.signin import signed_in
 bp = Blueprint("shares", __name__, template_folder="templates")
 pages = Blueprint("shares_pages", __name__)
 ending_views.register(bp)
+emergency_views.register(bp)
 loan_views.register(bp, pages)
 rekeying_views.register(bp, pages)
 visit_views.register(pages)

@@ -1,9 +1,13 @@
-"""Short confirmations after something was done, carried by `?notice=<code>` so that no session is needed."""
+"""Words on top of pages: short confirmations after something was done, carried by `?notice=<code>` so that no session is
+needed; and the warning to administrators while lost passwords mean lost cases."""
 
 from __future__ import annotations
 
 from flask import Flask, request
 
+from vault.access.actor import Role
+from vault.people.seating import offices_without_pair
+from vault.web.acting import actor, reading
 from vault.web.locale import gettext
 from vault.web.locale import message as _
 
@@ -38,6 +42,15 @@ NOTICES = {
     "factor-added": _("The second factor is added. All other sessions were ended."),
     "factor-removed": _("The second factor is removed. All other sessions were ended."),
     "factors-reset": _("The second factors are reset, and all sessions have ended."),
+    "desk-tested": _("The test is passed."),
+    "desk-seated": _("The colleague sits at this desk now."),
+    "desk-unseated": _("The colleague sits at this desk no more."),
+    "desk-ended": _("The desk has ended. Until another pair counts, nothing recovers a bundle."),
+    "recovery-requested": _("Both desks are asked. The members of the bundle see it."),
+    "recovery-released": _("Released. The officer of the other desk can go on."),
+    "recovery-completed": _("Done. Both officers stand in the log."),
+    "recovery-ended": _("The recovery is ended."),
+    "recovery-reviewed": _("The review is recorded."),
     "clock-confirmed": _("The clock is confirmed."),
 }
 
@@ -47,6 +60,15 @@ def notice() -> str:
     return gettext(NOTICES.get(request.args.get("notice", ""), ""))
 
 
+def offices_without_recovery() -> list[str]:
+    """For administrators: the offices where a lost password means a lost case. Nothing for everybody else."""
+    if not actor().has(Role.ADMINISTRATOR):
+        return []
+    with reading() as tx:
+        return [office.name for office in offices_without_pair(tx)]
+
+
 def install(app: Flask) -> None:
-    """Give templates `notice()`."""
+    """Give templates `notice()` and `offices_without_recovery()`."""
     app.add_template_global(notice)
+    app.add_template_global(offices_without_recovery)
