@@ -1,6 +1,6 @@
 """Every table of the database, imported in one place: for migrations and for the relationships to resolve."""
 
-from vault.access import cells, clearances, grants, principals, remarks, throttle
+from vault.access import caseload, cells, clearances, grants, principals, remarks, throttle
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.cases import models as cases
@@ -17,6 +17,7 @@ from vault.web.remembered import RememberedRequest
 
 METADATA = Base.metadata
 TABLES = (
+    caseload,
     cells,
     clearances,
     grants,

@@ -29,6 +29,8 @@ EVENTS: dict[str, str] = {
     "case.created": "A case was added.",
     "case.changed": "A case was changed.",
     "case.searched": "Cases were searched by number.",
+    "case.assigned": "A case was assigned to a colleague.",
+    "case.unassigned": "A colleague was taken off a case.",
     "individual.added": "An individual was added to a case.",
     "bundle.created": "A bundle was created.",
     "bundle.unlocked": "A bundle was unlocked.",
@@ -101,4 +103,6 @@ EVENTS: dict[str, str] = {
     "clearance.ended": "A person's clearance was ended, or taken back before it was given.",
     "clearance.lapsed": "A proposed clearance lapsed: no second person approved it in time.",
     "access.explained": "Somebody looked up what decides about a person's access.",
+    "access.reason_given": "A member said why they open a bundle of a case that is not assigned to them.",
+    "access.reason_seen": "A Personal Data Controller has seen why a bundle was opened outside somebody's caseload.",
 }
