@@ -16,6 +16,7 @@ from vault.access.caseload import AccessReason
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
+from vault.matrix.recertification import begin_for, open_round
 from vault.matrix.service import Spot, propose_cell
 from vault.people.factor_models import TOTP, Factor
 from vault.people.models import Office, Person, Team
@@ -100,6 +101,7 @@ class World:
             "office": [people[0].office_id],
             "cell_id": [self.cells[people[0].office_id]],
             "reason_id": [self._reason(people[1], bundle)],
+            "round_id": [self._round(people[0].office_id)],
         }
 
     def _cell(self, office: Office) -> UUID:
@@ -108,6 +110,11 @@ class World:
         with self.make.runtime.transaction(controller) as tx:
             spot = Spot(Role.REVIEWER, "photo", "strictly_confidential")
             return propose_cell(tx, spot, "view", "agreed").id
+
+    def _round(self, office_id: UUID) -> UUID:
+        """The open recertification of the office."""
+        with self.make.runtime.transaction(SYSTEM) as tx:
+            return (open_round(tx, office_id) or begin_for(tx, office_id)).id
 
     def _reason(self, person: Person, bundle: Bundle) -> UUID:
         """Why a colleague, to whom the case is not assigned, opened the bundle."""

@@ -8,6 +8,7 @@ from vault.clock import ClockMark
 from vault.db import Base
 from vault.deployment import Deployment
 from vault.jobs import Job
+from vault.matrix import models as matrix
 from vault.people import factor_models as factors
 from vault.people import models as people
 from vault.shares import models as shares
@@ -28,6 +29,7 @@ TABLES = (
     bundles,
     cases,
     factors,
+    matrix,
     people,
     shares,
     transfers,

@@ -78,6 +78,9 @@ POST /people/{person_id}/clearance/approval
 POST /people/{person_id}/clearance/ending
 POST /office/explanations
 GET /office/reasons
+GET POST /office/recertifications
+GET /office/recertifications/{round_id}
+POST /office/recertifications/{round_id}/decisions
 POST /office/reasons/{reason_id}/seen
 GET /documents/{document_id}/explanation
 GET /audit/events

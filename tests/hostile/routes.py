@@ -70,6 +70,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/people/<>/clearance": {"reason": "works on medical files"},
     "/people/<>/clearance/approval": {"seen": "0" * 64},
     "/people/<>/clearance/ending": {"reason": "works elsewhere"},
+    "/office/recertifications/<>/decisions": {"keep": ["00000000-0000-0000-0000-000000000000"]},
     "/office/explanations": {"person": "<person>", "number": "815-26-00001"},
     "/step-ups/<>": {"password": ACCOUNT_PASSWORD},
     "/account/factors/<>": {"code": "000000"},

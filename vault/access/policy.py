@@ -67,6 +67,8 @@ class Permission(StrEnum):
     CLEARANCE_CHANGE = "clearance.change"
     ACCESS_APPROVE = "access.approve"
     ACCESS_EXPLAIN = "access.explain"
+    ACCESS_RECERTIFY = "access.recertify"
+    RECERTIFICATION_BEGIN = "recertification.begin"
     REASON_GIVE = "reason.give"
     REASON_SEE = "reason.see"
     TOKEN_MANAGE = "token.manage"  # noqa: S105
@@ -157,6 +159,8 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.CLEARANCE_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.ACCESS_APPROVE: (_rule(Scope.OFFICE, Role.CONTROLLER, Role.SUPERVISOR),),
     Permission.ACCESS_EXPLAIN: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.ACCESS_RECERTIFY: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
+    Permission.RECERTIFICATION_BEGIN: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.REASON_GIVE: (_rule(Scope.MEMBER, Role.CASEWORKER),),
     Permission.REASON_SEE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.TOKEN_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),

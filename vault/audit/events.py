@@ -103,6 +103,9 @@ EVENTS: dict[str, str] = {
     "clearance.ended": "A person's clearance was ended, or taken back before it was given.",
     "clearance.lapsed": "A proposed clearance lapsed: no second person approved it in time.",
     "access.explained": "Somebody looked up what decides about a person's access.",
+    "recertification.begun": "An office began to go through who has what.",
+    "recertification.decided": "Something that a person has was kept or removed; nobody decided it where it was overdue.",
+    "recertification.closed": "A recertification of an office was closed.",
     "access.reason_given": "A member said why they open a bundle of a case that is not assigned to them.",
     "access.reason_seen": "A Personal Data Controller has seen why a bundle was opened outside somebody's caseload.",
 }

@@ -1,4 +1,4 @@
-"""Whose a case is, and why bundles are opened outside caseloads. Cases that are there keep whoever works on them."""
+"""Whose a case is, why bundles are opened outside caseloads, and recertification. Cases keep whoever works on them."""
 
 from uuid import UUID, uuid5
 
@@ -16,11 +16,14 @@ def upgrade() -> None:
     """Add the tables; each case is assigned to whoever added it, or to the members of its bundles if that person is gone."""
     _add_assignments()
     _add_reasons()
+    _add_recertifications()
     _assign_cases()
 
 
 def downgrade() -> None:
-    """Take them away: nobody is asked for a reason any more, and the reasons given are forgotten."""
+    """Take them away: nobody is asked for a reason any more, the reasons given and what was recertified are forgotten."""
+    op.drop_table("recertification_lines")
+    op.drop_table("recertifications")
     op.drop_table("access_reasons")
     op.drop_table("case_assignments")
 
@@ -71,17 +74,81 @@ def _add_reasons() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("(seen_at IS NULL) = (seen_by_id IS NULL)", name=op.f("ck_access_reasons_seen")),
         sa.CheckConstraint("seen_by_id <> person_id", name=op.f("ck_access_reasons_not_oneself")),
-        *(
-            sa.ForeignKeyConstraint(
-                [column], [f"{table}.id"], name=op.f(f"fk_access_reasons_{column}_{table}")
-            )
-            for column, table in keys.items()
-        ),
+        *_keys("access_reasons", keys),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_reasons")),
         sa.UniqueConstraint("session_id", "bundle_id", name=op.f("uq_access_reasons_session_id")),
     )
     for column in ("person_id", "office_id", "given_at"):
         op.create_index(op.f(f"ix_access_reasons_{column}"), "access_reasons", [column])
+
+
+def _add_recertifications() -> None:
+    op.create_table(
+        "recertifications",
+        sa.Column("office_id", sa.Uuid(), nullable=False),
+        sa.Column("began_at", _INSTANT, nullable=False),
+        sa.Column("begun_by_id", sa.Uuid(), nullable=True),
+        sa.Column("due_at", _INSTANT, nullable=False),
+        sa.Column("closed_at", _INSTANT, nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("due_at > began_at", name=op.f("ck_recertifications_due")),
+        *_keys("recertifications", {"office_id": "offices", "begun_by_id": "principals"}),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recertifications")),
+    )
+    for column in ("office_id", "due_at"):
+        op.create_index(op.f(f"ix_recertifications_{column}"), "recertifications", [column])
+    where = sa.text("closed_at IS NULL")
+    op.create_index(
+        "uq_recertifications_open",
+        "recertifications",
+        ["office_id"],
+        unique=True,
+        sqlite_where=where,
+        postgresql_where=where,
+    )
+    _add_lines()
+
+
+def _add_lines() -> None:
+    checks = {
+        "kind": "kind in ('bundles', 'team', 'clearance', 'role')",
+        "decision": "decision in ('keep', 'remove')",
+        "decided": "(decision IS NULL) = (decided_at IS NULL)",
+        "not_oneself": "decided_by_id <> person_id",
+        "overdue": "decided_by_id IS NOT NULL OR decision IS NULL OR decision = 'remove'",
+    }
+    keys = {
+        "round_id": "recertifications",
+        "office_id": "offices",
+        "person_id": "principals",
+        "team_id": "teams",
+        "decided_by_id": "principals",
+    }
+    op.create_table(
+        "recertification_lines",
+        *(sa.Column(name, sa.Uuid(), nullable=name in ("team_id", "decided_by_id")) for name in keys),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("role", sa.String(length=32), nullable=True),
+        sa.Column("bundles", sa.Integer(), nullable=True),
+        sa.Column("decision", sa.String(length=10), nullable=True),
+        sa.Column("decided_at", _INSTANT, nullable=True),
+        sa.Column("held_back", sa.String(length=32), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        *(
+            sa.CheckConstraint(rule, name=op.f(f"ck_recertification_lines_{name}"))
+            for name, rule in checks.items()
+        ),
+        *_keys("recertification_lines", keys),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recertification_lines")),
+    )
+    op.create_index(op.f("ix_recertification_lines_round_id"), "recertification_lines", ["round_id"])
+
+
+def _keys(table: str, columns: dict[str, str]) -> list[sa.ForeignKeyConstraint]:
+    return [
+        sa.ForeignKeyConstraint([column], [f"{other}.id"], name=op.f(f"fk_{table}_{column}_{other}"))
+        for column, other in columns.items()
+    ]
 
 
 def _table(name: str, *columns: str) -> sa.TableClause:
