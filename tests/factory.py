@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from tests.databases import new_pair
 from tests.fakes import RecordingBell, SettableClock
 from vault.access.actor import STRANGER, SYSTEM, Actor, Role
+from vault.access.caseload import Assignment
 from vault.access.clearances import Clearance
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import open_bundle
@@ -311,6 +312,14 @@ class Factory:
         for bundle_id in [bundle.id for bundle in bundles]:
             self.confirmed(owner, lambda tx, each=bundle_id: give_to_token(tx, each, made.token.id))
         return made
+
+    def assign(self, thing: Case | Bundle | UUID, *people: Person | Actor) -> None:
+        """The case, or that of the bundle (also by its id), is in these people's caseloads, too: no reason is asked."""
+        with self.runtime.session() as session:
+            found = session.get_one(Bundle, thing) if isinstance(thing, UUID) else thing
+            case_id = found.id if isinstance(found, Case) else found.case_id
+            for each in people:
+                session.add(Assignment(case_id=case_id, person_id=each.id, assigned_at=self.clock.now()))
 
     def wait(self, **time: float) -> None:
         """Let time pass in an awake vault: `make.wait(days=8)`. Steps of under an hour, so that no clock jumps."""

@@ -13,9 +13,11 @@ from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
 from tests.recordings import wav
 from vault.access.actor import SYSTEM, Actor, Role
+from vault.access.caseload import AccessReason
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
+from vault.matrix.recertification import begin_for, open_round
 from vault.matrix.service import Spot, propose_cell
 from vault.people.factor_models import TOTP, Factor
 from vault.people.models import Office, Person, Team
@@ -105,6 +107,8 @@ class World:
             "step_up_id": [question.id],
             "office": [people[0].office_id],
             "cell_id": [self.cells[people[0].office_id]],
+            "reason_id": [self._reason(people[1], bundle)],
+            "round_id": [self._round(people[0].office_id)],
         }
 
     def _cell(self, office: Office) -> UUID:
@@ -113,6 +117,21 @@ class World:
         with self.make.runtime.transaction(controller) as tx:
             spot = Spot(Role.REVIEWER, "photo", "strictly_confidential")
             return propose_cell(tx, spot, "view", "agreed").id
+
+    def _round(self, office_id: UUID) -> UUID:
+        """The open recertification of the office."""
+        with self.make.runtime.transaction(SYSTEM) as tx:
+            return (open_round(tx, office_id) or begin_for(tx, office_id)).id
+
+    def _reason(self, person: Person, bundle: Bundle) -> UUID:
+        """Why a colleague, to whom the case is not assigned, opened the bundle."""
+        actor = self.make.actor(person)
+        with self.make.runtime.session() as session:
+            row = AccessReason(person_id=person.id, session_id=actor.session.id, bundle_id=bundle.id)
+            row.case_id, row.office_id = bundle.case_id, bundle.office_id
+            row.id, row.remark_id, row.given_at = uuid4(), uuid4(), self.make.clock.now()
+            session.add(row)
+            return row.id
 
     def _team(self, person: Person) -> Team:
         """A team that a supervisor of the office has taken this person into."""

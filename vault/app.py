@@ -22,6 +22,7 @@ from vault.web import (
     openapi,
     pages,
     problems,
+    reasons,
     respond,
     ringing,
     signin,
@@ -63,6 +64,7 @@ def create_app(runtime: Runtime) -> Flask:
     notices.install(app)
     signin.install(app)
     step_up.install(app)
+    reasons.install(app)
     idempotency.install(app)
     health.install(app)
     ringing.install(app)

@@ -5,7 +5,8 @@ VaultError
 ├── Unauthenticated   nobody is signed in, or the password is wrong
 │   └── FactorDue     the password was right; the second factor is due
 ├── Refused           known, but not allowed
-│   └── StepUpDue     allowed, once it is proved again who asks
+│   ├── StepUpDue     allowed, once it is proved again who asks
+│   └── ReasonDue     allowed, once it is said why: the case is not assigned to the actor
 ├── NotFound          absent, or not yours to know about
 ├── Gone              a link that opens no more (strangers are not told why)
 ├── UploadEnded       an upload that takes no more bytes: stored, refused, ended or expired
@@ -32,6 +33,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+OF_PROGRAMS = "A program gives no reasons: have this case assigned to the person whose token it is."
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,16 @@ class StepUpDue(Refused):
     def __init__(self, message: str, act: Any = None) -> None:
         super().__init__(message)
         self.act = act
+
+
+class ReasonDue(Refused):
+    """The actor may do this once a reason is given for the bundle: its case is not assigned to the actor."""
+
+    code = "reason-due"
+
+    def __init__(self, bundle_id: UUID | None, asked: str = "person") -> None:
+        super().__init__(OF_PROGRAMS if asked == "token" else "")
+        self.bundle_id = bundle_id
 
 
 class NotFound(VaultError):

@@ -19,6 +19,7 @@ MODULES_WITH_JOBS = (
     "vault.transfers.leftovers",
     "vault.transfers.fixity",
     "vault.shares.endings",
+    "vault.matrix.overdue",
 )
 """Modules whose import registers handlers."""
 
@@ -28,6 +29,7 @@ PERIODIC = {
     "slots.finish_destructions": timedelta(seconds=60),
     "people.lock_dormant": timedelta(days=1),
     "people.end_tokens": timedelta(hours=1),
+    "matrix.recertify": timedelta(days=1),
     "people.finish_leavings": timedelta(hours=1),
     "keystore.keep_epoch": timedelta(hours=1),
     "transfers.drop_abandoned": timedelta(hours=1),

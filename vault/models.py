@@ -1,6 +1,6 @@
 """Every table of the database, imported in one place: for migrations and for the relationships to resolve."""
 
-from vault.access import cells, clearances, grants, principals, remarks, throttle
+from vault.access import caseload, cells, clearances, grants, principals, remarks, throttle
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
@@ -9,6 +9,7 @@ from vault.clock import ClockMark
 from vault.db import Base
 from vault.deployment import Deployment
 from vault.jobs import Job
+from vault.matrix import models as matrix
 from vault.people import desk_models as desks
 from vault.people import factor_models as factors
 from vault.people import models as people
@@ -19,6 +20,7 @@ from vault.web.remembered import RememberedRequest
 
 METADATA = Base.metadata
 TABLES = (
+    caseload,
     cells,
     clearances,
     grants,
@@ -30,6 +32,7 @@ TABLES = (
     cases,
     desks,
     factors,
+    matrix,
     people,
     recoveries,
     shares,

@@ -11,22 +11,21 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Engine, Select, Uuid, bindparam, select
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from vault.access.actor import SYSTEM, Actor, Role, SessionKeys
-from vault.access.policy import Permission, may_ever, permits
+from vault.access.actor import SYSTEM, Actor
+from vault.access.policy import Permission, may_ever
 from vault.access.remarks import Holder, digest_of, make_remark
+from vault.access.standing import Standing, allowing, loading
 from vault.audit.log import NewEntry, append
 from vault.clock import Clock, Reading, advance_mark, read_clock
-from vault.crypto.secret import Secret
-from vault.db import Instant, Row, for_change, reader_of
-from vault.errors import NotFound, Refusal, Refused, VaultError, VaultSealed
+from vault.db import Row, reader_of
+from vault.errors import NotFound, ReasonDue, Refusal, Refused, VaultError, VaultSealed
 from vault.jobs import enqueue
 from vault.keystore.service import Keystore
 from vault.settings import Settings
@@ -35,7 +34,6 @@ from vault.store.base import Store
 
 log = logging.getLogger(__name__)
 
-NONE = Secret(b"")
 R = TypeVar("R", bound=Any)
 
 
@@ -131,18 +129,21 @@ class Transaction:
         """The session holds rows weakly: what was loaded is not fetched again while it stands here."""
 
     def load(self, model: type[R], row_id: UUID, permission: Permission, lock: bool = False) -> R:
-        """Row and verdict in one query. A stranger to the row gets `NotFound`, an insider without the right `Refused`.
+        """Row and verdict in one query. A stranger to the row gets `NotFound`, an insider without the right `Refused`,
+        a member to whose caseload it does not belong, and who has not said why, `ReasonDue`.
 
         `lock=True` takes the row's lock where the database has such.
         """
-        query = _loading(cast(Hashable, model), permission, lock, Standing.of(self.actor))
+        query = loading(cast(Hashable, model), permission, lock, Standing.of(self.actor))
         found = self.session.execute(query, self._asked(row_id)).one_or_none()
         if found is None:
             raise NotFound
-        row, seen, allowed = found
+        row, seen, allowed, lacks_reason = found
         self._loaded.append(row)
         if allowed:
             return row  # type: ignore[no-any-return]
+        if lacks_reason:
+            raise ReasonDue(_named(row, "bundles", "bundle_id"), self.actor.kind)
         refusal = self._refusal(permission, row)
         raise (
             Refused("You are not allowed to do this.", refusal=refusal) if seen else NotFound(refusal=refusal)
@@ -157,7 +158,7 @@ class Transaction:
         """Whether the actor may; the question that buttons ask."""
         if row is None:
             return may_ever(permission, self.actor)
-        query = _allowing(cast(Hashable, type(row)), permission, Standing.of(self.actor))
+        query = allowing(cast(Hashable, type(row)), permission, Standing.of(self.actor))
         return bool(self.session.scalar(query, self._asked(row.id)))
 
     def add(self, row: R) -> R:
@@ -261,59 +262,6 @@ class Transaction:
 
     def _refusal(self, permission: Permission, row: Row | None) -> Refusal:
         return refusal_about(row, "access.refused", permission=permission.value)
-
-
-ROW_ID: Any = bindparam("row_id", type_=Uuid())
-NOW: Any = bindparam("now", type_=Instant())
-
-
-class Standing(NamedTuple):
-    """What of an actor decides how the rule is written; ids are filled in when it is asked."""
-
-    kind: str
-    roles: frozenset[Role]
-    permissions: frozenset[str] | None
-    has_office: bool
-    is_token: bool
-
-    @classmethod
-    def of(cls, actor: Actor) -> Standing:
-        """The actor's."""
-        is_token = actor.principal_id is not None
-        return cls(actor.kind, actor.roles, actor.permissions, actor.office_id is not None, is_token)
-
-    def somebody(self) -> Actor:
-        """An actor of this standing whose ids are parameters of a query."""
-        actor_id, office_id, session_id, token_id = (
-            cast(Any, bindparam(name, type_=Uuid()))
-            for name in ("actor_id", "office_id", "session_id", "token_id")
-        )
-        return Actor(
-            self.kind,
-            actor_id,
-            office_id if self.has_office else None,
-            self.roles,
-            SessionKeys(session_id, NONE, NONE),
-            token_id if self.is_token else None,
-            self.permissions,
-        )
-
-
-@lru_cache(maxsize=1024)
-def _loading(model: type[Any], permission: Permission, lock: bool, standing: Standing) -> Select[Any]:
-    """A row, whether somebody of this standing sees it, and whether they may do this: made once, asked for many rows."""
-    seen = permits(getattr(model, "__sees__", permission), model, standing.somebody(), NOW)
-    allowed = permits(permission, model, standing.somebody(), NOW)
-    query = select(model, seen.label("seen"), allowed.label("allowed")).where(model.id == ROW_ID)
-    if lock:
-        query = query.with_for_update(**for_change(model)).execution_options(populate_existing=True)
-    return query
-
-
-@lru_cache(maxsize=1024)
-def _allowing(model: type[Any], permission: Permission, standing: Standing) -> Select[Any]:
-    """Whether somebody of this standing may do this to a row: made once, asked for many rows."""
-    return select(permits(permission, model, standing.somebody(), NOW)).where(model.id == ROW_ID)
 
 
 def refusal_about(row: Row | None, event: str, **details: str) -> Refusal:

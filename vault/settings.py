@@ -144,6 +144,9 @@ class Settings:
     dormant_after: timedelta = _setting(
         "DORMANT_DAYS", _days, timedelta(days=30), help="days without a sign-in before it is locked"
     )
+    recertify_every: timedelta = _setting(
+        "RECERTIFICATION_DAYS", _days, timedelta(days=30), help="days from one recertification to the next"
+    )
     enrolment: timedelta = _setting("ENROLMENT_HOURS", _hours, timedelta(hours=72), help="hours")
     approval: timedelta = _setting(
         "APPROVAL_HOURS",

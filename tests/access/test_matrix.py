@@ -35,14 +35,15 @@ def bundle(make):
 
 
 @pytest.fixture
-def grant(runtime):
-    """Make somebody a member, as far as the policy can tell."""
+def grant(runtime, make):
+    """Make somebody a member who is assigned to the case, as far as the policy can tell."""
 
     def give(bundle, actor):
         with runtime.session() as session:
             row = Grant(principal_id=actor.id, subject_id=bundle.id, generation=1, sealed=b"")
             row.granted_at = runtime.clock.now()
             session.add(row)
+        make.assign(bundle, actor)
 
     return give
 

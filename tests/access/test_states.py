@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, update
 
-from vault.access.actor import Role
+from vault.access.actor import Actor, Role, SessionKeys
+from vault.access.caseload import AccessReason, Assignment
 from vault.access.cells import LEVELS, STRICT, TIERS, Cell
 from vault.access.clearances import Clearance, clear_at_set_up
 from vault.access.grants import Grant
@@ -16,8 +17,9 @@ from vault.access.policy import MATRIX, NEEDS, Permission, most_of, permits
 from vault.bundles.models import TIERS as OF_BUNDLES
 from vault.bundles.models import Bundle, Document
 from vault.cases.models import Case
+from vault.crypto.secret import Secret
 from vault.errors import NotFound, Refused
-from vault.people.models import Person
+from vault.people.models import Person, PersonSession
 from vault.people.sessions import actor_of
 
 TABLE = """
@@ -35,6 +37,10 @@ member, cell taken back    share      download  share      download  share      
 member, strict, cleared    share      download  share      download  share      none
 member, strict             none       none      none       none      none       none
 member, withdrawn          none       none      none       none      share      none
+member, outside            none       download  share      download  share      none
+outside, reason given      share      download  share      download  share      none
+outside, reason elsewhere  none       download  share      download  share      none
+outside, assignment over   none       download  share      download  share      none
 grant ended                none       none      none       none      none       none
 no member                  none       none      none       none      none       none
 member, other office       none       none      none       none      none       none
@@ -51,7 +57,7 @@ def document(make):
     return make.document(actor, make.bundle(actor))
 
 
-def set_up(runtime, make, document, state: str, role: Role) -> Person:
+def set_up(runtime, make, document, state: str, role: Role) -> Actor:
     """Somebody of the role, and the document, in this state as far as the rule can tell."""
     office = make.office() if "other office" in state else None
     person, _ = make.invited(role, office=office, cleared="cleared" in state)
@@ -61,6 +67,14 @@ def set_up(runtime, make, document, state: str, role: Role) -> Person:
             grant = Grant(principal_id=person.id, subject_id=document.bundle_id, generation=1, sealed=b"")
             grant.granted_at, grant.ended_at = now, now if "ended" in state else None
             session.add(grant)
+        session.add_all(sessions := [begun(person, now) for _ in range(2)])
+        session.flush()
+        if "outside" not in state or "assignment over" in state:
+            assigned = Assignment(case_id=document.case_id, person_id=person.id, assigned_at=now)
+            assigned.ended_at = now if "assignment over" in state else None
+            session.add(assigned)
+        if "reason" in state:
+            session.add(reason_of(person, sessions[1 if "elsewhere" in state else 0], document, now))
         if "strict" in state:
             for model in (Document, Bundle):
                 session.execute(update(model).values(tier=STRICT))
@@ -68,7 +82,25 @@ def set_up(runtime, make, document, state: str, role: Role) -> Person:
             session.execute(update(Document).values(withdrawn_at=now))
         if "cell" in state:
             session.add(cell_of(state, document, role, now))
-    return person
+    return actor_of(person, SessionKeys(sessions[0].id, Secret(b""), Secret(b"")))
+
+
+def begun(person, now) -> PersonSession:
+    row = PersonSession(id=uuid4(), person_id=person.id, auth_digest=bytes(32), session_lock=b"")
+    row.started_at = row.seen_at = now
+    return row
+
+
+def reason_of(person, session, document, now) -> AccessReason:
+    return AccessReason(
+        person_id=person.id,
+        session_id=session.id,
+        bundle_id=document.bundle_id,
+        case_id=document.case_id,
+        office_id=document.office_id,
+        remark_id=uuid4(),
+        given_at=now,
+    )
 
 
 def cell_of(state: str, document, role: Role, now) -> Cell:
@@ -99,14 +131,20 @@ def expected(state: str, role: Role) -> set[Permission]:
 @pytest.mark.parametrize("state", STATES)
 def test_the_table_is_what_the_rule_says(state, runtime, make, act, document):
     for role in Role:
-        person = set_up(runtime, make, document, state, role)
-        with act(actor_of(person)) as tx:
+        actor = set_up(runtime, make, document, state, role)
+        with act(actor) as tx:
             row = tx.session.get_one(Document, document.id)
             allowed = {permission for permission in NEEDS if tx.allows(permission, row)}
         assert allowed == expected(state, role), role
 
 
-ALWAYS = ("member, cell view", "member, strict", "member, withdrawn")
+ALWAYS = (
+    "member, cell view",
+    "member, strict",
+    "member, withdrawn",
+    "member, outside",
+    "outside, reason given",
+)
 
 
 @pytest.mark.parametrize(
@@ -114,14 +152,14 @@ ALWAYS = ("member, cell view", "member, strict", "member, withdrawn")
 )
 def test_load_list_and_button_agree_for_every_permission_and_model(state, runtime, make, act, document):
     for role in (Role.CASEWORKER, Role.CONTROLLER) if state in ALWAYS else Role:
-        person = set_up(runtime, make, document, state, role)
-        for model in (Case, Bundle, Document, Person, Cell):
+        actor = set_up(runtime, make, document, state, role)
+        for model in (Case, Bundle, Document, Person, Cell, AccessReason):
             for permission in Permission:
-                agree(act, person, model, permission)
+                agree(act, actor, model, permission)
 
 
-def agree(act, person, model, permission) -> None:
-    with act(actor_of(person)) as tx:
+def agree(act, actor, model, permission) -> None:
+    with act(actor) as tx:
         try:
             listed = set(
                 tx.session.scalars(select(model.id).where(permits(permission, model, tx.actor, tx.now)))

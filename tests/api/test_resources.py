@@ -20,12 +20,14 @@ POST /step-ups/{step_up_id}
 GET POST /cases
 POST /cases/search
 GET PATCH /cases/{case_id}
+GET POST DELETE /cases/{case_id}/assignments
 GET POST /cases/{case_id}/bundles
 GET /bundles/{bundle_id}
 POST /bundles/{bundle_id}/unlocking
 POST /bundles/{bundle_id}/locking
 PUT /bundles/{bundle_id}/password
 GET POST DELETE /bundles/{bundle_id}/members
+GET POST /bundles/{bundle_id}/reason
 POST /bundles/{bundle_id}/rekeying
 GET POST /bundles/{bundle_id}/tokens
 POST /bundles/{bundle_id}/tokens/removal
@@ -75,6 +77,11 @@ GET POST /people/{person_id}/clearance
 POST /people/{person_id}/clearance/approval
 POST /people/{person_id}/clearance/ending
 POST /office/explanations
+GET /office/reasons
+GET POST /office/recertifications
+GET /office/recertifications/{round_id}
+POST /office/recertifications/{round_id}/decisions
+POST /office/reasons/{reason_id}/seen
 GET /documents/{document_id}/explanation
 GET /office/recovery
 POST /bundles/{bundle_id}/recoveries

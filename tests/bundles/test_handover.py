@@ -27,6 +27,7 @@ def leaver(make):
 def test_a_successor_opens_all_that_was_open_and_what_was_locked_waits(make, act, leaver, runtime):
     plain, locked = make.bundle(leaver), make.bundle(leaver, password=PASSWORD)
     successor = make.actor()
+    make.assign(plain, successor)
     with act(leaver) as tx:
         team = create_team(tx, "Night shift")
         lock_bundle(tx, locked.id)
@@ -42,6 +43,7 @@ def test_a_successor_opens_all_that_was_open_and_what_was_locked_waits(make, act
 
 def test_a_leaving_that_waited_is_finished_after_the_handover(make, act, leaver, runtime):
     bundle, successor = make.bundle(leaver), make.actor()
+    make.assign(bundle, successor)
     with act(SYSTEM) as tx:
         record_leaving(tx, leaver.id)
     with act(SYSTEM) as tx:

@@ -92,6 +92,7 @@ def test_a_colleague_who_is_no_member_sees_that_it_is_there_and_no_title(act, ma
 def test_a_grant_row_without_the_right_key_opens_nothing(act, make, opens, runtime):
     owner, colleague = make.actor(), make.actor()
     bundle = make.bundle(owner)
+    make.assign(bundle, colleague)
     with act(owner) as tx:
         stolen = live_grant(tx, owner.id, bundle.id)
         tx.add(Grant(**columns_of(stolen) | {"id": colleague.id, "principal_id": colleague.id}))
@@ -158,6 +159,7 @@ def test_a_wrong_password_counts_and_is_recorded_and_a_right_one_clears_the_coun
 def test_guesses_are_limited_for_each_person_and_bundle_and_racers_gain_nothing(make, act, unlock, runtime):
     owner, colleague = make.actor(), make.actor()
     bundle, other = make.bundle(owner, password=PASSWORD), make.bundle(owner, password=PASSWORD)
+    make.assign(bundle, colleague)
     with act(owner) as tx:
         add_member(tx, bundle.id, colleague.id)
 
@@ -212,6 +214,7 @@ def test_a_bundle_without_a_password_is_not_unlocked(make, unlock):
 def test_a_colleague_becomes_a_member_and_opens_it_with_the_password(act, make, opens, unlock, trail):
     owner, colleague = make.actor(), make.actor()
     bundle = make.bundle(owner, password=PASSWORD)
+    make.assign(bundle, colleague)
     with act(owner) as tx:
         add_member(tx, bundle.id, colleague.id)
 
@@ -265,6 +268,7 @@ def test_a_member_who_was_taken_off_cannot_open_it_even_with_every_old_row_put_b
 ):
     owner, leaver = make.actor(), make.actor()
     bundle = make.bundle(owner, password=PASSWORD)
+    make.assign(bundle, leaver)
     with act(owner) as tx:
         add_member(tx, bundle.id, leaver.id)
     unlock(leaver, bundle)
@@ -296,6 +300,7 @@ def test_taking_somebody_off_ends_their_unlocking_at_once_and_the_next_opening_m
 ):
     owner, leaver, third = make.actor(), make.actor(), make.actor()
     bundle = make.bundle(owner, password=PASSWORD)
+    make.assign(bundle, leaver, third)
     with act(owner) as tx:
         add_member(tx, bundle.id, leaver.id)
         add_member(tx, bundle.id, third.id)
@@ -404,6 +409,7 @@ def test_a_new_password_leaves_old_row_old_session_and_old_password_dead(
 def test_a_password_is_set_and_removed_without_touching_grants(act, make, opens, unlock, runtime):
     owner, member = make.actor(), make.actor()
     bundle = make.bundle(owner)
+    make.assign(bundle, member)
     with act(owner) as tx:
         add_member(tx, bundle.id, member.id)
     profile = runtime.settings.new_profile()

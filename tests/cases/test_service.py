@@ -4,7 +4,8 @@ import pytest
 
 from vault.access.actor import Role
 from vault.access.policy import Permission
-from vault.bundles.queries import worked_on_by
+from vault.bundles.queries import is_own_case, worked_on_by
+from vault.cases.assignments import take_off_case
 from vault.cases.models import Case
 from vault.cases.queries import has_usual_number, list_cases
 from vault.cases.service import add_individual, change_case, create_case, search_cases
@@ -141,12 +142,18 @@ def test_a_made_up_cursor_is_refused(act, make, cursor):
         list_cases(tx, cursor, 25)
 
 
-def test_ones_cases_are_those_one_added_or_holds_a_bundle_of(act, make):
+def test_ones_cases_are_those_assigned_and_beside_them_those_one_added_or_holds_a_bundle_of(act, make):
     owner, colleague = make.actor(), make.actor()
     first, second = make.case(owner), make.case(owner)
     make.bundle(colleague, first)
-    with act(colleague) as tx:
-        assert [case.id for case in list_cases(tx, None, 25, worked_on_by(colleague)).cases] == [first.id]
-    with act(owner) as tx:
-        assert len(list_cases(tx, None, 25, worked_on_by(owner)).cases) == 2
-    assert second.id != first.id
+    make.assign(second, colleague)
+
+    def listed(actor, among):
+        with act(actor) as tx:
+            return {case.id for case in list_cases(tx, None, 25, among(actor)).cases}
+
+    assert (listed(colleague, is_own_case), listed(colleague, worked_on_by)) == ({second.id}, {first.id})
+    assert (listed(owner, is_own_case), listed(owner, worked_on_by)) == ({first.id, second.id}, set())
+    with act(make.actor(None, Role.SUPERVISOR)) as tx:
+        take_off_case(tx, first.id, owner.id)
+    assert (listed(owner, is_own_case), listed(owner, worked_on_by)) == ({second.id}, {first.id})

@@ -183,6 +183,7 @@ def test_what_it_was_not_given_it_does_not_open(desk, make):
 
 def test_it_loses_a_bundle_with_its_owner_and_by_word(desk, make):
     colleague = make.actor()
+    make.assign(desk.case, colleague)
     with make.runtime.transaction(desk.owner) as tx:
         add_member(tx, desk.bundle.id, colleague.id)
     with make.runtime.transaction(desk.owner) as tx:

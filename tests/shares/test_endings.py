@@ -11,6 +11,7 @@ from tests.databases import content_of
 from tests.fakes import START
 from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.bundles.members import add_member, remove_member
+from vault.bundles.models import Bundle
 from vault.errors import Conflict, Gone, Invalid, NotFound, Refused
 from vault.people.leaving import record_leaving
 from vault.people.service import lock_sign_in, unlock_sign_in
@@ -202,6 +203,9 @@ def test_a_link_dies_with_its_owners_leaving(make, act, opens, is_dead, end_expi
 
 def test_a_link_dies_when_its_owner_is_no_member_any_more(make, act, opens, is_dead):
     lent, colleague = make.share(), make.actor()
+    with act(lent.owner) as tx:
+        bundle = tx.session.get_one(Bundle, lent.share.bundle_id)
+    make.assign(bundle, colleague)
     cookie = opens(lent)
 
     with act(lent.owner) as tx:

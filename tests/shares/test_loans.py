@@ -183,6 +183,7 @@ def test_only_a_member_who_may_lend_lends_and_only_to_a_colleague(desk, make, ac
 
 def test_it_rests_while_the_lender_may_not_lend_and_works_again_when_he_may(desk, make, act):
     second = make.actor()
+    make.assign(desk.bundle, second)
     with act(desk.owner) as tx:
         add_member(tx, desk.bundle.id, second.id)
     with act(second) as tx:

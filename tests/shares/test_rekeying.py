@@ -96,6 +96,7 @@ def office(request, make, runtime):
         owner, bundle, TALK, file_name="talk.wav", document_type="interview_audio", title="Interview"
     )
     withdrawn = make.document(owner, bundle)
+    make.assign(bundle, colleague)
     with runtime.transaction(owner) as tx:
         add_member(tx, bundle.id, colleague.id)
         add_bookmark(tx, talk.id, 0, "the oath")

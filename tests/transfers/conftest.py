@@ -77,6 +77,7 @@ class Desk:
         person = self.make.person(*roles)
         with self.runtime.transaction(self.actor) as tx:
             add_member(tx, self.bundle_id, person.id)
+        self.make.assign(self.bundle_id, person)
         return self.make.actor(person)
 
 

@@ -50,7 +50,7 @@ class Actor:
     """One who acts: a person, a program by token, a visitor by link, a stranger, or the vault itself.
 
     A token acts for the person `id`, by its own keys and grants: `principal_id`. `permissions` is all that it may ask
-    for, whatever the roles; None asks for everything that the roles give.
+    for, whatever the roles; None asks for everything that the roles give. Behind a service's token there is no person.
     """
 
     kind: str
@@ -60,6 +60,7 @@ class Actor:
     session: SessionKeys | None = None
     principal_id: UUID | None = None
     permissions: frozenset[str] | None = None
+    is_service: bool = False
 
     @property
     def principal(self) -> UUID | None:

@@ -3,8 +3,9 @@
 `MATRIX` is policy within an office and a bundle. A rule names roles and a scope:
 OFFICE (rows of the actor's own office), MEMBER (rows of a bundle or team that the actor holds a live grant on, alone or
 through a team), OWNER (rows the actor made), BORROWER (what is lent to the actor, while it is), EVERYWHERE. What is
-strictly confidential is for members who are cleared for it. Of documents a role gets as much as its office's cells leave
-it. Withdrawn rows are hidden from all but their owner, the controller and the auditor.
+strictly confidential is for members who are cleared for it. Who keeps to a caseload gives a reason for a bundle outside it
+first. Of documents a role gets as much as its office's cells leave it. Withdrawn rows are hidden from all but their owner,
+the controller and the auditor.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, exists, false, or_, true
 
 from vault.access.actor import Actor, Role
+from vault.access.caseload import is_in_caseload, keeps_to_caseload
 from vault.access.cells import LEVELS, STRICT, Place, cells_allow
 from vault.access.clearances import is_cleared
 from vault.access.grants import Grant, held_by
@@ -33,6 +35,7 @@ class Permission(StrEnum):
     CASE_SEE = "case.see"
     CASE_CREATE = "case.create"
     CASE_CHANGE = "case.change"
+    CASE_ASSIGN = "case.assign"
     BUNDLE_SEE = "bundle.see"
     BUNDLE_CREATE = "bundle.create"
     BUNDLE_OPEN = "bundle.open"
@@ -64,6 +67,10 @@ class Permission(StrEnum):
     CLEARANCE_CHANGE = "clearance.change"
     ACCESS_APPROVE = "access.approve"
     ACCESS_EXPLAIN = "access.explain"
+    ACCESS_RECERTIFY = "access.recertify"
+    RECERTIFICATION_BEGIN = "recertification.begin"
+    REASON_GIVE = "reason.give"
+    REASON_SEE = "reason.see"
     TOKEN_MANAGE = "token.manage"  # noqa: S105
     DESK_SEE = "desk.see"
     DESK_FIRST = "desk.first"
@@ -119,6 +126,7 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.CASE_SEE: (_rule(Scope.OFFICE, *_STAFF, Role.CUSTODIAN),),
     Permission.CASE_CREATE: (_rule(Scope.OFFICE, Role.CASEWORKER, Role.SUPERVISOR),),
     Permission.CASE_CHANGE: (_rule(Scope.OFFICE, Role.CASEWORKER, Role.SUPERVISOR),),
+    Permission.CASE_ASSIGN: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
     Permission.BUNDLE_SEE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.BUNDLE_CREATE: (_rule(Scope.OFFICE, *_WRITERS),),
     Permission.BUNDLE_OPEN: (_rule(Scope.MEMBER, *_STAFF),),
@@ -162,6 +170,10 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.CLEARANCE_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.ACCESS_APPROVE: (_rule(Scope.OFFICE, Role.CONTROLLER, Role.SUPERVISOR),),
     Permission.ACCESS_EXPLAIN: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.ACCESS_RECERTIFY: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
+    Permission.RECERTIFICATION_BEGIN: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.REASON_GIVE: (_rule(Scope.MEMBER, Role.CASEWORKER),),
+    Permission.REASON_SEE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.TOKEN_MANAGE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.DESK_SEE: (
         _rule(Scope.OFFICE, *_STAFF, Role.RECORDS_AUTHORITY, Role.AUDITOR),
@@ -197,6 +209,10 @@ NEEDS: dict[Permission, str] = {
 """The level of a cell from which on a permission on documents is given; others ask no cell."""
 
 
+CASELOAD = "caseload"
+"""The part that a reason, given once in a session, makes good."""
+
+
 class Part(NamedTuple):
     """One thing that a right hangs on; the right is there where all parts of a rule hold."""
 
@@ -204,22 +220,25 @@ class Part(NamedTuple):
     holds: ColumnElement[bool]
 
 
-def permits(permission: Permission, model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:
+def permits(
+    permission: Permission, model: type[Any], actor: Actor, now: datetime, *, but_for: str = ""
+) -> ColumnElement[bool]:
     """Whether the actor may do this to a row of `model`: true for exactly the rows that it reaches.
 
-    `now` is the transaction's instant, for what begins or ends at a time.
+    `now` is the transaction's instant, for what begins or ends at a time. `but_for` names a part that is not asked:
+    whether it would be allowed if it were not for that one.
     """
     rules = parts_of(permission, model, actor, now)
     if not rules or not actor.may_ask(permission):
         return false()
-    return or_(*(and_(*(part.holds for part in parts)) for parts in rules))
+    return or_(*(and_(*(part.holds for part in parts if part.name != but_for)) for parts in rules))
 
 
 def parts_of(permission: Permission, model: type[Any], actor: Actor, now: datetime) -> list[list[Part]]:
     """For each rule that names a role of the actor, what it asks of a row: whoever explains a right asks these one by one.
 
-    `reach` (the scope), `clearance` (what lies in a bundle, by tier), `cell` (documents, by the office's matrix),
-    `withdrawn`.
+    `reach` (the scope), `clearance` (what lies in a bundle, by tier), `caseload` (the same, by its case and the reasons
+    given), `cell` (documents, by the office's matrix), `withdrawn`.
     """
     found = []
     for rule in MATRIX[permission]:
@@ -229,6 +248,7 @@ def parts_of(permission: Permission, model: type[Any], actor: Actor, now: dateti
         parts = [Part("reach", _reaches(rule.scope, model, actor, now))]
         if rule.scope is Scope.MEMBER and getattr(model, "__has_tier__", True):
             parts.append(Part("clearance", _is_cleared_for(model, actor)))
+            parts.append(Part(CASELOAD, _is_in_caseload(permission, model, actor)))
         if permission in NEEDS and hasattr(model, "document_type"):
             place = Place(model.office_id, model.document_type, model.tier)
             parts.append(Part("cell", cells_allow(NEEDS[permission], roles, place, now)))
@@ -277,6 +297,13 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor, now: datetime) -> Col
 
 def _is_cleared_for(model: type[Any], actor: Actor) -> ColumnElement[bool]:
     return or_(_column(model, "tier") != STRICT, is_cleared(actor.id))
+
+
+def _is_in_caseload(permission: Permission, model: type[Any], actor: Actor) -> ColumnElement[bool]:
+    if permission is Permission.REASON_GIVE or not keeps_to_caseload(actor):
+        return true()
+    bundle_id = _column(model, getattr(model, "__grant_subject__", "bundle_id"))
+    return is_in_caseload(_column(model, "case_id"), bundle_id, actor)
 
 
 def _is_lent(model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:

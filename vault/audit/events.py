@@ -29,6 +29,8 @@ EVENTS: dict[str, str] = {
     "case.created": "A case was added.",
     "case.changed": "A case was changed.",
     "case.searched": "Cases were searched by number.",
+    "case.assigned": "A case was assigned to a colleague.",
+    "case.unassigned": "A colleague was taken off a case.",
     "individual.added": "An individual was added to a case.",
     "bundle.created": "A bundle was created.",
     "bundle.unlocked": "A bundle was unlocked.",
@@ -113,4 +115,9 @@ EVENTS: dict[str, str] = {
     "recovery.ended": "A recovery was withdrawn, refused or stopped.",
     "recovery.lapsed": "A recovery lapsed: it was not completed in time.",
     "recovery.reviewed": "A reading in an emergency was reviewed.",
+    "recertification.begun": "An office began to go through who has what.",
+    "recertification.decided": "Something that a person has was kept or removed; nobody decided it where it was overdue.",
+    "recertification.closed": "A recertification of an office was closed.",
+    "access.reason_given": "A member said why they open a bundle of a case that is not assigned to them.",
+    "access.reason_seen": "A Personal Data Controller has seen why a bundle was opened outside somebody's caseload.",
 }

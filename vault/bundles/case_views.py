@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement
 
+from vault.access.actor import Actor
 from vault.access.policy import Permission, may_ever
 from vault.bundles.pages import CaseFile, case_file
-from vault.bundles.queries import worked_on_by
+from vault.bundles.queries import is_own_case, worked_on_by
 from vault.cases.models import Case
 from vault.cases.pages import CasePage, case_page
 from vault.cases.queries import list_cases
@@ -20,6 +23,13 @@ from vault.web.paging import Page, asked_page
 from vault.web.places import places
 from vault.web.respond import respond
 from vault.web.signin import signed_in
+
+LISTS: dict[str, tuple[str, Callable[[Actor], ColumnElement[bool]] | None]] = {
+    "mine": ("bundles/worklist.html", is_own_case),
+    "open": ("bundles/open.html", worked_on_by),
+    "office": ("bundles/office.html", None),
+}
+"""Each list of cases: its page, and which of those that the actor may see stand in it."""
 
 
 def register(bp: Blueprint, pages: Blueprint) -> None:
@@ -42,19 +52,19 @@ def first() -> ResponseReturnValue:
 
 
 @documented(
-    "Cases that you may see, last changed first; `?of=mine` for those you work on", returns=Page[CasePage]
+    "Cases that you may see, last changed first; `?of=mine` for your caseload, `?of=open` for others that you work on",
+    returns=Page[CasePage],
 )
 @signed_in
 def list_of_cases() -> ResponseReturnValue:
-    """The worklist (`?of=mine`, what people get) or all cases of the office."""
-    asked = asked_page()
-    mine = request.args.get("of", "office" if speaks_json(request) else "mine") == "mine"
+    """The caseload (`?of=mine`, what people get first), what else is open to one (`?of=open`), or all of the office."""
+    asked, of = asked_page(), request.args.get("of", "office" if speaks_json(request) else "mine")
+    template, among = LISTS.get(of, LISTS["office"])
     with transaction() as tx:
         tx.require(Permission.CASE_SEE)
-        found = list_cases(tx, asked.after, asked.limit, worked_on_by(actor()) if mine else None)
+        found = list_cases(tx, asked.after, asked.limit, among(actor()) if among else None)
         items = [case_page(tx, case) for case in found.cases]
-    page = Page[CasePage](items=items, next=found.next)
-    return respond("bundles/worklist.html" if mine else "bundles/office.html", page)
+    return respond(template, Page[CasePage](items=items, next=found.next))
 
 
 @documented("A case and its bundles", returns=CaseFile, errors=["not-found"])

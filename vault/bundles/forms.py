@@ -32,6 +32,18 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ReasonGiven(Asked):
+    """Why a bundle outside one's caseload is opened."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class ReasonForm(ReasonGiven):
+    """The same as a page sends it, with where to go then."""
+
+    next: Annotated[str, Field(max_length=2000)] | None = None
+
+
 class NewBundle(Asked):
     """A bundle to be made. Whoever loses its password loses the bundle."""
 

@@ -92,6 +92,12 @@ def remove_member(tx: Transaction, bundle_id: UUID, member_id: UUID) -> Bundle:
     Errors: `NotFound` for one who is no member, `Conflict` for the last one who could open the bundle.
     """
     bundle = tx.load(Bundle, bundle_id, Permission.MEMBER_REMOVE, lock=True)
+    end_membership(tx, bundle, member_id)
+    return bundle
+
+
+def end_membership(tx: Transaction, bundle: Bundle, member_id: UUID) -> None:
+    """The same, for whoever has checked that it may and holds the bundle's row. Errors: those of `remove_member`."""
     lock_grants(tx, [bundle.id])
     grant = live_grant(tx, member_id, bundle.id)
     if grant is None:
@@ -107,7 +113,6 @@ def remove_member(tx: Transaction, bundle_id: UUID, member_id: UUID) -> Bundle:
         end_token_grants(tx, bundle, person_id)
     bundle.rekey_pending_at = bundle.rekey_pending_at or tx.now
     tx.record("bundle.member_removed", bundle, **{"team" if team else "member": member_id})
-    return bundle
 
 
 def list_members(tx: Transaction, bundle: Bundle) -> list[Member]:

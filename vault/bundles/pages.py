@@ -20,7 +20,7 @@ from vault.bundles.members import (
 )
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_until
-from vault.bundles.queries import bundles_of, count_files, look_into
+from vault.bundles.queries import REASON_DUE, bundles_of, count_files, look_into
 from vault.bundles.recovery_pages import RecoveryNote, can_recover, may_ask, recovery_note
 from vault.bundles.token_grants import own_tokens_in
 from vault.cases.models import Case
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 class BundleCard(BaseModel):
     """A bundle: what anybody of the office may know of it, and, where it is open, its title and files.
 
-    `state` is open, locked or damaged; `title` and `files` are null unless it is open. `open_until` is null for a
-    bundle without a password: it does not close.
+    `state` is open, locked, damaged or reason_due; `title` and `files` are null unless it is open. `open_until` is null
+    for a bundle without a password: it does not close.
     """
 
     id: UUID
@@ -116,6 +116,19 @@ class MembersPage(BaseModel):
     may_remove: bool
 
 
+class ReasonPage(BaseModel):
+    """A bundle outside one's caseload: the reason that is asked, and where its page leads then.
+
+    `is_due` is false where none is asked, or it was given in this session.
+    """
+
+    bundle_id: UUID
+    case_id: UUID
+    case_number: str
+    is_due: bool
+    next: str = ""
+
+
 class BundleToken(BaseModel):
     """One of the actor's own tokens, and whether it may open the bundle."""
 
@@ -148,7 +161,7 @@ def bundle_card(tx: Transaction, bundle: Bundle) -> BundleCard:
         documents=counts.documents,
         recordings=counts.recordings,
         has_password=bundle.profile is not None,
-        is_member=tx.allows(Permission.BUNDLE_OPEN, bundle),
+        is_member=look.state == REASON_DUE or tx.allows(Permission.BUNDLE_OPEN, bundle),
         open_until=open_until(tx, bundle) if opened else None,
         created_at=bundle.created_at,
         rekey_pending=bundle.rekey_pending_at is not None,
@@ -179,6 +192,17 @@ def bundle_page(tx: Transaction, bundle: Bundle) -> BundlePage:
 def case_file(tx: Transaction, case: Case) -> CaseFile:
     """The case for its own page."""
     return CaseFile(**dict(case_page(tx, case)), bundles=bundle_list(tx, case.id).items)
+
+
+def reason_page(tx: Transaction, bundle: Bundle, following: str = "") -> ReasonPage:
+    """What is asked about the bundle. Load it with a permission first."""
+    return ReasonPage(
+        bundle_id=bundle.id,
+        case_id=bundle.case_id,
+        case_number=tx.session.get_one(Case, bundle.case_id).number,
+        is_due=look_into(tx, bundle).state == REASON_DUE,
+        next=following,
+    )
 
 
 def members_page(tx: Transaction, bundle: Bundle) -> MembersPage:

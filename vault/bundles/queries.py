@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from vault.access.actor import Actor
+from vault.access.caseload import is_assigned
 from vault.access.grants import Grant, held_by
 from vault.access.policy import Permission, permits
 from vault.bundles.models import Bundle, Document, Version
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 MOST_TARGETS = 50
-OPEN, LOCKED, DAMAGED = "open", "locked", "damaged"
+OPEN, LOCKED, DAMAGED, REASON_DUE = "open", "locked", "damaged", "reason_due"
 
 
 class Look(NamedTuple):
@@ -38,10 +39,15 @@ class Counts(NamedTuple):
     recordings: int
 
 
+def is_own_case(actor: Actor) -> ColumnElement[bool]:
+    """True for the cases that are assigned to the actor."""
+    return is_assigned(Case.id, actor.id)
+
+
 def worked_on_by(actor: Actor) -> ColumnElement[bool]:
-    """True for the cases that the actor added or holds a bundle of, alone or through a team."""
+    """True for other cases that the actor added or holds a bundle of, alone or through a team."""
     held = select(Bundle.case_id).join(Grant, Grant.subject_id == Bundle.id).where(held_by(actor.id))
-    return or_(Case.owner_id == actor.id, Case.id.in_(held))
+    return and_(~is_own_case(actor), or_(Case.owner_id == actor.id, Case.id.in_(held)))
 
 
 def bundles_of(tx: Transaction, case_id: UUID) -> Sequence[Bundle]:
@@ -54,7 +60,7 @@ def bundles_of(tx: Transaction, case_id: UUID) -> Sequence[Bundle]:
 def look_into(tx: Transaction, bundle: Bundle) -> Look:
     """Whether the bundle is open to this actor in this session. One that does not verify keeps the others readable."""
     if not tx.allows(Permission.BUNDLE_OPEN, bundle):
-        return Look(LOCKED, None)
+        return Look(REASON_DUE if tx.allows(Permission.REASON_GIVE, bundle) else LOCKED, None)
     try:
         return Look(OPEN, open_bundle(tx, bundle))
     except BundleLocked:

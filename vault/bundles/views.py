@@ -9,7 +9,14 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.audit.queries import AuditFilter, audit_page
-from vault.bundles import case_views, document_views, handover_views, recovery_views, token_views
+from vault.bundles import (
+    case_views,
+    document_views,
+    handover_views,
+    reason_views,
+    recovery_views,
+    token_views,
+)
 from vault.bundles.document_pages import HistoryRow, history_rows
 from vault.bundles.forms import (
     MemberChange,
@@ -46,6 +53,7 @@ pages = Blueprint("bundles_pages", __name__)
 case_views.register(bp, pages)
 document_views.register(bp, pages)
 handover_views.register(pages)
+reason_views.register(bp)
 token_views.register(bp)
 recovery_views.register(bp, pages)
 

@@ -60,6 +60,12 @@ class CaseEdit(Asked):
         return cast(CaseChange, self.model_dump(exclude_unset=True, exclude={"revision"}))
 
 
+class AssignmentChange(Asked):
+    """A colleague to whom the case is assigned, or from whom it is taken."""
+
+    person: UUID
+
+
 class CaseSearch(Asked):
     """A number in any spelling: with or without dashes, old or new form, of a case or of an individual."""
 

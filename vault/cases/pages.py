@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from vault.access.policy import Permission
+from vault.cases.assignments import Assignee, assignees, possible_assignees
 from vault.cases.models import Case
 from vault.cases.queries import has_usual_number
 from vault.people.models import Office
@@ -32,8 +33,16 @@ class IndividualPage(BaseModel):
     number: str
 
 
+class AssigneeRow(BaseModel):
+    """A colleague whose case it is, since when, or who could get it."""
+
+    person: UUID
+    name: str
+    since: datetime | None
+
+
 class CasePage(BaseModel):
-    """A case: its numbers, its place in proGres, its state here. `state` is ours, `stage` is proGres's."""
+    """A case: its numbers, whose it is, its place in proGres, its state here. `state` is ours, `stage` is proGres's."""
 
     id: UUID
     number: str
@@ -45,11 +54,23 @@ class CasePage(BaseModel):
     stage_on: date | None
     state: str
     individuals: list[IndividualPage]
+    assigned: list[AssigneeRow]
     created_at: datetime
     changed_at: datetime
     revision: int
     may_change: bool
+    may_assign: bool
     may_add_bundle: bool
+
+
+class AssignmentsPage(BaseModel):
+    """Whose a case is, and who could get it: that is told only to those who assign."""
+
+    case_id: UUID
+    case_number: str
+    items: list[AssigneeRow]
+    possible: list[AssigneeRow]
+    may_assign: bool
 
 
 class FoundCases(BaseModel):
@@ -72,9 +93,30 @@ def case_page(tx: Transaction, case: Case) -> CasePage:
         stage_on=case.stage_on,
         state=case.state,
         individuals=[IndividualPage(id=person.id, number=person.number) for person in case.individuals],
+        assigned=_rows(assignees(tx, case.id)),
         created_at=case.created_at,
         changed_at=case.changed_at,
         revision=case.revision,
         may_change=tx.allows(Permission.CASE_CHANGE, case),
+        may_assign=tx.allows(Permission.CASE_ASSIGN, case),
         may_add_bundle=tx.allows(Permission.BUNDLE_CREATE, case),
     )
+
+
+def assignments_page(tx: Transaction, case: Case) -> AssignmentsPage:
+    """Whose case it is. Load it with a permission first."""
+    may_assign = tx.allows(Permission.CASE_ASSIGN, case)
+    possible = possible_assignees(tx, case) if may_assign else []
+    return AssignmentsPage(
+        case_id=case.id,
+        case_number=case.number,
+        items=_rows(assignees(tx, case.id)),
+        possible=_rows([Assignee(person, None) for person in possible]),
+        may_assign=may_assign,
+    )
+
+
+def _rows(found: list[Assignee]) -> list[AssigneeRow]:
+    return [
+        AssigneeRow(person=each.person.id, name=each.person.display_name, since=each.since) for each in found
+    ]

@@ -11,6 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from vault.access.policy import Permission, permits
+from vault.cases.assignments import begin_assignment
 from vault.cases.models import PRIORITIES, Case, CaseAlias, Individual
 from vault.cases.numbers import Number, read_number, read_numbers
 from vault.db import take_turn
@@ -49,7 +50,10 @@ def create_case(
     aliases: Sequence[str] = (),
     individuals: Sequence[str] = (),
 ) -> Case:
-    """A new case of the actor's office. Errors: `Refused`, `Invalid`, `Conflict` for a number in use."""
+    """A new case of the actor's office, in the actor's caseload; a service has none.
+
+    Errors: `Refused`, `Invalid`, `Conflict` for a number in use.
+    """
     tx.require(Permission.CASE_CREATE)
     if tx.actor.office_id is None or (office_id or tx.actor.office_id) != tx.actor.office_id:
         raise Refused("Cases are added to your own office.")
@@ -73,6 +77,8 @@ def create_case(
     _set_aliases(tx, case, aliases)
     _set_individuals(case, individuals)
     _flushed(lambda: tx.add(case), "This number is in use already.")
+    if not tx.actor.is_service:
+        begin_assignment(tx, case.id, tx.actor.id, by_themselves=True)
     tx.record("case.created", case)
     return case
 

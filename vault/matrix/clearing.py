@@ -78,6 +78,14 @@ def end_clearance(tx: Transaction, person_id: UUID, reason: str) -> Clearance:
     return clearance
 
 
+def close_clearance(tx: Transaction, person: Person) -> None:
+    """The person is cleared no more, nor proposed. Whoever calls has checked that it may."""
+    clearance = open_clearance(tx.session, person.id)
+    if clearance is not None:
+        _end(tx, clearance)
+        tx.record("clearance.ended", person, clearance=clearance.id)
+
+
 def facts_of(clearance: Clearance) -> dict[str, str]:
     """All that the proposal says."""
     return {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import ColumnElement, select, true
 
 from vault.access.grants import Grant, held_by
-from vault.access.policy import NEEDS, Permission, parts_of, permits, roles_for
+from vault.access.policy import CASELOAD, NEEDS, Permission, parts_of, permits, roles_for
 from vault.bundles.models import Bundle, Document
 from vault.people.sessions import actor_of
 
@@ -39,7 +39,10 @@ class Explanation(NamedTuple):
 
 
 def explain(tx: Transaction, person: Person, document: Document) -> list[Explanation]:
-    """For each permission on documents the verdict of the rule and its parts. The bundle must be theirs to open, too."""
+    """For each permission on documents the verdict of the rule and its parts. The bundle must be theirs to open, too.
+
+    Outside the caseload the answer is the one that holds once a reason is given; its step says that one is asked.
+    """
     acting = actor_of(person)
     return [_explained(tx, person, acting, document, permission) for permission in ASKED]
 
@@ -49,8 +52,8 @@ def may_with_each(
 ) -> list[tuple[Document, frozenset[Permission]]]:
     """The documents of these cases that the actor may explain, oldest first, and what the person may do with each."""
     acting = actor_of(person)
-    verdicts = [permits(each, Document, acting, tx.now) for each in ASKED]
-    opens = permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now)
+    verdicts = [permits(each, Document, acting, tx.now, but_for=CASELOAD) for each in ASKED]
+    opens = permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now, but_for=CASELOAD)
     query = (
         select(Document, opens, *verdicts)
         .join(Bundle, Bundle.id == Document.bundle_id)
@@ -77,8 +80,10 @@ def grant_is_current(tx: Transaction, person: Person, bundle: Bundle) -> bool:
 def _explained(
     tx: Transaction, person: Person, acting: Actor, document: Document, permission: Permission
 ) -> Explanation:
-    rule = _asked_of(tx, Document, document.id, permits(permission, Document, acting, tx.now))
-    opens = _asked_of(tx, Bundle, document.bundle_id, permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now))
+    may = permits(permission, Document, acting, tx.now, but_for=CASELOAD)
+    rule = _asked_of(tx, Document, document.id, may)
+    may_open = permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now, but_for=CASELOAD)
+    opens = _asked_of(tx, Bundle, document.bundle_id, may_open)
     steps = [
         Step("account", person.state_at(tx.now) == "active"),
         Step("role", bool(roles_for(permission, acting))),

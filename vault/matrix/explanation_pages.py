@@ -56,7 +56,7 @@ class ExplanationList(BaseModel):
 
 
 class StepRow(BaseModel):
-    """One thing that must hold: account, role, office, reach, clearance, cell, withdrawn."""
+    """One thing that must hold: account, role, office, reach, clearance, caseload, cell, withdrawn."""
 
     name: str
     holds: bool

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from vault.access.actor import Role
+from vault.errors import Fault, Invalid
 from vault.matrix.service import Spot
 
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -58,6 +59,35 @@ class WithReason(Asked):
     """Why."""
 
     reason: Reason
+
+
+class Decisions(Asked):
+    """The lines of a recertification that are kept, and those that are removed."""
+
+    keep: Annotated[list[UUID], Field(max_length=1000)] = []
+    remove: Annotated[list[UUID], Field(max_length=1000)] = []
+
+
+class DecisionsForm(Asked):
+    """The same as a page sends it: one choice for each line, or none."""
+
+    decisions: list[Annotated[str, Field(pattern=r"^(keep|remove):[0-9a-f-]{36}$")]] = []
+
+    @property
+    def chosen(self) -> Decisions:
+        """The lines by what was chosen."""
+        picked: dict[str, list[UUID]] = {"keep": [], "remove": []}
+        for choice in self.decisions:
+            word, _, line_id = choice.partition(":")
+            picked[word].append(_id_of(line_id))
+        return Decisions(**picked)
+
+
+def _id_of(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid("Load the list again.", errors=[Fault("/decisions", "Load the list again.")]) from None
 
 
 class ExplanationAsked(Asked):

@@ -89,13 +89,18 @@ def change_roles(tx: Transaction, person_id: UUID, roles: Collection[Role]) -> P
         return person
     facts = (("User name", person.username), ("Roles", ", ".join(sorted(roles))))
     require_step_up(tx, Act("person.change_roles", "Change the roles of this person", person.id, facts))
+    set_roles(tx, person, roles)
+    return person
+
+
+def set_roles(tx: Transaction, person: Person, roles: Collection[Role]) -> None:
+    """The person holds exactly these. Whoever calls has checked that it may."""
     added, taken = frozenset(roles) - person.roles, person.roles - frozenset(roles)
     person.held_roles = [
         *(held for held in person.held_roles if held.role in roles),
         *(PersonRole(role=role) for role in sorted(added)),
     ]
     tx.record("person.roles_changed", person, added=sorted(added), taken=sorted(taken))
-    return person
 
 
 def lock_sign_in(tx: Transaction, person_id: UUID) -> Person:

@@ -75,12 +75,17 @@ def take_off_team(tx: Transaction, team_id: UUID, person_id: UUID) -> Team:
     Errors: `NotFound` for one who is no member, `Conflict` for the last one who could open it.
     """
     team = tx.load(Team, team_id, Permission.TEAM_MANAGE, lock=True)
+    end_seat(tx, team, person_id)
+    return team
+
+
+def end_seat(tx: Transaction, team: Team, person_id: UUID) -> None:
+    """The same, for whoever has checked that it may. Errors: those of `take_off_team`."""
     others = [member.person for member in members_of(tx, team.id) if member.person.id != person_id]
     if others and not any(can_open(tx, person) for person in others):
         raise Conflict("Nobody else in this team can sign in. Add a colleague first.")
     remove_team_member(tx, team.principal, person_id)
     tx.record("team.member_removed", team, member=person_id)
-    return team
 
 
 def teams(tx: Transaction) -> Sequence[Team]:

@@ -174,7 +174,8 @@ def authenticate_token(session: Session, keystore: Keystore, text: str, now: dat
         return None
     keys = SessionKeys(token.id, Secret(named[1]), Secret(seed))
     allowed = permissions_of(token.scopes)
-    acting = Actor("token", person.id, person.office_id, person.roles, keys, token.id, allowed)
+    who = (person.id, person.office_id, person.roles)
+    acting = Actor("token", *who, keys, token.id, allowed, token.is_service)
     return Proved(acting, token.used_at is None or token.used_at <= now - USED_EVERY)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, exists, select
 
 from vault.access.cells import Place, cells_allow
-from vault.access.policy import NEEDS, Permission, permits, roles_for
+from vault.access.policy import CASELOAD, NEEDS, Permission, permits, roles_for
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, version_slot
 from vault.bundles.seals import check_sealed
@@ -98,7 +98,10 @@ def still_there(document: Document, lending: Lending) -> bool:
 def owner_may(
     tx: Transaction, owner_id: UUID, bundle_id: UUID, permission: Permission, document_ids: Any
 ) -> bool:
-    """A lending lives only while its owner is active and may still lend from the bundle, and types like all it lends."""
+    """A lending lives only while its owner is active and may still lend from the bundle, and types like all it lends.
+
+    Whose caseload the case is in was asked when it was lent.
+    """
     owner = tx.session.get_one(Person, owner_id)
     if owner.state_at(tx.now) != "active":
         return False
@@ -108,5 +111,5 @@ def owner_may(
         Document.id.in_(document_ids),
         ~cells_allow(NEEDS[permission], roles_for(permission, acting), place, tx.now),
     )
-    allowed = and_(permits(permission, Bundle, acting, tx.now), ~narrowed)
+    allowed = and_(permits(permission, Bundle, acting, tx.now, but_for=CASELOAD), ~narrowed)
     return bool(tx.session.scalar(select(allowed).where(Bundle.id == bundle_id)))

@@ -13,7 +13,7 @@ from vault.access.policy import Permission
 from vault.bundles.deposits import find_duplicate
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle
-from vault.errors import BundleLocked, NotFound
+from vault.errors import BundleLocked, NotFound, ReasonDue
 from vault.transfers.models import Upload
 from vault.transfers.resumable import announced_digest, is_complete, opened_names
 
@@ -126,7 +126,7 @@ def _opened(tx: Transaction, bundle_id: UUID) -> OpenBundle | None:
     """The bundle if it is open in this session; its names are nobody's to see otherwise."""
     try:
         return open_bundle(tx, tx.load(Bundle, bundle_id, Permission.BUNDLE_OPEN))
-    except (BundleLocked, NotFound):
+    except (BundleLocked, NotFound, ReasonDue):
         return None
 
 

@@ -45,6 +45,11 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
         401, _("Your second factor is due"), _("Prove it, or add one, then repeat what you did.")
     ),
     errors.Refused: Meaning(403, _("You may not do this"), _("Nothing was changed.")),
+    errors.ReasonDue: Meaning(
+        403,
+        _("Say why you open this"),
+        _("This case is not assigned to you. Give a reason for the bundle, then repeat what you did."),
+    ),
     errors.StepUpDue: Meaning(403, _("Confirm that it is you"), _("Nothing was changed.")),
     csrf.ForeignRequest: Meaning(403, _("This request was stopped")),
     errors.NotFound: Meaning(
