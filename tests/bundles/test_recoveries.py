@@ -51,6 +51,7 @@ class Office:
         self.desks = Desks(make)
         self.owner, self.receiver = make.actor(), make.actor()
         self.bundle = make.bundle(self.owner, title="Main file", password=PASSWORD)
+        make.assign(self.bundle, self.receiver)
 
     def asked(self, **more) -> Recovery:
         return self.desks.request(self.bundle, more.pop("receiver", self.receiver), **more)
@@ -430,6 +431,7 @@ def test_an_older_bundle_gets_its_lock_when_it_is_opened(make, act, runtime):
         assert row.slot_id == each.slot_id
     with runtime.session() as session:
         assert len(session.scalars(select(Bundle.id).where(is_recoverable())).all()) == 2
+    make.assign(bundle, desks.clerk)
     desks.complete(desks.release(desks.request(bundle, desks.clerk, urgency=EMERGENCY)))
     assert desks.title(desks.clerk, bundle) == "Main file"
 

@@ -30,6 +30,7 @@ def test_a_recovery_from_page_to_page(app, make, desks):
     owner, receiver = make.actor(), make.actor()
     case = make.case(owner)
     bundle = make.bundle(owner, case, password=PASSWORD)
+    make.assign(case, receiver)
     controller, member = Browser(app, desks.controller), Browser(app, owner)
     path = f"/bundles/{bundle.id}"
     assert f"{path}/recoveries/new" in controller.get(path).text
@@ -69,6 +70,7 @@ def test_a_recovery_from_page_to_page(app, make, desks):
 def test_a_recovery_by_the_api(app, make, desks):
     owner, receiver = make.actor(), make.actor()
     bundle = make.bundle(owner, password=PASSWORD)
+    make.assign(bundle, receiver)
     controller, member = Browser(app, desks.controller), Browser(app, owner)
     wanted = asked_of(receiver, urgency="emergency")
     path = f"/bundles/{bundle.id}/recoveries"
