@@ -127,9 +127,8 @@ def test_it_may_get_a_new_password_which_no_officers_session_keeps(office, act):
         open_bundle(tx, tx.session.get_one(Bundle, office.bundle.id))
 
 
-def test_the_member_who_was_reset_gets_it_back_once_the_words_were_compared(office, make, clock):
+def test_the_member_who_was_reset_gets_it_back_once_the_words_were_compared(office, make):
     desks = office.desks
-    clock.move(minutes=1)
     link = desks.confirmed(make.actor(None, Role.ADMINISTRATOR), issue_enrolment, office.owner.id)
     make.enrol(link.url("http://localhost"))
     recovery = office.released(receiver=office.owner)

@@ -33,7 +33,7 @@ class Ceremony:
         asked = maker.post("/office/desks", number=str(number), people=[str(other)])
         shown = maker.confirm(asked)
         assert shown.status_code == 201, shown.text
-        printed = re.search(r"AGE-SECRET-KEY-PQ-1[A-Z0-9 ]+|AGE-[A-Z0-9 -]+", shown.text)[0]
+        printed = re.search(r"AGE-SECRET-KEY-PQ-1[A-Z0-9 ]+", shown.text)[0]
         return re.search(r'href="(/office/desks/[0-9a-f-]{36})"', shown.text)[1], printed.strip()
 
 
@@ -104,7 +104,7 @@ def test_seats_are_taken_and_left_at_the_page(app, make):
     assert "ended" in done.text
 
 
-def test_who_has_new_keys_is_taken_into_a_team_when_six_words_were_compared(app, make, act, clock):
+def test_who_has_new_keys_is_taken_into_a_team_when_six_words_were_compared(app, make, act):
     boss, clerk = make.actor(None, Role.SUPERVISOR), make.actor()
     with act(boss) as tx:
         team = create_team(tx, "Night shift")
@@ -112,7 +112,6 @@ def test_who_has_new_keys_is_taken_into_a_team_when_six_words_were_compared(app,
     browser.post(path, person=clerk.id)
     browser.post(f"{path}/removal", person=clerk.id)
     assert browser.api("POST", path, {"person": str(clerk.id)}).status_code == 201
-    clock.move(minutes=1)
     link = make.confirmed(make.actor(None, Role.ADMINISTRATOR), lambda tx: issue_enrolment(tx, clerk.id))
     make.enrol(link.url("http://localhost"))
     with make.runtime.session() as session:

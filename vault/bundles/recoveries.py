@@ -56,6 +56,7 @@ HALF = 0
 """The generation of the grant that hands a half over."""
 RECEIVES = {RECOVER: Permission.BUNDLE_OPEN, READ: Permission.LOAN_READ}
 """What the roles of the person must ever be able to do for whom a bundle is recovered or read."""
+WORDS = {RECOVER: "New keys for its members and the colleague", READ: "Every document is lent for an hour"}
 CHANGED = "The bundle has other keys than when desk 1 released it, or the request was changed. Desk 1 must release it again."
 NO_LOCK = "The present recovery desks cannot open this bundle: a member must open it once."
 
@@ -279,7 +280,7 @@ def _act(tx: Transaction, recovery: Recovery, name: str, sentence: str) -> Act:
     shown = {each: person.display_name for each, person in people.items() if person is not None}
     facts = (
         ("Case", tx.session.get_one(Case, recovery.case_id).number),
-        ("What for", recovery.purpose),
+        ("What for", WORDS[recovery.purpose]),
         ("For whom", shown.get(recovery.receiver_id, "")),
         ("Officer of desk 2", shown.get(recovery.officer_id or recovery.id, "")),
     )

@@ -39,6 +39,7 @@ class RecoveryNote(BaseModel):
     requested_by: str
     receiver: str
     releasable_at: datetime
+    may_end: bool
 
 
 class RecoveryRow(BaseModel):
@@ -159,13 +160,15 @@ def recovery_note(tx: Transaction, bundle: Bundle) -> RecoveryNote | None:
     found = tx.session.scalar(query.order_by(Recovery.requested_at.desc(), Recovery.id).limit(1))
     if found is None:
         return None
+    state = found.state_at(tx.now)
     return RecoveryNote(
         id=found.id,
         purpose=found.purpose,
-        state=found.state_at(tx.now),
+        state=state,
         requested_by=_name(tx, found.owner_id) or "",
         receiver=_name(tx, found.receiver_id) or "",
         releasable_at=found.releasable_at,
+        may_end=_may_end(tx, found, state),
     )
 
 
@@ -196,8 +199,6 @@ def recovery_page(tx: Transaction, recovery: Recovery) -> RecoveryPage:
     is_stale = state == RELEASED and not holds(tx, recovery, bundle)
     officers = _officers(tx, recovery) if state == READY or is_stale else []
     may_complete = state == RELEASED and not is_stale and recovery.officer_id == tx.actor.id
-    ends = tx.allows(Permission.RECOVERY_END, recovery) and state in OPEN_STATES
-    is_over_it = recovery.owner_id == tx.actor.id or tx.allows(Permission.RECOVERY_REVIEW, recovery)
     done_by = (recovery.receiver_id, recovery.released_by_id, recovery.officer_id)
     to_review = recovery.review_due_at is not None and recovery.reviewed_at is None
     return RecoveryPage(
@@ -218,7 +219,7 @@ def recovery_page(tx: Transaction, recovery: Recovery) -> RecoveryPage:
         is_receiver=recovery.receiver_id == tx.actor.id,
         may_release=bool(officers),
         may_complete=may_complete,
-        may_end=ends and (is_over_it or state != RELEASED),
+        may_end=_may_end(tx, recovery, state),
         may_review=to_review
         and tx.actor.id not in done_by
         and tx.allows(Permission.RECOVERY_REVIEW, recovery),
@@ -277,6 +278,14 @@ def _without(tx: Transaction) -> list[BundleWithout]:
         )
         for bundle, number in found
     ]
+
+
+def _may_end(tx: Transaction, recovery: Recovery, state: str) -> bool:
+    """Who asked and controllers until it is done; members until it is released."""
+    if state not in OPEN_STATES or not tx.allows(Permission.RECOVERY_END, recovery):
+        return False
+    is_theirs = recovery.owner_id == tx.actor.id or tx.allows(Permission.RECOVERY_REVIEW, recovery)
+    return is_theirs or state != RELEASED
 
 
 def _officers(tx: Transaction, recovery: Recovery) -> list[Candidate]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 
-from vault.access.grants import Grant
 from vault.crypto.marks import fingerprint_words
 from vault.errors import Fault, Invalid
 from vault.people.models import Enrolment, Person
@@ -20,10 +19,9 @@ if TYPE_CHECKING:
 
 
 def has_new_key(tx: Transaction, person: Person) -> bool:
-    """Whether something was granted to the person before their present key pair was made."""
-    used = select(func.max(Enrolment.used_at)).where(Enrolment.person_id == person.id).scalar_subquery()
-    before = exists().where(Grant.principal_id == person.id, Grant.granted_at < used)
-    return bool(tx.session.scalar(select(before)))
+    """Whether the person enrolled again since the account was made, and so has another key pair than the first."""
+    used = select(func.count()).select_from(Enrolment).where(Enrolment.used_at.is_not(None))
+    return (tx.session.scalar(used.where(Enrolment.person_id == person.id)) or 0) > 1
 
 
 def require_compared(tx: Transaction, person: Person, compared: bool) -> None:

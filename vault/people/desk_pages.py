@@ -20,7 +20,7 @@ from vault.people.seating import Seated, is_able, live_desk, live_pair, own_seat
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
-GROUP = 4
+PREFIX, GROUP = "AGE-SECRET-KEY-PQ-1", 4
 
 
 class Sitter(BaseModel):
@@ -144,12 +144,12 @@ def new_desk_page(tx: Transaction, number: int) -> NewDeskPage:
 
 def made_desk_page(tx: Transaction, desk: Desk, identity: Secret) -> MadeDeskPage:
     """The page for the safe."""
-    text = identity.reveal().decode()
+    text = identity.reveal().decode().removeprefix(PREFIX)
     return MadeDeskPage(
         id=desk.id,
         number=desk.number,
         office=desk.office.name,
-        groups=[text[at : at + GROUP] for at in range(0, len(text), GROUP)],
+        groups=[PREFIX, *(text[at : at + GROUP] for at in range(0, len(text), GROUP))],
         people=[seated.person.display_name for seated in seats_of(tx, desk)],
         made_at=desk.created_at,
     )

@@ -23,8 +23,11 @@ def places() -> list[Place]:
             Place(gettext("People"), "/people", "people", also=("/offices", "/tokens")),
         ),
         (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
-        (Permission.MATRIX_SEE, Place(gettext("Office"), "/office/matrix", "settings", also=("/office/",))),
-        (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system")),
+        (
+            Permission.MATRIX_SEE,
+            Place(gettext("Office"), "/office/matrix", "settings", also=("/office/", "/recoveries/")),
+        ),
+        (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system", also=("/office/",))),
     )
     lent = [Place(gettext("Lent to me"), "/lent", "document")] if who.has(Role.INTERPRETER) else []
     rail = [place for permission, place in offered if may_ever(permission, who)]
