@@ -150,6 +150,7 @@ def relock_bundle(
             "generation": bundle.generation,
             "key_number": bundle.key_number,
             "title_lock": bundle.title_lock,
+            "office_id": bundle.office_id,
             **columns,
         }
 

@@ -9,7 +9,14 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.audit.queries import AuditFilter, audit_page
-from vault.bundles import case_views, document_views, handover_views, reason_views, token_views
+from vault.bundles import (
+    case_views,
+    dissolving_views,
+    document_views,
+    handover_views,
+    reason_views,
+    token_views,
+)
 from vault.bundles.document_pages import HistoryRow, history_rows
 from vault.bundles.forms import (
     MemberChange,
@@ -47,6 +54,7 @@ from vault.web.signin import signed_in
 bp = Blueprint("bundles", __name__, template_folder="templates")
 pages = Blueprint("bundles_pages", __name__)
 case_views.register(bp, pages)
+dissolving_views.register(bp)
 document_views.register(bp, pages)
 handover_views.register(pages)
 reason_views.register(bp)
