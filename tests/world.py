@@ -17,6 +17,8 @@ from vault.access.caseload import AccessReason
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
+from vault.cases.models import Case
+from vault.matrix.models import CaseMove
 from vault.matrix.recertification import begin_for, open_round
 from vault.matrix.service import Spot, propose_cell
 from vault.people.factor_models import TOTP, Factor
@@ -108,6 +110,7 @@ class World:
             "office": [people[0].office_id],
             "cell_id": [self.cells[people[0].office_id]],
             "reason_id": [self._reason(people[1], bundle)],
+            "move_id": [self._move(people[1], case)],
             "round_id": [self._round(people[0].office_id)],
         }
 
@@ -117,6 +120,18 @@ class World:
         with self.make.runtime.transaction(controller) as tx:
             spot = Spot(Role.REVIEWER, "photo", "strictly_confidential")
             return propose_cell(tx, spot, "view", "agreed").id
+
+    def _move(self, person: Person, case: Case) -> UUID:
+        """An offer of the case to somebody of a third office, that is over."""
+        other = self.make.office()
+        receiver = self.make.invited(Role.SUPERVISOR, office=other)[0]
+        now = self.make.clock.now()
+        with self.make.runtime.session() as session:
+            row = CaseMove(case_id=case.id, office_id=case.office_id, to_office_id=other.id, id=uuid4())
+            row.receiver_id, row.proposed_by_id, row.remark_id = receiver.id, person.id, uuid4()
+            row.proposed_at = row.dropped_at = now
+            session.add(row)
+            return row.id
 
     def _round(self, office_id: UUID) -> UUID:
         """The open recertification of the office."""

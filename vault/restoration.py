@@ -24,6 +24,7 @@ from vault.access.principals import Principal
 from vault.access.remarks import Remark
 from vault.access.teams import MANY
 from vault.bundles.models import Bookmark, Bundle, Document, Unlocking, Version
+from vault.cases.models import Case
 from vault.db import Instant
 from vault.keystore.restoration import Successors, rebuild, replay
 from vault.keystore.service import Keystore
@@ -32,10 +33,11 @@ from vault.people.models import Enrolment, PersonSession
 from vault.runtime import Runtime, Transaction
 from vault.shares.models import Loan, Share
 from vault.slots import DONE, Destruction
-from vault.transfers.models import Upload
+from vault.transfers.models import CopyMade, Upload
 
 SLOTTED: tuple[type[Any], ...] = (Principal, Bundle, Version)
-KEPT: tuple[type[Any], ...] = (*SLOTTED, Bookmark, Document, Factor, Grant, Remark)
+OF_CASES: tuple[type[Any], ...] = (Bookmark, Case, CopyMade, Document, Loan, Share, Upload)
+KEPT: tuple[type[Any], ...] = (*SLOTTED, *OF_CASES, Factor, Grant, Remark)
 TABLES: dict[str, type[Any]] = {model.__tablename__: model for model in KEPT}
 
 

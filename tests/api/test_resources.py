@@ -21,6 +21,11 @@ GET POST /cases
 POST /cases/search
 GET PATCH /cases/{case_id}
 GET POST DELETE /cases/{case_id}/assignments
+GET POST /cases/{case_id}/move
+GET /office/moves
+GET /office/moves/{move_id}
+POST /office/moves/{move_id}/acceptance
+POST /office/moves/{move_id}/withdrawal
 GET POST /cases/{case_id}/bundles
 GET /bundles/{bundle_id}
 POST /bundles/{bundle_id}/unlocking
@@ -59,6 +64,7 @@ POST /loans/{loan_id}/revocation
 GET /loans/{loan_id}/content
 GET /people
 GET POST /teams
+GET POST /teams/{team_id}/dissolution
 GET /teams/{team_id}
 POST DELETE /teams/{team_id}/members
 GET /office/video

@@ -356,6 +356,7 @@ def test_a_member_taken_off_in_the_middle_stores_nothing(terminal, place, write,
     place.actor = mine
     with place.runtime.transaction(other) as tx:
         add_member(tx, theirs, mine.id)
+    place.make.assign(theirs, mine)
     line = new_line(rate=6 * MEGABYTE)
     terminal.url = line.url
     running = terminal.start("upload", write("a.txt", new_text(16 * MEGABYTE)), "--bundle", theirs, "--json")

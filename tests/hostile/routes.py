@@ -27,6 +27,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/cases/<>/bundles": {"title": "Second file", "tier": "confidential"},
     "/bundles/<>/unlocking": {"password": PASSWORD},
     "/bundles/<>/password": {"old": PASSWORD, "new": "eight loud geese cross the weir"},
+    "/cases/<>/move": {"office": "KBL", "username": "nobody", "reason": "they moved"},
+    "/office/moves/<>/acceptance": {"seen": "0" * 64},
     "/cases/<>/assignments": {"person": "<person>"},
     "/cases/<>/assignments/removal": {"person": "<person>"},
     "/bundles/<>/reason": {"reason": "asked by the interpreter"},

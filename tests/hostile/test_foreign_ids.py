@@ -22,7 +22,7 @@ from vault.store.memory import MemoryStore
 KINDS = {
     *("case_id", "bundle_id", "document_id", "bookmark_id", "share_id", "person_id", "session_id"),
     *("cell_id", "team_id", "loan_id", "token_id", "factor_id", "step_up_id"),
-    *("desk_id", "recovery_id", "reason_id", "round_id"),
+    *("desk_id", "recovery_id", "reason_id", "round_id", "move_id"),
 }
 BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
 WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
@@ -32,6 +32,9 @@ LEAD_ON = ("bundles.index", "bundles.documents", "bundles.versions", "transfers.
 NEEDS_MORE = {
     ("/documents/<>/move", 423),  # the other bundle is locked
     ("/bundles/<>/rekeying", 400),  # the case's number is typed to confirm
+    ("/cases/<>/move", 403),
+    ("/teams/<>/dissolution", 403),
+    *((f"/office/moves/<>/{act}", 404) for act in ("acceptance", "withdrawal")),
     ("/cases/<>/assignments", 403),  # a caseworker assigns nobody, and sees nobody's reasons
     ("/cases/<>/assignments/removal", 403),
     ("/office/reasons/<>/seen", 404),

@@ -22,6 +22,7 @@ WORDS = {
     Scope.MEMBER: "bundle",
     Scope.OWNER: "own",
     Scope.BORROWER: "lent",
+    Scope.RECEIVER: "offered",
 }
 
 

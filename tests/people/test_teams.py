@@ -39,6 +39,7 @@ class Desk:
         self.take_in(self.amal, self.badr)
         self.owner = make.actor()
         self.bundle = make.bundle(self.owner, title="Main file")
+        make.assign(self.bundle, self.amal, self.badr)
         with act(self.owner) as tx:
             add_team(tx, self.bundle.id, self.team.id)
 
@@ -86,6 +87,7 @@ def test_one_grant_opens_for_everybody_in_the_team_and_for_who_comes_later(desk,
     for actor in (desk.boss, desk.amal, desk.badr):
         assert desk.title(actor) == "Main file"
     later = make.actor()
+    make.assign(desk.bundle, later)
     with pytest.raises(Refused):
         desk.title(later)
 
@@ -425,6 +427,7 @@ def test_a_desk_is_the_same_thing_of_another_kind_and_opens_no_bundle_by_policy(
 
 def test_two_taken_off_at_once_leave_one_generation_each_and_everybody_else_in(desk, make, act):
     third = make.actor()
+    make.assign(desk.bundle, third)
     desk.take_in(third)
     other = make.actor(None, Role.CONTROLLER)
     desk.take_in(other)
@@ -456,6 +459,7 @@ def test_the_last_two_do_not_take_each_other_off(desk, make):
 def test_taking_in_and_off_and_opening_at_once_agree(desk, make):
     for _ in range(3):
         new, old = make.actor(), make.actor()
+        make.assign(desk.bundle, new)
         desk.take_in(old)
         ended = at_once(
             lambda new=new: desk.take_in(new, by=desk.amal),
@@ -488,6 +492,7 @@ def test_pages_make_a_team_take_in_and_off_and_add_it_to_a_bundle(app, make, act
     page = browser.post(f"/teams/{team_id}/members", person=colleague.id, follow=True)
     assert "The colleague is a member now." in page.text
     bundle = make.bundle(owner)
+    make.assign(bundle, colleague)
     members = Browser(app, owner)
     assert "Night shift" in members.get(f"/bundles/{bundle.id}/members").text
     assert "Night shift" in members.post(f"/bundles/{bundle.id}/members", team=team_id, follow=True).text

@@ -7,14 +7,19 @@ from tests.factory import PASSWORD
 from tests.recordings import wav
 from vault.access.actor import STRANGER, Role
 from vault.access.grants import Grant
+from vault.access.policy import Permission
 from vault.audit.verification import verify_log
 from vault.bundles.bookmarks import add_bookmark, bookmarks_of, label_of, open_recording
 from vault.bundles.documents import move_document
 from vault.bundles.members import add_member, add_team, remove_member
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import open_bundle
+from vault.cases.models import Case
 from vault.crypto.passwords import derive
 from vault.errors import Gone, NotFound, Unauthenticated, VaultSealed
+from vault.matrix.case_moves import digest_shown, propose_move
+from vault.matrix.models import CaseMove
+from vault.matrix.receiving import accept_move
 from vault.people.models import Person, PersonSession
 from vault.people.passwords import change_password
 from vault.people.sessions import start_session
@@ -282,3 +287,32 @@ def test_a_bundle_with_a_new_key_comes_back_whole_and_its_old_key_stays_dead(mac
     for link in links:
         with pytest.raises(Gone), machine.runtime.transaction(STRANGER) as tx:
             open_share(tx, link.share.id, link.secret)
+
+
+def test_a_case_that_moved_after_the_backup_is_the_other_offices_again(machine):
+    make = machine.make
+    owner, boss = make.actor(), make.actor(None, Role.SUPERVISOR)
+    abroad = make.office("KBL", "Kabul")
+    away = make.person(Role.SUPERVISOR, username="away", office=abroad)
+    case = make.case(owner)
+    bundle = make.bundle(owner, case)
+    document = make.document(owner, bundle)
+    with machine.runtime.transaction(owner) as tx:
+        add_member(tx, bundle.id, boss.id)
+    machine.back_up("database")
+    move = make.confirmed(boss, lambda tx: propose_move(tx, case.id, "KBL", "away", "they moved"))
+    receiver = make.actor(away)
+    with machine.runtime.transaction(receiver) as tx:
+        seen = digest_shown(tx, tx.session.get_one(CaseMove, move.id))
+    make.confirmed(receiver, lambda tx: accept_move(tx, move.id, seen))
+    machine.put_back("database")
+    machine.restore()
+
+    again = sign_in(machine, away.id, PASSWORD)
+    with machine.runtime.transaction(again) as tx:
+        assert open_content(tx, document.id)[1].title == "Main file"
+        assert tx.load(Case, case.id, Permission.CASE_SEE).office_id == abroad.id
+    for person in (owner, boss):
+        old = sign_in(machine, person.id, PASSWORD)
+        with pytest.raises(NotFound), machine.runtime.transaction(old) as tx:
+            open_content(tx, document.id)

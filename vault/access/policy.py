@@ -2,10 +2,10 @@
 
 `MATRIX` is policy within an office and a bundle. A rule names roles and a scope:
 OFFICE (rows of the actor's own office), MEMBER (rows of a bundle or team that the actor holds a live grant on, alone or
-through a team), OWNER (rows the actor made), BORROWER (what is lent to the actor, while it is), EVERYWHERE. What is
-strictly confidential is for members who are cleared for it. Who keeps to a caseload gives a reason for a bundle outside it
-first. Of documents a role gets as much as its office's cells leave it. Withdrawn rows are hidden from all but their owner,
-the controller and the auditor.
+through a team), OWNER (rows the actor made), BORROWER (what is lent to the actor, while it is), RECEIVER (what another
+office offers to the actor), EVERYWHERE. What is strictly confidential is for members who are cleared for it. Who keeps to
+a caseload gives a reason for a bundle outside it first. Of documents a role gets as much as its office's cells leave it.
+Withdrawn rows are hidden from all but their owner, the controller and the auditor.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ class Permission(StrEnum):
     CASE_CREATE = "case.create"
     CASE_CHANGE = "case.change"
     CASE_ASSIGN = "case.assign"
+    CASE_MOVE = "case.move"
+    MOVE_SEE = "move.see"
+    MOVE_ACCEPT = "move.accept"
     BUNDLE_SEE = "bundle.see"
     BUNDLE_CREATE = "bundle.create"
     BUNDLE_OPEN = "bundle.open"
@@ -92,6 +95,7 @@ class Scope(StrEnum):
     MEMBER = "member of the bundle"
     OWNER = "own"
     BORROWER = "lent"
+    RECEIVER = "offered to them"
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ def _rule(scope: Scope, *roles: Role) -> Rule:
 
 _STAFF = (Role.CASEWORKER, Role.REVIEWER, Role.SUPERVISOR, Role.ARCHIVIST, Role.CONTROLLER)
 _WRITERS = (Role.CASEWORKER, Role.SUPERVISOR, Role.CONTROLLER)
+_LEADS = (Role.SUPERVISOR, Role.CONTROLLER)
 _OFFICE = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
 _OVERSIGHT = (Role.SUPERVISOR, Role.RECORDS_AUTHORITY, Role.AUDITOR)
 
@@ -127,6 +132,9 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.CASE_CREATE: (_rule(Scope.OFFICE, Role.CASEWORKER, Role.SUPERVISOR),),
     Permission.CASE_CHANGE: (_rule(Scope.OFFICE, Role.CASEWORKER, Role.SUPERVISOR),),
     Permission.CASE_ASSIGN: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
+    Permission.CASE_MOVE: (_rule(Scope.OFFICE, *_LEADS),),
+    Permission.MOVE_SEE: (_rule(Scope.OFFICE, *_LEADS), _rule(Scope.RECEIVER, *_LEADS)),
+    Permission.MOVE_ACCEPT: (_rule(Scope.RECEIVER, *_LEADS),),
     Permission.BUNDLE_SEE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.BUNDLE_CREATE: (_rule(Scope.OFFICE, *_WRITERS),),
     Permission.BUNDLE_OPEN: (_rule(Scope.MEMBER, *_STAFF),),
@@ -283,6 +291,9 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor, now: datetime) -> Col
         return owned
     if scope is Scope.BORROWER:
         return _is_lent(model, actor, now)
+    if scope is Scope.RECEIVER:
+        receiver, office = _column(model, "receiver_id"), _column(model, "to_office_id")
+        return and_(receiver == actor.id, office == actor.office_id)
     own_office = _column(model, "office_id") == actor.office_id if actor.office_id is not None else false()
     if scope is Scope.OFFICE:
         return own_office

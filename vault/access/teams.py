@@ -89,6 +89,18 @@ def remove_team_member(tx: Transaction, team: Principal, member_id: UUID) -> boo
     return True
 
 
+def end_team(tx: Transaction, team: Principal) -> None:
+    """The team has no members and no keys any more, for good. Whoever calls has ended what was granted to it."""
+    hold_principal(tx, team)
+    lock_grants(tx, [team.id])
+    for grant in live_grants(tx, team.id):
+        end_grant(tx, grant)
+    if team.slot_id is not None:
+        tx.destroy(team.slot_id)
+    team.slot_id = team.user_lock = team.directory_mac = team.rekey_pending_at = None
+    tx.session.flush()
+
+
 def open_team_seed(tx: Transaction, team_id: UUID) -> bytes:
     """The seed of a team that the actor is in. Whoever comes first after a member has left makes the new keys.
 

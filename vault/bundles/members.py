@@ -77,7 +77,8 @@ def add_team(tx: Transaction, bundle_id: UUID, team_id: UUID) -> MemberTeam:
     bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_MANAGE, lock=True)
     open_bundle(tx, bundle)
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
-    team = tx.session.scalar(select(Team).where(Team.id == team_id, Team.office_id == bundle.office_id))
+    of_office = Team.office_id == bundle.office_id, Team.dissolved_at.is_(None)
+    team = tx.session.scalar(select(Team).where(Team.id == team_id, *of_office))
     if team is None:
         message = "Choose a team of this office."
         raise Invalid(message, errors=[Fault("/team", message)])
@@ -148,7 +149,8 @@ def possible_members(tx: Transaction, bundle: Bundle) -> Sequence[Person]:
 def possible_teams(tx: Transaction, bundle: Bundle) -> list[MemberTeam]:
     """Teams of the office that could be added, by name."""
     granted = select(Grant.principal_id).where(Grant.subject_id == bundle.id, Grant.ended_at.is_(None))
-    query = select(Team).where(Team.office_id == bundle.office_id, Team.id.not_in(granted))
+    of_office = Team.office_id == bundle.office_id, Team.dissolved_at.is_(None)
+    query = select(Team).where(*of_office, Team.id.not_in(granted))
     found = tx.session.scalars(query.order_by(Team.name, Team.id))
     return [MemberTeam(team, None, _people_of(tx, team)) for team in found]
 
@@ -161,6 +163,12 @@ def _openers(tx: Transaction, bundle: Bundle, teams: Sequence[MemberTeam], witho
     """Everybody whom a grant reaches, alone or in a team, but for the one of this member."""
     alone = [member.person for member in list_members(tx, bundle) if member.person.id != without]
     return alone + [person for each in teams if each.team.id != without for person in each.people]
+
+
+def opens_without(tx: Transaction, bundle: Bundle, member_id: UUID) -> bool:
+    """Whether somebody could open the bundle tomorrow if this person or team were no member."""
+    teams = list_member_teams(tx, bundle)
+    return _can_any_open(tx, bundle, _openers(tx, bundle, teams, without=member_id))
 
 
 def _seal_for(tx: Transaction, bundle: Bundle, person_ids: Sequence[UUID]) -> None:

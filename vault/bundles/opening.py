@@ -173,6 +173,7 @@ def relock_bundle(
             "generation": bundle.generation,
             "key_number": bundle.key_number,
             "title_lock": bundle.title_lock,
+            "office_id": bundle.office_id,
             **columns,
             **rescue_columns(tx, bundle, slot, opened.key.reveal()),
         }

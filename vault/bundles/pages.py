@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from vault.access.policy import Permission
+from vault.bundles.dissolving import held_by_team
 from vault.bundles.document_pages import FileRow, file_rows
 from vault.bundles.members import (
     Member,
@@ -28,6 +29,7 @@ from vault.cases.pages import CasePage, case_page
 from vault.people.comparing import has_new_key, words_of
 
 if TYPE_CHECKING:
+    from vault.people.models import Team
     from vault.runtime import Transaction
 
 
@@ -116,6 +118,25 @@ class MembersPage(BaseModel):
     may_remove: bool
 
 
+class HeldRow(BaseModel):
+    """A bundle that is opened to a team, by numbers; `only_by_team`: nobody else could open it."""
+
+    bundle: UUID
+    case_number: str
+    number: int
+    only_by_team: bool
+
+
+class DissolutionPage(BaseModel):
+    """A team that could be dissolved, or was, and what is opened to it."""
+
+    team: UUID
+    name: str
+    dissolved_at: datetime | None
+    items: list[HeldRow]
+    may_dissolve: bool
+
+
 class ReasonPage(BaseModel):
     """A bundle outside one's caseload: the reason that is asked, and where its page leads then.
 
@@ -192,6 +213,23 @@ def bundle_page(tx: Transaction, bundle: Bundle) -> BundlePage:
 def case_file(tx: Transaction, case: Case) -> CaseFile:
     """The case for its own page."""
     return CaseFile(**dict(case_page(tx, case)), bundles=bundle_list(tx, case.id).items)
+
+
+def dissolution_page(tx: Transaction, team: Team) -> DissolutionPage:
+    """What is opened to the team. Load it with the permission first."""
+    items = [
+        HeldRow(
+            bundle=each.bundle.id,
+            case_number=each.case_number,
+            number=each.number,
+            only_by_team=not each.opens_without,
+        )
+        for each in held_by_team(tx, team)
+    ]
+    may = team.dissolved_at is None and not any(each.only_by_team for each in items)
+    return DissolutionPage(
+        team=team.id, name=team.name, dissolved_at=team.dissolved_at, items=items, may_dissolve=may
+    )
 
 
 def reason_page(tx: Transaction, bundle: Bundle, following: str = "") -> ReasonPage:

@@ -229,6 +229,13 @@ def holds(tx: Transaction, recovery: Recovery, bundle: Bundle) -> bool:
     return of_now == released and compare(mac, recovery.release_mac)
 
 
+def end_recovery_of(tx: Transaction, bundle_id: UUID, how: str) -> None:
+    """What is asked of the desks about this bundle is over, because the bundle is not theirs any more."""
+    recovery = open_recovery(tx, bundle_id)
+    if recovery is not None:
+        _end(tx, recovery, how)
+
+
 def end_handing_over(tx: Transaction, recovery: Recovery) -> None:
     """Nobody holds a half by this recovery any more."""
     for grant in live_grants(tx, recovery.id):

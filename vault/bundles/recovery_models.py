@@ -16,7 +16,7 @@ PURPOSES = (RECOVER, READ)
 ORDINARY, EMERGENCY = "ordinary", "emergency"
 URGENCIES = (ORDINARY, EMERGENCY)
 WAITING, READY, RELEASED, DONE, LAPSED = "waiting", "ready", "released", "done", "lapsed"
-ENDS = ("withdrawn", "refused", "stopped", LAPSED)
+ENDS = ("withdrawn", "refused", "stopped", "moved", LAPSED)
 _OPEN = text("ended_at IS NULL AND completed_at IS NULL")
 
 
@@ -73,7 +73,7 @@ class Recovery(Row):
     review_remark_id: Mapped[UUID | None]
 
     def state_at(self, now: datetime) -> str:
-        """One word: waiting, ready, released, done; withdrawn, refused, stopped, lapsed."""
+        """One word: waiting, ready, released, done; withdrawn, refused, stopped, moved, lapsed."""
         if self.completed_at is not None:
             return DONE
         if self.ended_at is not None:

@@ -28,17 +28,18 @@ from vault.bundles.opening import (
 )
 from vault.bundles.rescuing import rescue_columns
 from vault.bundles.token_grants import NO_PASSWORDS
+from vault.cases.models import Case
 from vault.cases.service import mark_changed
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import bundle_lock, lock_text
 from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.secret import Secret, random_key
+from vault.db import for_change
 from vault.errors import BundleLocked, Conflict, Fault, Invalid, Tampered
 from vault.runtime import refusal_about
 from vault.slots import replace_slot
 
 if TYPE_CHECKING:
-    from vault.cases.models import Case
     from vault.crypto.passwords import Argon2Profile
     from vault.runtime import Transaction
 
@@ -57,6 +58,7 @@ def create_bundle(
 
     `password_key` is PPK (32 bytes), derived with `profile`; both or neither. Errors: `Refused`, `Invalid`.
     """
+    case = _held(tx, case)
     tx.require(Permission.BUNDLE_CREATE, case)
     _check_maker(tx, password_key is not None)
     if tier not in TIERS:
@@ -156,6 +158,12 @@ def open_with_password(tx: Transaction, bundle: Bundle, password_key: bytes) -> 
         raise _wrong_password(bundle) from None
     forget_tries(tx.session, guess_name(tx.actor.id, bundle.id))
     return OpenBundle(bundle, Secret(key))
+
+
+def _held(tx: Transaction, case: Case) -> Case:
+    """The case as it is now, and stays until the bundle is there: it might be moving to another office."""
+    query = select(Case).where(Case.id == case.id).with_for_update(**for_change(Case))
+    return tx.session.scalars(query, execution_options={"populate_existing": True}).one()
 
 
 def _check_maker(tx: Transaction, has_password: bool) -> None:

@@ -11,6 +11,7 @@ from vault.access.policy import Permission
 from vault.audit.queries import AuditFilter, audit_page
 from vault.bundles import (
     case_views,
+    dissolving_views,
     document_views,
     handover_views,
     reason_views,
@@ -51,6 +52,7 @@ from vault.web.signin import signed_in
 bp = Blueprint("bundles", __name__, template_folder="templates")
 pages = Blueprint("bundles_pages", __name__)
 case_views.register(bp, pages)
+dissolving_views.register(bp)
 document_views.register(bp, pages)
 handover_views.register(pages)
 reason_views.register(bp)

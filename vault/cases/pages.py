@@ -60,6 +60,7 @@ class CasePage(BaseModel):
     revision: int
     may_change: bool
     may_assign: bool
+    may_move: bool
     may_add_bundle: bool
 
 
@@ -99,6 +100,7 @@ def case_page(tx: Transaction, case: Case) -> CasePage:
         revision=case.revision,
         may_change=tx.allows(Permission.CASE_CHANGE, case),
         may_assign=tx.allows(Permission.CASE_ASSIGN, case),
+        may_move=tx.allows(Permission.CASE_MOVE, case),
         may_add_bundle=tx.allows(Permission.BUNDLE_CREATE, case),
     )
 

@@ -61,6 +61,14 @@ class WithReason(Asked):
     reason: Reason
 
 
+class Offer(Asked):
+    """A case to be moved: the code of the other office, the user name of whoever receives it there, and why."""
+
+    office: Annotated[str, Field(min_length=1, max_length=20)]
+    username: Annotated[str, Field(min_length=1, max_length=64)]
+    reason: Reason
+
+
 class Decisions(Asked):
     """The lines of a recertification that are kept, and those that are removed."""
 

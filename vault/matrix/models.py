@@ -1,11 +1,11 @@
-"""Tables of recertification: a round of an office, and the lines that its supervisors and controllers decide."""
+"""Tables of recertification (a round of an office, its lines) and of cases that move between offices."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vault.access.policy import Permission
@@ -15,6 +15,7 @@ KINDS = ("bundles", "team", "clearance", "role")
 """What a line may name, in the order in which it is removed: who loses a role may still be the last member of a bundle."""
 KEEP, REMOVE = "keep", "remove"
 _OPEN = text("closed_at IS NULL")
+_WAITING = text("accepted_at IS NULL AND dropped_at IS NULL")
 
 
 class Recertification(Row):
@@ -72,3 +73,51 @@ class RecertificationLine(Row):
     decided_at: Mapped[datetime | None]
     decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("principals.id"))
     held_back: Mapped[str | None] = mapped_column(String(32))
+
+
+class CaseMove(Row):
+    """A case that one office offers to a named colleague of another.
+
+    States: proposed → accepted, or dropped by either side, or lapsed. `office_id` is the old office's, and stays so.
+    """
+
+    __tablename__ = "case_moves"
+    __sees__ = Permission.MOVE_SEE
+    __table_args__ = (
+        CheckConstraint("to_office_id <> office_id", name="two_offices"),
+        CheckConstraint("receiver_id <> proposed_by_id", name="two_people"),
+        CheckConstraint("accepted_at IS NULL OR dropped_at IS NULL", name="one_end"),
+        Index(
+            "uq_case_moves_waiting",
+            "case_id",
+            unique=True,
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
+        ),
+    )
+
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    to_office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"))
+    receiver_id: Mapped[UUID] = mapped_column(ForeignKey("principals.id"), index=True)
+    proposed_by_id: Mapped[UUID] = mapped_column(ForeignKey("principals.id"))
+    proposed_at: Mapped[datetime]
+    remark_id: Mapped[UUID]
+    accepted_at: Mapped[datetime | None]
+    dropped_at: Mapped[datetime | None]
+    dropped_by_id: Mapped[UUID | None]
+
+
+class OfferedKey(Row):
+    """A bundle's access key, sealed to whoever is to receive the case, for this offer alone: as a grant it opens nothing.
+
+    `generation` is the bundle's when it was offered. `sealed` is empty once the offer is over.
+    """
+
+    __tablename__ = "offered_keys"
+    __table_args__ = (UniqueConstraint("move_id", "bundle_id"),)
+
+    move_id: Mapped[UUID] = mapped_column(ForeignKey("case_moves.id"))
+    bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"))
+    generation: Mapped[int]
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)

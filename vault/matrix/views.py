@@ -12,7 +12,7 @@ from vault.access.cells import TIERS, Cell
 from vault.access.policy import Permission, may_ever
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.errors import Conflict, Fault, Invalid, Refused
-from vault.matrix import clearance_views, explanation_views, reason_views, recertification_views
+from vault.matrix import clearance_views, explanation_views, move_views, reason_views, recertification_views
 from vault.matrix.forms import Approval, NewCell, WithReason
 from vault.matrix.pages import (
     CellPage,
@@ -43,6 +43,7 @@ bp = Blueprint("matrix", __name__, template_folder="templates")
 pages = Blueprint("matrix_pages", __name__)
 clearance_views.register(bp)
 explanation_views.register(bp, pages)
+move_views.register(bp)
 reason_views.register(bp)
 recertification_views.register(bp)
 

@@ -105,7 +105,8 @@ class PersonRole(Base):
 class Team(Row):
     """Colleagues of one office who open together what is granted to the team. The id is that of the principal.
 
-    Who is in it says nobody but the grants of the team's key. The name stands in clear.
+    Who is in it says nobody but the grants of the team's key. The name stands in clear. Once dissolved it has no keys, no
+    members and opens nothing.
     """
 
     __tablename__ = "teams"
@@ -119,6 +120,7 @@ class Team(Row):
     name: Mapped[str] = mapped_column(String(80))
     made_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     created_at: Mapped[datetime]
+    dissolved_at: Mapped[datetime | None]
 
     principal: Mapped[Principal] = relationship(lazy="joined", innerjoin=True)
 

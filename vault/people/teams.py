@@ -90,7 +90,9 @@ def end_seat(tx: Transaction, team: Team, person_id: UUID) -> None:
 
 def teams(tx: Transaction) -> Sequence[Team]:
     """The teams that the actor may see, by name."""
-    query = select(Team).where(permits(Permission.TEAM_SEE, Team, tx.actor, tx.now))
+    query = select(Team).where(
+        permits(Permission.TEAM_SEE, Team, tx.actor, tx.now), Team.dissolved_at.is_(None)
+    )
     return tx.session.scalars(query.order_by(Team.name, Team.id)).all()
 
 

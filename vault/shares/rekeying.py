@@ -32,11 +32,16 @@ def rekey_with_links(tx: Transaction, bundle_id: UUID, reason: str) -> OpenBundl
     bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_MANAGE, lock=True)
     end_uploads_into(tx, bundle.id, REKEYED)
     opened = rekey_bundle(tx, bundle.id, reason)
-    query = _live(bundle.id).order_by(Share.id).with_for_update(**for_change(Share))
-    for share in tx.session.scalars(query, execution_options={"populate_existing": True}).all():
-        end_share(tx, share, REKEYED)
-    end_loans_from(tx, bundle.id, REKEYED)
+    end_lendings_from(tx, bundle.id, REKEYED)
     return opened
+
+
+def end_lendings_from(tx: Transaction, bundle_id: UUID, reason: str) -> None:
+    """The links and loans of the bundle's documents have ended. Whoever calls has checked that it may."""
+    query = _live(bundle_id).order_by(Share.id).with_for_update(**for_change(Share))
+    for share in tx.session.scalars(query, execution_options={"populate_existing": True}).all():
+        end_share(tx, share, reason)
+    end_loans_from(tx, bundle_id, reason)
 
 
 def live_links_of(tx: Transaction, bundle_id: UUID) -> Sequence[Share]:

@@ -1,4 +1,4 @@
-"""Whose a case is, why bundles are opened outside caseloads, and recertification. Cases keep whoever works on them."""
+"""Whose a case is, why bundles are opened outside caseloads, and recertification, moves between offices, ends of teams."""
 
 from uuid import UUID, uuid5
 
@@ -17,11 +17,18 @@ def upgrade() -> None:
     _add_assignments()
     _add_reasons()
     _add_recertifications()
+    _add_moves()
+    with op.batch_alter_table("teams", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("dissolved_at", _INSTANT, nullable=True))
     _assign_cases()
 
 
 def downgrade() -> None:
     """Take them away: nobody is asked for a reason any more, the reasons given and what was recertified are forgotten."""
+    with op.batch_alter_table("teams", schema=None) as batch_op:
+        batch_op.drop_column("dissolved_at")
+    op.drop_table("offered_keys")
+    op.drop_table("case_moves")
     op.drop_table("recertification_lines")
     op.drop_table("recertifications")
     op.drop_table("access_reasons")
@@ -142,6 +149,56 @@ def _add_lines() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recertification_lines")),
     )
     op.create_index(op.f("ix_recertification_lines_round_id"), "recertification_lines", ["round_id"])
+
+
+def _add_moves() -> None:
+    keys = {
+        "case_id": "cases",
+        "office_id": "offices",
+        "to_office_id": "offices",
+        "receiver_id": "principals",
+        "proposed_by_id": "principals",
+    }
+    checks = {
+        "two_offices": "to_office_id <> office_id",
+        "two_people": "receiver_id <> proposed_by_id",
+        "one_end": "accepted_at IS NULL OR dropped_at IS NULL",
+    }
+    op.create_table(
+        "case_moves",
+        *(sa.Column(name, sa.Uuid(), nullable=False) for name in keys),
+        sa.Column("proposed_at", _INSTANT, nullable=False),
+        sa.Column("remark_id", sa.Uuid(), nullable=False),
+        sa.Column("accepted_at", _INSTANT, nullable=True),
+        sa.Column("dropped_at", _INSTANT, nullable=True),
+        sa.Column("dropped_by_id", sa.Uuid(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        *(sa.CheckConstraint(rule, name=op.f(f"ck_case_moves_{name}")) for name, rule in checks.items()),
+        *_keys("case_moves", keys),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_moves")),
+    )
+    for column in ("office_id", "receiver_id"):
+        op.create_index(op.f(f"ix_case_moves_{column}"), "case_moves", [column])
+    where = sa.text("accepted_at IS NULL AND dropped_at IS NULL")
+    op.create_index(
+        "uq_case_moves_waiting",
+        "case_moves",
+        ["case_id"],
+        unique=True,
+        sqlite_where=where,
+        postgresql_where=where,
+    )
+    op.create_table(
+        "offered_keys",
+        sa.Column("move_id", sa.Uuid(), nullable=False),
+        sa.Column("bundle_id", sa.Uuid(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        *_keys("offered_keys", {"move_id": "case_moves", "bundle_id": "bundles"}),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_offered_keys")),
+        sa.UniqueConstraint("move_id", "bundle_id", name=op.f("uq_offered_keys_move_id")),
+    )
 
 
 def _keys(table: str, columns: dict[str, str]) -> list[sa.ForeignKeyConstraint]:
