@@ -59,8 +59,8 @@ def accept_move(tx: Transaction, move_id: UUID, seen: str) -> Case:
     """The case belongs to the receiver's office, and its bundles open for the receiver alone. `seen` is what was read.
 
     Ended: all grants of the old office, its teams, programs and loans; links; unfinished uploads; recoveries; assignments.
-    Bundles have new keys. Errors: `NotFound` for anybody else, `Refused`, `Conflict` when it lapsed, is over or is not what was read,
-    `StepUpDue`, `Tampered`.
+    Bundles have new keys. Errors: `NotFound` for anybody else, `Refused`, `Conflict` when it lapsed, is over or is not what
+    was read, `StepUpDue`, `Tampered`.
     """
     move = tx.load(CaseMove, move_id, Permission.MOVE_ACCEPT, lock=True)
     case = tx.session.scalars(
