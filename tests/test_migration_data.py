@@ -226,7 +226,9 @@ def test_there_is_no_way_back_for_what_does_not_fit(engine):
 def test_cases_are_assigned_to_whoever_added_them_or_to_the_members_of_their_bundles(engine):
     known = MetaData()
     known.reflect(engine)
-    persons, cases, bundles, grants = (known.tables[name] for name in ("persons", "cases", "bundles", "grants"))
+    persons, cases, bundles, grants = (
+        known.tables[name] for name in ("persons", "cases", "bundles", "grants")
+    )
     with engine.begin() as connection:
         owners = dict(connection.execute(select(cases.c.id, cases.c.owner_id)).all())
         (first, here), (second, left), (third, also) = owners.items()
@@ -236,5 +238,7 @@ def test_cases_are_assigned_to_whoever_added_them_or_to_the_members_of_their_bun
         connection.execute(given.values(subject_id=of_second, ended_at=None))
     upgrade(engine, FOLDER)
     with engine.connect() as connection:
-        rows = connection.execute(text("SELECT case_id, person_id FROM case_assignments WHERE ended_at IS NULL"))
+        rows = connection.execute(
+            text("SELECT case_id, person_id FROM case_assignments WHERE ended_at IS NULL")
+        )
         assert {tuple(row) for row in rows} == {(first, here), (second, also), (third, also)}
