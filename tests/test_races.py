@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
@@ -227,11 +228,9 @@ def test_no_grant_is_left_to_keys_that_are_given_up(make, act, runtime):
 
         def add(bundle=bundle, colleague=colleague):
             with act(owner) as tx:
-                add_member(tx, bundle.id, colleague.id)
+                add_member(tx, bundle.id, colleague.id, compared=True)
 
         def renew(path=path, code=code, key=key, profile=profile):
-            from uuid import UUID
-
             with act(STRANGER) as tx:
                 enrol(tx, UUID(path.rpartition("/")[2]), code, key, profile)
 
@@ -242,6 +241,29 @@ def test_no_grant_is_left_to_keys_that_are_given_up(make, act, runtime):
         if count_of(runtime, Grant, *live):
             with act(signed_in) as tx:
                 open_own_grant(tx, bundle.id, 1)
+
+
+def test_nothing_is_granted_to_keys_that_came_after_the_look_at_the_old_ones(make, act, runtime):
+    """Added without comparing words while enrolling anew: refused, or the grant has ended with the old keys."""
+    owner = make.actor()
+    for turn in range(ROUNDS):
+        bundle, colleague = make.bundle(owner), make.person(username=f"colleague{turn}")
+        with act(SYSTEM) as tx:
+            path, _, code = issue_enrolment(tx, colleague.id).url("").partition("#")
+        profile = runtime.settings.new_profile()
+        key = derive(PASSWORD, profile)
+
+        def add(bundle=bundle, colleague=colleague):
+            with act(owner) as tx:
+                add_member(tx, bundle.id, colleague.id)
+
+        def renew(path=path, code=code, key=key, profile=profile):
+            with act(STRANGER) as tx:
+                enrol(tx, UUID(path.rpartition("/")[2]), code, key, profile)
+
+        assert set(errors_in(at_once(add, renew))) <= {Invalid}
+        live = (Grant.subject_id == bundle.id, Grant.principal_id == colleague.id, Grant.ended_at.is_(None))
+        assert count_of(runtime, Grant, *live) == 0
 
 
 def test_a_link_that_ends_twice_at_once_ends_once(make, act, runtime, trail):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from vault.access.principals import Principal
 from vault.crypto.marks import fingerprint_words
 from vault.errors import Fault, Invalid
 from vault.people.models import Enrolment, Person
@@ -25,7 +26,11 @@ def has_new_key(tx: Transaction, person: Person) -> bool:
 
 
 def require_compared(tx: Transaction, person: Person, compared: bool) -> None:
-    """`Invalid` at `/compared`, with the words, unless they were compared or the person has the first key still."""
+    """`Invalid` at `/compared`, with the words, unless they were compared or the person has the first key still.
+
+    The keys are what they are from here on until this transaction ends: nobody enrols anew between the look and the grant.
+    """
+    tx.session.refresh(person.principal, with_for_update={"of": Principal, "read": True})
     if compared or not has_new_key(tx, person):
         return
     message = f"{person.display_name} has got new keys. Compare these six words first: {words_of(person)}."
