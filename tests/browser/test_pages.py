@@ -51,21 +51,21 @@ def stage(chromium: Browser, demo_server: RunningVault) -> Stage:
 
 @pytest.fixture(scope="module")
 def looked(chromium: Browser, demo_server: RunningVault, stage: Stage) -> Looked:
-    """All pages, each looked at in the light and wide, then in the dark on a phone; axe sees each shape of page once."""
+    """All pages; each shape of page is looked at once, in the light and wide, then in the dark on a phone, and by axe."""
     looked, shapes = Looked(), set[str]()
     for walker, name in all_pages(chromium, demo_server, stage):
         found = Seen.by(walker, name)
         looked.seen.append(found)
-        is_new = found.shape not in shapes
+        if found.shape in shapes:
+            continue
         shapes.add(found.shape)
         for look in (light, dark):
             look(walker.page)
-            if walker.page.evaluate(TOO_WIDE):
-                looked.too_wide[f"{name}, {look.__name__}"] = walker.page.evaluate(TOO_WIDE)
-            if is_new and (faults := axe_faults(walker.page)):
+            if wider := walker.page.evaluate(TOO_WIDE):
+                looked.too_wide[f"{name}, {look.__name__}"] = wider
+            if faults := axe_faults(walker.page):
                 looked.violations[f"{name}, {look.__name__}"] = faults
-            if is_new:
-                keep_picture(walker.page, f"{len(looked.seen):03d} {name}", look.__name__)
+            keep_picture(walker.page, f"{len(looked.seen):03d} {name}", look.__name__)
         light(walker.page)
     return looked
 

@@ -24,6 +24,7 @@ def office(machine):
     make = machine.make
     desks, owner, receiver = Desks(make), make.actor(), make.actor()
     bundle = make.bundle(owner, password=LOST)
+    make.assign(bundle, receiver)
     recovery = desks.release(desks.request(bundle, receiver, urgency=EMERGENCY))
     return desks, owner, receiver, bundle, recovery
 
