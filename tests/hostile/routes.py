@@ -27,7 +27,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/cases/<>/bundles": {"title": "Second file", "tier": "confidential"},
     "/bundles/<>/unlocking": {"password": PASSWORD},
     "/bundles/<>/password": {"old": PASSWORD, "new": "eight loud geese cross the weir"},
-    "/cases/<>/move": {"office": "KBL", "username": "nobody", "reason": "they moved"},
+    "/cases/<>/move": {"office_code": "KBL", "username": "nobody", "reason": "they moved"},
     "/office/moves/<>/acceptance": {"seen": "0" * 64},
     "/cases/<>/assignments": {"person": "<person>"},
     "/cases/<>/assignments/removal": {"person": "<person>"},

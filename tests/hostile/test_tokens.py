@@ -16,8 +16,7 @@ from vault.bundles.models import Bundle
 
 LOOK = {
     *("api_bundles.documents", "api_bundles.index", "api_bundles.list_of_cases", "api_bundles.members"),
-    *("api_bundles.show", "api_bundles.show_case", "api_cases.search"),
-    "api_cases.assignments",
+    *("api_bundles.show", "api_bundles.show_case", "api_cases.search", "api_cases.assignments"),
 }
 READ = LOOK | {
     *("api_bundles.show_document", "api_bundles.versions"),

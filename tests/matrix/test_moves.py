@@ -399,9 +399,9 @@ def test_by_page_and_by_program(desk, app, make):
     boss, away = Browser(app, desk.boss), Browser(app, desk.receiver)
     path = f"/cases/{desk.case.id}/move"
     assert "Kabul" not in boss.get(path).text
-    wrong = boss.post(path, office="KBL", username="nobody", reason=WHY)
+    wrong = boss.post(path, office_code="KBL", username="nobody", reason=WHY)
     assert wrong.status_code == 400
-    asked = boss.post(path, office="kbl", username="away", reason=WHY)
+    asked = boss.post(path, office_code="kbl", username="away", reason=WHY)
     offered = boss.confirm(asked)
     assert offered.status_code == 303, offered.text
     (row,) = away.api("GET", "/office/moves").json["items"]

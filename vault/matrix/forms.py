@@ -64,7 +64,7 @@ class WithReason(Asked):
 class Offer(Asked):
     """A case to be moved: the code of the other office, the user name of whoever receives it there, and why."""
 
-    office: Annotated[str, Field(min_length=1, max_length=20)]
+    office_code: Annotated[str, Field(min_length=1, max_length=20)]
     username: Annotated[str, Field(min_length=1, max_length=64)]
     reason: Reason
 

@@ -58,7 +58,7 @@ def offer(case_id: UUID) -> ResponseReturnValue:
     """It waits for the receiver."""
     wanted = parse(Offer)
     with transaction() as tx:
-        page = move_page(tx, propose_move(tx, case_id, wanted.office, wanted.username, wanted.reason))
+        page = move_page(tx, propose_move(tx, case_id, wanted.office_code, wanted.username, wanted.reason))
     return respond("matrix/move.html", page, location=_here(page.id))
 
 
