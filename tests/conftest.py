@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from vault.access.actor import Actor
     from vault.runtime import Runtime, Transaction
 
-WITHOUT_ROWS = {"crypto", "demo", "house", "inspection", "kms", "store"}
-"""Folders whose tests run on SQLite only. So do those with a browser: what they store, others store on PostgreSQL."""
+WITHOUT_ROWS = {"client", "crypto", "demo", "house", "inspection", "kms", "store"}
+"""Folders whose tests run on SQLite only. Clients keep none themselves; what they and browsers store, others store on
+PostgreSQL, too."""
 CLUSTER = pytest.StashKey[Cluster]()
 STAY_AT_HOME = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),
