@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 from itertools import count
 
@@ -28,26 +29,27 @@ PATIENCE = 2.0
 
 
 @pytest.fixture
-def server(tmp_path) -> Iterator[Server]:
+def server(tmp_path, monkeypatch) -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         bind = f"127.0.0.1:{probe.getsockname()[1]}"
+    monkeypatch.setenv("CASEVAULT_TRUSTED_PROXIES", "1")
     with bare_pair(tmp_path) as pair:
-        yield from serve(test_settings(tmp_path, **pair.settings, bind=bind, trusted_proxies=1))
+        yield from serve(test_settings(tmp_path, **pair.settings, bind=bind))
 
 
 class Browser:
-    """Signs in over one connection, from the address that its proxy names."""
+    """Signs in, each time over a new connection, from the address that its proxy names."""
 
     def __init__(self, server: Server, address: str) -> None:
-        self.line = HTTPConnection("127.0.0.1", server.port, timeout=60)
-        self.address, self.cookie = address, ""
+        self.port, self.address, self.cookie = server.port, address, ""
 
     def sign_in(self, username: str, password: str) -> int:
         body = json.dumps({"username": username, "password": password})
         headers = {"Content-Type": "application/json", "Host": "127.0.0.1", "Cookie": self.cookie}
-        self.line.request("POST", "/api/v1/session", body, headers | {"X-Forwarded-For": self.address})
-        answer = self.line.getresponse()
-        answer.read()
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as line:
+            line.request("POST", "/api/v1/session", body, headers | {"X-Forwarded-For": self.address})
+            answer = line.getresponse()
+            answer.read()
         if answer.status == 201:
             cookies = [each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie", [])]
             self.cookie = next(each for each in cookies if "-device=" in each)
