@@ -160,6 +160,12 @@ def test_the_reader_finds_it_and_the_officer_sees_no_content(office, app):
     assert officer.get("/lent").status_code == 403
 
 
+def test_the_first_page_leads_whoever_may_borrow_to_what_is_lent(app, make):
+    for role, is_led in ((Role.ARCHIVIST, True), (Role.REVIEWER, True), (Role.CUSTODIAN, False)):
+        page = Browser(app, make.actor(None, role)).get("/cases").text
+        assert ('href="/lent"' in page) is is_led
+
+
 def test_a_member_may_read_so_too(office, act, make):
     """Who has lost the bundle's password alone is a member still."""
     with act(office.owner) as tx:

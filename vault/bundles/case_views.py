@@ -42,7 +42,11 @@ def register(bp: Blueprint, pages: Blueprint) -> None:
 
 def offered() -> dict[str, bool]:
     """What the lists offer besides their rows."""
-    return {"may_create_case": may_ever(Permission.CASE_CREATE, actor())}
+    who = actor()
+    return {
+        "may_create_case": may_ever(Permission.CASE_CREATE, who),
+        "may_borrow": may_ever(Permission.LOAN_READ, who),
+    }
 
 
 @signed_in
