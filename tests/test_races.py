@@ -216,8 +216,8 @@ def test_of_two_password_changes_at_once_one_holds(make, act, runtime):
         start_session(tx, person.id, derive(word, profile))
 
 
-def test_no_grant_is_left_to_keys_that_are_given_up(make, act, runtime):
-    """A member is added while that person enrols anew: the grant is to the new keys, or it has ended with the old ones."""
+def added_while_enrolling_anew(make, act, runtime, compared):
+    """A member is added while that person enrols anew, round by round: bundle, person, new key, errors."""
     owner = make.actor()
     for turn in range(ROUNDS):
         bundle, colleague = make.bundle(owner), make.person(username=f"colleague{turn}")
@@ -228,42 +228,36 @@ def test_no_grant_is_left_to_keys_that_are_given_up(make, act, runtime):
 
         def add(bundle=bundle, colleague=colleague):
             with act(owner) as tx:
-                add_member(tx, bundle.id, colleague.id, compared=True)
+                add_member(tx, bundle.id, colleague.id, compared=compared)
 
         def renew(path=path, code=code, key=key, profile=profile):
             with act(STRANGER) as tx:
                 enrol(tx, UUID(path.rpartition("/")[2]), code, key, profile)
 
-        assert errors_in(at_once(add, renew)) == []
+        yield bundle, colleague, key, errors_in(at_once(add, renew))
+
+
+def grants_of(runtime, bundle, colleague) -> int:
+    live = (Grant.subject_id == bundle.id, Grant.principal_id == colleague.id, Grant.ended_at.is_(None))
+    return count_of(runtime, Grant, *live)
+
+
+def test_no_grant_is_left_to_keys_that_are_given_up(make, act, runtime):
+    """The grant is to the new keys, or it has ended with the old ones."""
+    for bundle, colleague, key, errors in added_while_enrolling_anew(make, act, runtime, compared=True):
+        assert errors == []
         with act(STRANGER) as tx:
             signed_in = start_session(tx, colleague.id, key).actor
-        live = (Grant.subject_id == bundle.id, Grant.principal_id == colleague.id, Grant.ended_at.is_(None))
-        if count_of(runtime, Grant, *live):
+        if grants_of(runtime, bundle, colleague):
             with act(signed_in) as tx:
                 open_own_grant(tx, bundle.id, 1)
 
 
 def test_nothing_is_granted_to_keys_that_came_after_the_look_at_the_old_ones(make, act, runtime):
-    """Added without comparing words while enrolling anew: refused, or the grant has ended with the old keys."""
-    owner = make.actor()
-    for turn in range(ROUNDS):
-        bundle, colleague = make.bundle(owner), make.person(username=f"colleague{turn}")
-        with act(SYSTEM) as tx:
-            path, _, code = issue_enrolment(tx, colleague.id).url("").partition("#")
-        profile = runtime.settings.new_profile()
-        key = derive(PASSWORD, profile)
-
-        def add(bundle=bundle, colleague=colleague):
-            with act(owner) as tx:
-                add_member(tx, bundle.id, colleague.id)
-
-        def renew(path=path, code=code, key=key, profile=profile):
-            with act(STRANGER) as tx:
-                enrol(tx, UUID(path.rpartition("/")[2]), code, key, profile)
-
-        assert set(errors_in(at_once(add, renew))) <= {Invalid}
-        live = (Grant.subject_id == bundle.id, Grant.principal_id == colleague.id, Grant.ended_at.is_(None))
-        assert count_of(runtime, Grant, *live) == 0
+    """Without words compared: refused, or the grant has ended with the old keys."""
+    for bundle, colleague, _key, errors in added_while_enrolling_anew(make, act, runtime, compared=False):
+        assert set(errors) <= {Invalid}
+        assert grants_of(runtime, bundle, colleague) == 0
 
 
 def test_a_link_that_ends_twice_at_once_ends_once(make, act, runtime, trail):

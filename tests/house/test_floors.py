@@ -13,7 +13,7 @@ from tests.house.tree import Module, modules
 
 STONE = ("errors", "settings", "crypto")
 PIPES = (
-    *("clock", "db", "deployment", "durable", "folder_queue", "inspection"),
+    *("clock", "cursors", "db", "deployment", "durable", "folder_queue", "inspection"),
     *("jobs", "keystore", "kms", "migrations", "store"),
 )
 FRAME = ("access", "audit", "rotation", "runtime", "slots")

@@ -19,12 +19,13 @@ from vault.crypto.kdf import hmac_sha256
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import lock_text, unlock_text
 from vault.db import Base, Row, take_turn
-from vault.errors import Conflict
+from vault.errors import Conflict, Fault, Invalid
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 LABEL = "remark.text"
+LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ class Remark(Row):
     salt: Mapped[bytes] = mapped_column(LargeBinary)
     made_by_id: Mapped[UUID | None]
     made_at: Mapped[datetime]
+
+
+def checked_reason(reason: str) -> str:
+    """The reason without outer spaces, 1 to 1,000 characters; `Invalid` at /reason otherwise."""
+    reason = reason.strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        message = f"Give a reason, in at most {LONGEST_REASON:,} characters."
+        raise Invalid(message, errors=[Fault("/reason", message)])
+    return reason
 
 
 def make_remark(tx: Transaction, text: str, holder: Holder | None = None) -> Remark:

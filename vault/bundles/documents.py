@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from vault.access.policy import Permission
-from vault.access.remarks import Holder, Remark, read_remark
+from vault.access.remarks import Holder, Remark, checked_reason, read_remark
 from vault.bundles import bookmarks
 from vault.bundles.deposits import individuals_by_number
 from vault.bundles.document_types import RECORDING, check_named, document_type, is_permanent
@@ -133,15 +133,6 @@ def move_document(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docume
     tx.session.flush()
     tx.record("document.moved", document, from_bundle=source.bundle.id)
     return document
-
-
-def checked_reason(reason: str) -> str:
-    """The reason without outer spaces, 1 to 1,000 characters."""
-    reason = reason.strip()
-    if not 1 <= len(reason) <= 1000:
-        message = "Give a reason, in at most 1,000 characters."
-        raise Invalid(message, errors=[Fault("/reason", message)])
-    return reason
 
 
 def _load_open(tx: Transaction, document_id: UUID, permission: Permission) -> tuple[Document, OpenBundle]:

@@ -56,7 +56,7 @@ def add_member(tx: Transaction, bundle_id: UUID, person_id: UUID, compared: bool
     open_bundle(tx, bundle)
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
     person = tx.session.scalar(
-        working_in(tx, bundle.office_id).where(Person.id == person_id, _cleared_for(bundle))
+        working_in(tx, bundle.office_id).where(Person.id == person_id, cleared_for(bundle))
     )
     if person is None:
         message = "Choose a colleague of this office who may work with bundles and is cleared for this one."
@@ -141,7 +141,7 @@ def list_member_teams(tx: Transaction, bundle: Bundle) -> list[MemberTeam]:
 def possible_members(tx: Transaction, bundle: Bundle) -> Sequence[Person]:
     """Colleagues who could be added, by name."""
     granted = select(Grant.principal_id).where(Grant.subject_id == bundle.id, Grant.ended_at.is_(None))
-    query = working_in(tx, bundle.office_id).where(Person.id.not_in(granted), _cleared_for(bundle))
+    query = working_in(tx, bundle.office_id).where(Person.id.not_in(granted), cleared_for(bundle))
     found = tx.session.scalars(query.order_by(Person.display_name, Person.id))
     return [person for person in found if person.principal.has_keys]
 
@@ -181,12 +181,13 @@ def _seal_for(tx: Transaction, bundle: Bundle, person_ids: Sequence[UUID]) -> No
     )
 
 
-def _cleared_for(bundle: Bundle) -> ColumnElement[bool]:
+def cleared_for(bundle: Bundle) -> ColumnElement[bool]:
+    """True for people who are cleared for this bundle."""
     return or_(is_cleared(Person.id), literal(bundle.tier) != STRICT)
 
 
 def _can_any_open(tx: Transaction, bundle: Bundle, people: Sequence[Person]) -> bool:
     """Whether one of them could open the bundle tomorrow: may work with bundles, and is cleared for this one."""
     ids = [person.id for person in people if can_open(tx, person)]
-    query = select(Person.id).where(Person.id.in_(ids), _cleared_for(bundle))
+    query = select(Person.id).where(Person.id.in_(ids), cleared_for(bundle))
     return tx.session.scalar(query.limit(1)) is not None

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from vault.access.caseload import AccessReason
 from vault.access.policy import Permission
-from vault.bundles.documents import checked_reason
+from vault.access.remarks import checked_reason
 from vault.bundles.models import Bundle
 from vault.errors import Refused
 

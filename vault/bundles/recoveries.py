@@ -12,15 +12,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, literal, or_, select
+from sqlalchemy import select
 
-from vault.access.cells import STRICT
-from vault.access.clearances import is_cleared
 from vault.access.grants import end_grant, give_grant, live_grants
 from vault.access.policy import MATRIX, Permission
 from vault.access.principals import Principal, principal_slot
+from vault.access.remarks import checked_reason
 from vault.access.teams import open_team_seed
-from vault.bundles.documents import checked_reason
+from vault.bundles.members import cleared_for
 from vault.bundles.models import Bundle
 from vault.bundles.recovery_models import (
     EMERGENCY,
@@ -200,7 +199,7 @@ def possible_receivers(tx: Transaction, bundle: Bundle, purpose: str) -> list[Pe
     may = [role.value for rule in MATRIX[RECEIVES[purpose]] for role in rule.roles]
     roles = select(PersonRole.person_id).where(PersonRole.role.in_(may))
     query = select(Person).where(
-        Person.office_id == bundle.office_id, Person.is_in(tx.now), Person.id.in_(roles), _cleared_for(bundle)
+        Person.office_id == bundle.office_id, Person.is_in(tx.now), Person.id.in_(roles), cleared_for(bundle)
     )
     found = tx.session.scalars(query.order_by(Person.display_name, Person.id))
     return [each for each in found if each.principal.has_keys and each.principal.kind == PrincipalKind.PERSON]
@@ -319,10 +318,6 @@ def _request(recovery: Recovery) -> bytes:
         *(each.bytes if each else b"" for each in people),
         *(u64(int(each.timestamp())) for each in times),
     )
-
-
-def _cleared_for(bundle: Bundle) -> ColumnElement[bool]:
-    return or_(is_cleared(Person.id), literal(bundle.tier) != STRICT)
 
 
 def _unfit(field: str, message: str) -> Invalid:

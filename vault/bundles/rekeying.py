@@ -18,9 +18,9 @@ from sqlalchemy import select
 
 from vault.access.policy import Permission
 from vault.access.remarks import LABEL as REMARK
-from vault.access.remarks import Remark, read_remark
+from vault.access.remarks import Remark, checked_reason, read_remark
 from vault.bundles import bookmarks
-from vault.bundles.documents import PLACE_COLUMNS, checked_reason
+from vault.bundles.documents import PLACE_COLUMNS
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle, password_key_of, renew_access_key
 from vault.bundles.seals import check_sealed, seal_of

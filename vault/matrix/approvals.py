@@ -14,7 +14,7 @@ from vault.access.actor import Role
 from vault.access.principals import Principal
 from vault.crypto.kinds import PrincipalKind
 from vault.crypto.secret import compare
-from vault.errors import Conflict, Fault, Invalid, Refused
+from vault.errors import Conflict, Refused
 from vault.people.models import Person, PersonRole
 from vault.people.step_up import Act, require_step_up
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from vault.runtime import Transaction
-
-LONGEST_REASON = 1000
 
 
 class Request(Protocol):
@@ -79,12 +77,3 @@ def other_controllers(tx: Transaction, but: UUID | None) -> int:
 def digest_of(facts: dict[str, str]) -> str:
     """Hexadecimal SHA-256 of all that a request says: what is approved is what was read."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def checked_reason(reason: str) -> str:
-    """The reason without outer spaces, 1 to 1,000 characters."""
-    reason = reason.strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
-        message = f"Give a reason, in at most {LONGEST_REASON:,} characters."
-        raise Invalid(message, errors=[Fault("/reason", message)])
-    return reason

@@ -19,6 +19,7 @@ from vault.access.clearances import is_cleared
 from vault.access.holdings import open_own_grant
 from vault.access.policy import MATRIX, Permission
 from vault.access.principals import vouched_key
+from vault.access.remarks import checked_reason
 from vault.bundles.models import Bundle
 from vault.bundles.queries import OPEN, look_into
 from vault.cases.models import Case
@@ -26,7 +27,7 @@ from vault.crypto.grant import seal_grant
 from vault.crypto.kinds import PrincipalKind
 from vault.db import take_turn
 from vault.errors import Conflict, Fault, Invalid, Refused
-from vault.matrix.approvals import checked_reason, digest_of, has_lapsed
+from vault.matrix.approvals import digest_of, has_lapsed
 from vault.matrix.models import CaseMove, OfferedKey
 from vault.people.accounts import find_office, find_person
 from vault.people.models import Office, Person

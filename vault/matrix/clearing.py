@@ -7,9 +7,10 @@ from uuid import UUID
 
 from vault.access.clearances import Clearance, open_clearance
 from vault.access.policy import Permission
+from vault.access.remarks import checked_reason
 from vault.db import take_turn
 from vault.errors import Conflict, NotFound, Refused
-from vault.matrix.approvals import checked_reason, digest_of, has_lapsed, require_second
+from vault.matrix.approvals import digest_of, has_lapsed, require_second
 from vault.people.models import Person
 from vault.people.step_up import Act
 

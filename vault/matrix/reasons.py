@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 
 from vault.access.caseload import AccessReason
 from vault.access.policy import Permission, permits
 from vault.cases.models import Case
-from vault.errors import Fault, Invalid, Refused
+from vault.cursors import cursor_of, is_beyond
+from vault.errors import Refused
 from vault.matrix.pages import names_of, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vault.runtime import Transaction
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ReasonRow(BaseModel):
@@ -66,13 +65,12 @@ def reason_list(
     if only_new:
         query = query.where(AccessReason.seen_at.is_(None))
     if after is not None:
-        at, row_id = _read_cursor(after)
-        same = and_(AccessReason.given_at == at, AccessReason.id < row_id)
-        query = query.where(or_(AccessReason.given_at < at, same))
+        query = query.where(is_beyond(AccessReason.given_at, AccessReason.id, after))
     ordered = query.order_by(AccessReason.given_at.desc(), AccessReason.id.desc())
     found = list(tx.session.scalars(ordered.limit(limit + 1)))
     page = found[:limit]
-    return ReasonList(reason_rows(tx, page), _cursor(page[-1]) if len(found) > limit else None)
+    following = cursor_of(page[-1].given_at, page[-1].id) if len(found) > limit else None
+    return ReasonList(reason_rows(tx, page), following)
 
 
 def reason_rows(tx: Transaction, reasons: Sequence[AccessReason]) -> list[ReasonRow]:
@@ -95,16 +93,3 @@ def reason_rows(tx: Transaction, reasons: Sequence[AccessReason]) -> list[Reason
         )
         for each in reasons
     ]
-
-
-def _cursor(reason: AccessReason) -> str:
-    return f"{(reason.given_at - EPOCH) // timedelta(microseconds=1)}-{reason.id.hex}"
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
-    moment, _, row_id = cursor.partition("-")
-    try:
-        return EPOCH + timedelta(microseconds=int(moment)), UUID(hex=row_id)
-    except (ValueError, OverflowError):
-        fault = Fault("/after", "Give the cursor of the page before.")
-        raise Invalid("The page is unknown.", errors=[fault]) from None

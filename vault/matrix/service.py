@@ -11,10 +11,11 @@ from sqlalchemy import ColumnElement, select, update
 from vault.access.actor import Role
 from vault.access.cells import LEVELS, STRICT, TIERS, Cell
 from vault.access.policy import Permission, most_of
+from vault.access.remarks import checked_reason
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.db import for_change, take_turn
 from vault.errors import Conflict, Fault, Invalid, Refused
-from vault.matrix.approvals import checked_reason, digest_of, has_lapsed, require_second
+from vault.matrix.approvals import digest_of, has_lapsed, require_second
 from vault.people.step_up import Act
 
 if TYPE_CHECKING:
