@@ -13,6 +13,7 @@ from vault.people.leaving import record_leaving
 from vault.people.proofs import Answer, prove_session, prove_step_up
 from vault.people.service import change_roles, create_person
 from vault.people.step_up import Act, ask_step_up, require_step_up
+from vault.shares.loans import Wish, lend_document, open_borrowed
 from vault.transfers.reading import open_content
 
 ACT = Act(
@@ -201,6 +202,18 @@ def test_a_link_without_a_password_on_what_is_protected_asks(make, amal, strict)
         make.share(amal, [strict], openings=99, is_confirmed=False)
     assert make.share(amal, [strict], is_confirmed=False)
     assert make.share(amal, [strict], password="seven green boats", is_confirmed=False)
+
+
+def test_what_is_lent_and_protected_asks_its_borrower_too(make, amal, strict, act, clock):
+    person = make.person(username="badr")
+    badr = make.app(make.actor(person)).actor
+    with act(amal) as tx:
+        loan = lend_document(tx, strict.id, Wish(person.id))
+    with act(badr) as tx:
+        assert open_borrowed(tx, loan.id)[0].length
+    clock.move(minutes=10)
+    with pytest.raises(StepUpDue), act(badr) as tx:
+        open_borrowed(tx, loan.id)
 
 
 def test_what_is_protected_asks_for_a_fresh_factor_of_those_who_hold_one(

@@ -30,7 +30,14 @@ from vault.people.sessions import touch_session
 from vault.runtime import refusal_about
 from vault.shares.lending import lent_columns, lent_content, lock_of, owner_may, still_there
 from vault.shares.models import EMERGENCY, Loan
-from vault.transfers.reading import USE_EVERY, Content, begin_reading, record_served, session_lives
+from vault.transfers.reading import (
+    USE_EVERY,
+    Content,
+    ask_afresh,
+    begin_reading,
+    record_served,
+    session_lives,
+)
 
 if TYPE_CHECKING:
     from vault.access.actor import Actor
@@ -153,11 +160,13 @@ def open_loan(tx: Transaction, loan: Loan) -> Borrowed:
 
 
 def open_borrowed(tx: Transaction, loan_id: UUID) -> tuple[Content, Loan]:
-    """The lent document's content. Nothing is recorded yet. Errors: those of `borrow`."""
+    """The lent document's content. Nothing is recorded yet. Errors: those of `borrow`, `StepUpDue` for what is protected."""
     borrowed = borrow(tx, loan_id)
     refusal = refusal_about(borrowed.loan, "access.refused", reason="file-lock")
     loan = borrowed.loan
-    return lent_content(tx, loan, loan, borrowed.key.reveal(), refusal), loan
+    content = lent_content(tx, loan, loan, borrowed.key.reveal(), refusal)
+    ask_afresh(tx, content.document, content.version)
+    return content, loan
 
 
 def record_borrowed(tx: Transaction, loan: Loan, content: Content) -> UUID:

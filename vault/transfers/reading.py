@@ -100,8 +100,7 @@ def open_content(
     """
     document = tx.load(Document, document_id, permission)
     version = find_version(tx, document, number)
-    if document.tier == STRICT:
-        require_fresh_factor(tx, _last_served(tx, version))
+    ask_afresh(tx, document, version)
     opened = open_bundle(tx, tx.load(Bundle, document.bundle_id, permission))
     return content_of(tx, document, version, *opened.file_keys(tx, version)), opened
 
@@ -115,6 +114,12 @@ def open_to_send(tx: Transaction, document_id: UUID, number: int | None = None) 
 
 def _to_send(document: Document) -> Permission:
     return Permission.DOCUMENT_READ if document.kind == RECORDING else Permission.DOCUMENT_DOWNLOAD
+
+
+def ask_afresh(tx: Transaction, document: Document, version: Version) -> None:
+    """`StepUpDue` for what is strictly confidential, unless the session has proved a factor or been served it just now."""
+    if document.tier == STRICT:
+        require_fresh_factor(tx, _last_served(tx, version))
 
 
 def _last_served(tx: Transaction, version: Version) -> datetime | None:
