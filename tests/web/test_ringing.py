@@ -5,10 +5,11 @@ from flask import Flask
 from vault.web.ringing import Turn, install
 
 
-def test_a_turn_comes_once_a_period():
-    assert not Turn(60).has_come()
-    turn = Turn(0)
-    assert turn.has_come()
+def test_a_turn_comes_at_once_and_then_once_a_period():
+    turn = Turn(60)
+    assert [turn.has_come(), turn.has_come()] == [True, False]
+    often = Turn(0)
+    assert [often.has_come(), often.has_come()] == [True, True]
 
 
 def test_web_processes_ring_for_a_sweep_when_the_turn_has_come(runtime):
@@ -19,9 +20,10 @@ def test_web_processes_ring_for_a_sweep_when_the_turn_has_come(runtime):
     assert runtime.bell.sweeps == 1
 
 
-def test_a_turn_that_has_not_come_rings_nothing(runtime):
+def test_a_second_answer_within_the_period_rings_no_more(runtime):
     app = Flask(__name__)
     app.extensions["runtime"] = runtime
     install(app, Turn(60))
-    app.test_client().get("/anything")
-    assert runtime.bell.sweeps == 0
+    for _ in range(2):
+        app.test_client().get("/anything")
+    assert runtime.bell.sweeps == 1
