@@ -171,9 +171,9 @@ def trail(runtime: Runtime) -> Callable[[], list[str]]:
 @pytest.fixture
 def app(runtime: Runtime) -> Flask:
     """The web application around `runtime`."""
-    from vault.app import create_app
+    from tests.applications import app_around
 
-    return create_app(runtime)
+    return app_around(runtime)
 
 
 @pytest.fixture

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 @pytest.fixture
 def app(runtime: Runtime) -> Iterator[Flask]:
     """The web application; the test fails when one of its answers lacks a header or says too much."""
-    from vault.app import create_app
+    from tests.applications import app_around
 
-    made = create_app(runtime)
-    lint = Lint(made.wsgi_app)
+    made = app_around(runtime)
+    plain = made.wsgi_app
+    lint = Lint(plain)
     made.wsgi_app = lint  # type: ignore[method-assign]
     yield made
+    made.wsgi_app = plain  # type: ignore[method-assign]
     assert lint.faults == []
 
 
