@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from vault.access.actor import Actor
     from vault.runtime import Runtime, Transaction
 
-WITHOUT_ROWS = {"client", "crypto", "demo", "house", "inspection", "kms", "store"}
-"""Folders whose tests run on SQLite only. Clients keep none themselves; what they and browsers store, others store on
-PostgreSQL, too."""
+WITHOUT_ROWS = {
+    *("bench", "client", "crypto", "demo", "house", "inspection", "kms", "store"),
+    "hostile/test_slow_people.py",
+}
+"""Folders and files whose tests run on SQLite only. Clients keep none themselves; what they and browsers store, others
+store on PostgreSQL, too."""
 CLUSTER = pytest.StashKey[Cluster]()
 STAY_AT_HOME = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),
@@ -76,8 +79,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _keeps_no_rows(item: pytest.Item) -> bool:
-    folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
-    return folder in WITHOUT_ROWS
+    if not item.path.is_relative_to(TESTS):
+        return False
+    place = item.path.relative_to(TESTS)
+    return place.parts[0] in WITHOUT_ROWS or place.as_posix() in WITHOUT_ROWS
 
 
 @pytest.fixture(scope="session")
