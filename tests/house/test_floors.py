@@ -38,7 +38,10 @@ SOLE_IMPORTERS = {
     "webauthn": ("vault.people.passkeys",),
     "boto3": ("vault.kms.aws",),
     "botocore": ("vault.kms.aws",),
-    "pickle": (),
+    "http": ("vault.client.line",),
+    "xml": ("vault.demo.papers",),
+    "zipfile": ("vault.demo.papers",),
+    **dict.fromkeys(("marshal", "pickle", "requests", "shelve", "tarfile", "yaml"), ()),
 }
 FRONT_ONLY = {"flask", "werkzeug", "jinja2", "click", "babel"}
 

@@ -127,6 +127,13 @@ def test_paths_that_the_manual_names_exist():
                 assert (ROOT / named).exists(), f"{page}: {named}"
 
 
+def test_tests_that_the_manual_names_exist():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", "".join(PAGES.values()))
+    assert len(named) > 30
+    for path, test in named:
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{test}"
+
+
 def test_a_decision_is_context_choice_and_price_on_one_page():
     decisions = sorted((DOCS / "decisions").glob("*.md"))
     assert [path.name[:4] for path in decisions] == [f"{n:04}" for n in range(1, len(decisions) + 1)]

@@ -73,6 +73,7 @@ class Recipient:
 def download(mortal: Mortal, length: int, rate: float, breaks: int, kills: int, longest_pause: float) -> None:
     """The file comes whole within one opening, however often the line breaks or the server dies."""
     desk, content = mortal.desk, sound_of(length)
+    object.__setattr__(desk.runtime.settings, "form_limit", length)
     with desk.runtime.transaction(desk.actor) as tx:
         bundle = tx.session.get_one(Bundle, desk.bundle_id)
     kept = {"file_name": "interview.wav", "document_type": "interview_audio", "title": "Interview"}
