@@ -84,6 +84,11 @@ class Permission(StrEnum):
     RECOVERY_RELEASE = "recovery.release"
     RECOVERY_COMPLETE = "recovery.complete"
     RECOVERY_REVIEW = "recovery.review"
+    ORGANISATION_SEE = "organisation.see"
+    ORGANISATION_MANAGE = "organisation.manage"
+    AGREEMENT_SEE = "agreement.see"
+    AGREEMENT_MANAGE = "agreement.manage"
+    EXCEPTION_MAKE = "exception.make"
 
 
 class Scope(StrEnum):
@@ -199,6 +204,11 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.RECOVERY_RELEASE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.RECOVERY_COMPLETE: (_rule(Scope.OFFICE, *_OVERSIGHT),),
     Permission.RECOVERY_REVIEW: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.ORGANISATION_SEE: (_rule(Scope.EVERYWHERE, *_WRITERS, Role.AUDITOR),),
+    Permission.ORGANISATION_MANAGE: (_rule(Scope.OFFICE, *_LEADS),),
+    Permission.AGREEMENT_SEE: (_rule(Scope.OFFICE, *_WRITERS), _rule(Scope.EVERYWHERE, Role.AUDITOR)),
+    Permission.AGREEMENT_MANAGE: (_rule(Scope.OFFICE, *_LEADS),),
+    Permission.EXCEPTION_MAKE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
 }
 
 

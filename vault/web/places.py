@@ -8,6 +8,8 @@ from vault.web.acting import actor
 from vault.web.locale import gettext
 from vault.web.pages import Place
 
+BESIDE_LINKS = ("/loans", "/organisations", "/agreements", "/recipients")
+
 
 def places() -> list[Place]:
     """The rail of this request's actor, in a fixed order."""
@@ -16,7 +18,7 @@ def places() -> list[Place]:
         return []
     offered = (
         (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work", also=("/bundles/", "/documents/"))),
-        (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links", also=("/loans",))),
+        (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links", also=BESIDE_LINKS)),
         (Permission.TEAM_SEE, Place(gettext("Teams"), "/teams", "members")),
         (
             Permission.PERSON_EXTEND,
