@@ -114,6 +114,10 @@ POST /recipients/{recipient_id}/revocation
 GET POST /cases/{case_id}/exceptions
 POST /exceptions/{exception_id}/ending
 GET POST /documents/{document_id}/declarations
+GET /disclosures
+POST /disclosures/search
+POST /disclosures/export
+GET /cases/{case_id}/disclosures
 """
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 

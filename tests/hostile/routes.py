@@ -106,6 +106,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "/exceptions/<>/ending": {"reason": "signed"},
     "/documents/<>/declarations": {"declaration": NOBODY, "version": NOBODY},
+    "/disclosures/search": {"number": "815-26-00001"},
+    "/disclosures/export": {"reason": "asked by the mission"},
     "/step-ups/<>": {"password": ACCOUNT_PASSWORD},
     "/account/factors/<>": {"code": "000000"},
     "/session": {"username": "nobody", "password": PASSWORD},

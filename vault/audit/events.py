@@ -135,4 +135,6 @@ EVENTS: dict[str, str] = {
     "exception.made": "A controller let links of a case go to an organisation against a rule.",
     "exception.ended": "An exception of a controller was ended before its time.",
     "declaration.bound": "Somebody said which signed declaration is for which version of a form.",
+    "register.viewed": "The disclosure register was read.",
+    "register.exported": "The disclosure register was exported.",
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, true
 
 from vault.access.policy import Permission, permits
 from vault.errors import Fault, Invalid
@@ -52,9 +52,9 @@ def openings_of_all(tx: Transaction, shares: Sequence[Share]) -> dict[UUID, list
     return found
 
 
-def known_organisations(tx: Transaction) -> Sequence[Organisation]:
-    """All organisations that have not ended, by name."""
-    query = select(Organisation).where(Organisation.ended_at.is_(None))
+def known_organisations(tx: Transaction, with_ended: bool = False) -> Sequence[Organisation]:
+    """All organisations that have not ended, by name; or those, too."""
+    query = select(Organisation).where(Organisation.ended_at.is_(None) if not with_ended else true())
     return tx.session.scalars(query.order_by(Organisation.name)).all()
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from vault.access.policy import Permission
+from vault.access.policy import Permission, may_ever
 from vault.bundles.document_views import leads_to_password
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
@@ -26,6 +26,7 @@ from vault.shares import (
     exception_views,
     loan_views,
     organisation_views,
+    register_views,
     rekeying_views,
     visit_views,
 )
@@ -42,7 +43,7 @@ from vault.shares.pages import (
 )
 from vault.shares.queries import known_organisations, openings_of, openings_of_all, visible_shares
 from vault.shares.service import Lending, create_share, extend_share, resume_share, revoke_share
-from vault.web.acting import runtime, transaction
+from vault.web.acting import actor, runtime, transaction
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
 from vault.web.paging import Page, asked_page
@@ -56,8 +57,15 @@ emergency_views.register(bp)
 exception_views.register(bp)
 loan_views.register(bp, pages)
 organisation_views.register(bp)
+register_views.register(bp)
 rekeying_views.register(bp, pages)
 visit_views.register(pages)
+
+
+@bp.context_processor
+def offered() -> dict[str, bool]:
+    """Whether the actor may go to the disclosure register."""
+    return {"may_see_register": may_ever(Permission.REGISTER_SEE, actor())}
 
 
 class BundleShares(Page[SharePage]):
