@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from tests.databases import new_pair
 from tests.fakes import RecordingBell, SettableClock
+from tests.partners import Partners
 from vault.access.actor import STRANGER, SYSTEM, Actor, Role
 from vault.access.caseload import Assignment
 from vault.access.clearances import Clearance
@@ -136,7 +137,7 @@ def _hashed(password: str, memory_kib: int, time: int, lanes: int) -> tuple[Argo
     return profile, derive(password, profile)
 
 
-class Factory:
+class Factory(Partners):
     """Offices, people and actors with live sessions; whatever is not said is made up."""
 
     def __init__(self, runtime: Runtime, clock: SettableClock) -> None:
@@ -144,6 +145,7 @@ class Factory:
         self.clock = clock
         self._numbers = count(1)
         self._password_keys: dict[UUID, bytes] = {}
+        self.agreements = {}
         self.home = self.office("NBO", "Nairobi")
         """The office that people and cases belong to when nothing is said."""
 
@@ -151,7 +153,9 @@ class Factory:
         """A new office."""
         number = next(self._numbers)
         with self.runtime.transaction(SYSTEM) as tx:
-            return create_office(tx, code or f"OF{number}", name or f"Office {number}", list(patterns))
+            office = create_office(tx, code or f"OF{number}", name or f"Office {number}", list(patterns))
+        self.agreements[office.id] = self.agreement(office).id
+        return office
 
     def invited(
         self, *roles: Role, username: str = "", office: Office | None = None, cleared: bool = True
@@ -250,7 +254,7 @@ class Factory:
         content: bytes = PDF,
         *,
         file_name: str = "form.pdf",
-        document_type: str = "rrf",
+        document_type: str = "identity_copy",
         title: str = "Registration form",
         individuals: Sequence[str] = ("815-00000001",),
     ) -> Document:
@@ -280,9 +284,13 @@ class Factory:
         organisation: str = "A mission",
         is_confirmed: bool = True,
     ) -> Lent:
-        """A link on these documents of one bundle (one made-up document if none), by a caseworker if nobody is named."""
+        """A link on these documents of one bundle (one made-up document if none), by a caseworker if nobody is named.
+
+        An organisation that is not known yet gets an agreement, a form without a declaration gets one.
+        """
         owner = owner or self.actor()
         lent = documents or [self.document(owner, self.bundle(owner))]
+        self.allow(owner, lent, organisation)
         profile = self.runtime.settings.new_profile() if password else None
         wanted = Lending(
             document_ids=[document.id for document in lent],

@@ -32,7 +32,7 @@ from vault.people.passwords import replace_password
 from vault.people.service import lock_sign_in
 from vault.people.sessions import start_session
 from vault.shares.endings import withdraw_with_links
-from vault.shares.models import Organisation, Recipient
+from vault.shares.models import Recipient
 from vault.shares.service import revoke_share
 from vault.slots import Destruction
 
@@ -133,17 +133,16 @@ def test_an_office_has_one_slot_for_its_remarks(make, act, runtime):
     assert count_of(runtime, OfficeSlot, OfficeSlot.office_id == abroad.id) == 1
 
 
-def test_a_recipient_of_a_new_organisation_is_kept_once(make, runtime):
+def test_a_recipient_who_is_not_known_yet_is_kept_once(make, runtime):
     owners = [make.actor() for _ in range(4)]
     documents = [make.document(owner, make.bundle(owner)) for owner in owners]
     lent = at_once(
         *(
-            lambda owner=owner, document=document: make.share(owner, [document], organisation="A new mission")
+            lambda owner=owner, document=document: make.share(owner, [document])
             for owner, document in zip(owners, documents, strict=True)
         )
     )
     assert errors_in(lent) == []
-    assert count_of(runtime, Organisation, Organisation.name == "A new mission") == 1
     assert count_of(runtime, Recipient) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -31,6 +32,7 @@ from vault.people.tokens import end_tokens_of
 from vault.people.totp import keep_new_seed
 from vault.runtime import Transaction
 from vault.shares.loans import Wish, lend_document
+from vault.shares.term_models import DisclosureException
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -112,6 +114,10 @@ class World:
             "reason_id": [self._reason(people[1], bundle)],
             "move_id": [self._move(people[1], case)],
             "round_id": [self._round(people[0].office_id)],
+            "agreement_id": [self.make.agreements[people[0].office_id]],
+            "recipient_id": [share.recipient_id],
+            "organisation_id": [share.recipient.organisation_id],
+            "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
 
     def _cell(self, office: Office) -> UUID:
@@ -137,6 +143,16 @@ class World:
         """The open recertification of the office."""
         with self.make.runtime.transaction(SYSTEM) as tx:
             return (open_round(tx, office_id) or begin_for(tx, office_id)).id
+
+    def _exception(self, person: Person, case: Case, organisation_id: UUID) -> UUID:
+        """Links of the case may go to the organisation without an agreement, for a while."""
+        with self.make.runtime.transaction(self.make.actor(person)) as tx:
+            row = DisclosureException(
+                case_id=case.id, office_id=case.office_id, organisation_id=organisation_id, kind="agreement"
+            )
+            row.made_by_id, row.made_at, row.expires_at = person.id, tx.now, tx.now + timedelta(days=7)
+            row.remark_id = UUID(tx.remark("They wait for the signature.")["remark"])
+            return tx.add(row).id
 
     def _reason(self, person: Person, bundle: Bundle) -> UUID:
         """Why a colleague, to whom the case is not assigned, opened the bundle."""

@@ -14,6 +14,7 @@ from vault.people import desk_models as desks
 from vault.people import factor_models as factors
 from vault.people import models as people
 from vault.shares import models as shares
+from vault.shares import term_models as terms
 from vault.slots import Destruction
 from vault.transfers import models as transfers
 from vault.web.remembered import RememberedRequest
@@ -36,6 +37,7 @@ TABLES = (
     people,
     recoveries,
     shares,
+    terms,
     transfers,
 )
 SINGLE_TABLES = (ClockMark, Deployment, Destruction, Job, RememberedRequest)

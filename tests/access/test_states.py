@@ -54,7 +54,7 @@ STATES = {
 @pytest.fixture
 def document(make):
     actor = make.actor()
-    return make.document(actor, make.bundle(actor))
+    return make.document(actor, make.bundle(actor), document_type="rrf")
 
 
 def set_up(runtime, make, document, state: str, role: Role) -> Actor:

@@ -98,6 +98,26 @@ POST /recoveries/{recovery_id}/ending
 POST /recoveries/{recovery_id}/review
 GET /audit/events
 GET /audit/checkpoint
+GET POST /organisations
+GET /organisations/{organisation_id}
+POST /organisations/{organisation_id}/country
+POST /organisations/{organisation_id}/ending
+POST /organisations/{organisation_id}/revocation
+POST /organisations/{organisation_id}/agreements
+POST /organisations/{organisation_id}/recipients
+GET /agreements/{agreement_id}
+POST /agreements/{agreement_id}/ending
+POST /agreements/{agreement_id}/revocation
+GET /recipients/{recipient_id}
+POST /recipients/{recipient_id}/ending
+POST /recipients/{recipient_id}/revocation
+GET POST /cases/{case_id}/exceptions
+POST /exceptions/{exception_id}/ending
+GET POST /documents/{document_id}/declarations
+GET /disclosures
+POST /disclosures/search
+POST /disclosures/export
+GET /cases/{case_id}/disclosures
 """
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 

@@ -36,6 +36,7 @@ class Filed:
     desk: Desk
     number: str
     bundle: str
+    mission: str
     contents: dict[str, bytes]
     short_lived: list[UUID] = field(default_factory=list)
 
@@ -82,6 +83,27 @@ def invitation(administrator: Desk, scripted: bool) -> str:
 
 
 @pytest.fixture(scope="module")
+def mission(administrator: Desk, server: RunningVault, chromium: Browser, scripted: bool) -> str:
+    """An organisation with an agreement that permits what is sent, recorded by a supervisor."""
+    name = f"Mission {int(scripted)}"
+    desk = Desk.of(chromium, server)
+    desk.enrol(
+        administrator.add_person(f"samuel{int(scripted)}", "Samuel O.", "supervisor"), PASSWORDS["caseworker"]
+    )
+    made = desk.api("POST", "/organisations", {"name": name, "country": "SE"})
+    agreed = {
+        "reference": "DSA-2026-001",
+        "begins_on": "2026-01-01",
+        "purposes": ["resettlement"],
+        "document_types": list(PAPERS.values()),
+    }
+    answer = desk.api("POST", f"/organisations/{made.json()['id']}/agreements", agreed)
+    assert answer.status == 201, answer.text()
+    desk.close()
+    return name
+
+
+@pytest.fixture(scope="module")
 def caseworker(invitation: str, browse: Callable[[], Desk]) -> Desk:
     desk = browse()
     desk.enrol(invitation, PASSWORDS["caseworker"])
@@ -89,7 +111,7 @@ def caseworker(invitation: str, browse: Callable[[], Desk]) -> Desk:
 
 
 @pytest.fixture(scope="module")
-def filed(caseworker: Desk, scripted: bool, short_lived: list[str]) -> Filed:
+def filed(caseworker: Desk, scripted: bool, mission: str, short_lived: list[str]) -> Filed:
     """A form, a declaration and a recording, stored by the form; and a link that lives for seconds only."""
     number = f"815-26-0041{int(scripted)}"
     caseworker.add_case(number, INDIVIDUAL)
@@ -99,10 +121,11 @@ def filed(caseworker: Desk, scripted: bool, short_lived: list[str]) -> Filed:
         "declaration.docx": make_docx(number, INDIVIDUAL, seed=7),
         "interview.wav": make_interview_wav(SECONDS, seed=7),
     }
-    case = Filed(caseworker, number, caseworker.path, contents)
+    case = Filed(caseworker, number, caseworker.path, mission, contents)
     case.show_bundle()
     for name, content in contents.items():
         caseworker.store(PAPERS[name], INDIVIDUAL, name, content)
+    declare(case)
     short_lived.append(lend_for_seconds(case))
     return case
 
@@ -113,12 +136,22 @@ def short_lived() -> list[str]:
     return []
 
 
+def declare(case: Filed) -> None:
+    """The declaration is for this version of the form."""
+    items = case.desk.api("GET", f"{case.bundle}/documents").json()["items"]
+    versions = {each["document_type"]: each["version"]["id"] for each in items}
+    form = next(each["id"] for each in items if each["document_type"] == "rrf")
+    bound = {"declaration": versions["declaration"], "version": versions["rrf"]}
+    answer = case.desk.api("POST", f"/documents/{form}/declarations", bound)
+    assert answer.status == 201, answer.text()
+
+
 def lend_for_seconds(case: Filed) -> str:
     """By the API, with the session of the page."""
     items = case.desk.api("GET", f"{case.bundle}/documents").json()["items"]
     wanted = {
         "documents": [items[0]["id"]],
-        "recipient": {"name": "Officer Two", "organisation": "A mission", "email": "two@mission.example"},
+        "recipient": {"name": "Officer Two", "organisation": case.mission, "email": "two@mission.example"},
         "expires_at": (datetime.now(UTC) + timedelta(seconds=3)).isoformat(),
         "max_openings": 1,
         "password": LINK_PASSWORD,
@@ -134,7 +167,7 @@ def make_link(case: Filed, names: dict[str, str]) -> str:
     case.desk.follow("Share")
     for name in PAPERS:
         case.desk.page.get_by_label(name).check()
-    case.desk.fill({"Recipient's name": "Officer One", "Organisation": "A mission"} | names)
+    case.desk.fill({"Recipient's name": "Officer One", "Organisation": case.mission} | names)
     case.desk.press("Make the link")
     return case.desk.page.locator(".secret").inner_text().strip()
 

@@ -18,6 +18,7 @@ from vault.web.media import PROGRAM_PATHS
 SAFE = ("GET", "HEAD")
 PASSWORD = "nine slow barges pass the lock"
 FUTURE = "2026-12-01T10:00:00Z"
+NOBODY = "00000000-0000-0000-0000-000000000000"
 
 BODIES: dict[str, dict[str, Any]] = {
     "/cases": {"number": "815-26-99001"},
@@ -82,6 +83,31 @@ BODIES: dict[str, dict[str, Any]] = {
     "/recoveries/<>/release": {"officer": "<person>"},
     "/recoveries/<>/ending": {"reason": "not needed"},
     "/recoveries/<>/review": {"reason": "all well"},
+    "/organisations": {"name": "Another mission", "country": "CA"},
+    "/organisations/<>/country": {"country": "CA"},
+    "/organisations/<>/ending": {"reason": "closed"},
+    "/organisations/<>/revocation": {"reason": "closed"},
+    "/organisations/<>/agreements": {
+        "reference": "DSA-2",
+        "begins_on": "2026-11-01",
+        "purposes": ["medical"],
+        "document_types": ["medical_assessment"],
+    },
+    "/organisations/<>/recipients": {"name": "Ines Marin", "email": "ines@mission.example"},
+    "/agreements/<>/ending": {"reason": "replaced"},
+    "/agreements/<>/revocation": {"reason": "replaced"},
+    "/recipients/<>/ending": {"reason": "left the mission"},
+    "/recipients/<>/revocation": {"reason": "left the mission"},
+    "/cases/<>/exceptions": {
+        "organisation": NOBODY,
+        "kind": "agreement",
+        "expires_at": FUTURE,
+        "reason": "they wait for the signature",
+    },
+    "/exceptions/<>/ending": {"reason": "signed"},
+    "/documents/<>/declarations": {"declaration": NOBODY, "version": NOBODY},
+    "/disclosures/search": {"number": "815-26-00001"},
+    "/disclosures/export": {"reason": "asked by the mission"},
     "/step-ups/<>": {"password": ACCOUNT_PASSWORD},
     "/account/factors/<>": {"code": "000000"},
     "/session": {"username": "nobody", "password": PASSWORD},

@@ -81,6 +81,7 @@ def filled(world: World) -> tuple[World, set[str]]:
     say("document", "PATCH", f"/documents/{document}", {"title": LINE})
     recipient = {"name": LINE, "organisation": f"{LINE} & co", "email": "a+<b>'\"@mission.example"}
     wanted = {"documents": [str(document)], "recipient": recipient}
+    world.make.agreement(world.make.home, f"{LINE} & co", reference=LINE[:80])
     say("odd email", "POST", f"/bundles/{bundle}/shares", wanted)
     recipient["email"] = "{{7*7}}@mission.example"
     share = say("recipient", "POST", f"/bundles/{bundle}/shares", wanted)

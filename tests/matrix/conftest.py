@@ -41,7 +41,7 @@ def office(make, act) -> Office:
     }
     worker, case = people["worker"], make.case(people["worker"])
     bundles = {tier: make.bundle(worker, case, tier=tier) for tier in ("confidential", STRICT)}
-    documents = {tier: make.document(worker, bundle) for tier, bundle in bundles.items()}
+    documents = {tier: make.document(worker, bundle, document_type="rrf") for tier, bundle in bundles.items()}
     with act(worker) as tx:
         for bundle in bundles.values():
             for name in ("reviewer", "supervisor"):

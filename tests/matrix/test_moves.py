@@ -51,6 +51,7 @@ STAYS = {
         "recertifications",
         "audit_entries",
         "recoveries",
+        "disclosure_exceptions",
     ),
 }
 """Tables about cases or bundles that stay with the office in which their rows were made."""

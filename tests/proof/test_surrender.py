@@ -152,7 +152,7 @@ def _walk(machine, pdf, wav):
     )
     bundle = made.headers["Location"].partition("?")[0]
     documents = [
-        _store(browser, bundle, "rrf", FILE_NAME, pdf),
+        _store(browser, bundle, "identity_copy", FILE_NAME, pdf),
         _store(browser, bundle, "interview_audio", "interview.wav", wav),
     ]
     for document, content in zip(documents, (pdf, wav), strict=True):

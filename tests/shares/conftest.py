@@ -10,10 +10,16 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.databases import unchecked
+from tests.factory import PDF
+from vault.access.actor import Actor
 from vault.audit.models import AuditEntry
+from vault.bundles.models import Bundle, Document
+from vault.bundles.opening import open_bundle
+from vault.inspection.formats import BY_ENDING
 from vault.jobs import Job, enqueue, run_job
 from vault.runtime import Runtime
 from vault.shares.models import Share
+from vault.transfers.uploads import Wanted, begin_upload, complete_upload, writer_for
 
 
 @pytest.fixture
@@ -65,3 +71,24 @@ def reasons(runtime: Runtime) -> Callable[[], list[str]]:
             return [json.loads(leaf)["details"]["reason"] for leaf in leaves]
 
     return read
+
+
+@pytest.fixture
+def newer(runtime: Runtime) -> Callable[..., None]:
+    """`newer(actor, document)`: the document has a further version."""
+
+    def add(actor: Actor, document: Document, content: bytes = PDF + b"2") -> None:
+        media = BY_ENDING["pdf"].media
+        with runtime.transaction(actor) as tx:
+            opened = open_bundle(tx, tx.session.get_one(Bundle, document.bundle_id))
+            wanted = Wanted("newer.pdf", document.document_type, document_id=document.id)
+            upload = begin_upload(tx, opened, wanted, media)
+            writer = writer_for(tx, opened, upload)
+        writer.begin()
+        writer.write(content)
+        written = writer.finish()
+        with runtime.transaction(actor) as tx:
+            opened = open_bundle(tx, tx.session.get_one(Bundle, document.bundle_id))
+            complete_upload(tx, opened, upload.id, media, written)
+
+    return add

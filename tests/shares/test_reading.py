@@ -76,7 +76,7 @@ def test_a_lent_document_comes_whole_under_a_name_of_ours(visit):
     assert answer.data == CONTENT
     disposition = answer.headers["Content-Disposition"]
     assert disposition.startswith('attachment; filename="815-26-')
-    assert disposition.endswith('_rrf_v1.pdf"')
+    assert disposition.endswith('_identity_copy_v1.pdf"')
     assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
     assert answer.headers["Cache-Control"] == "no-store"
 

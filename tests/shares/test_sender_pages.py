@@ -12,7 +12,6 @@ from tests.fakes import START
 from vault.access.actor import Role
 from vault.bundles.service import lock_bundle
 from vault.shares.arrivals import open_link
-from vault.shares.models import Agreement, Organisation
 
 RECIPIENT = {"name": "Iris Okello", "organisation": "A mission", "email": "iris@mission.example"}
 
@@ -59,21 +58,14 @@ def test_a_link_is_shown_once_and_opens(desk, runtime, client):
     url = re.search(r'<bdi dir="ltr">(http\S+?)</bdi>', made.text)[1]
     assert "1 document" in made.text
     assert "2 times" in made.text
-    assert "No agreement with this organisation is on record." in made.text
     path, _, code = url.partition("#")
     assert client.post(path.removeprefix(runtime.settings.base_url), data={"secret": code}).status_code == 303
     share_id = re.search(r'href="/shares/([0-9a-f-]{36})"', made.text)[1]
     assert code not in browser.get(f"/shares/{share_id}").text
 
 
-def test_an_agreement_on_record_is_named(desk, act, runtime, clock):
+def test_the_agreement_is_named(desk):
     browser, bundle, document = desk
-    with runtime.session() as session:
-        mission = Organisation(name="A mission", created_at=clock.now())
-        session.add(mission)
-        session.flush()
-        begins = clock.now().date()
-        session.add(Agreement(organisation_id=mission.id, reference="DSA-2026-001", begins_on=begins))
 
     made = browser.api("POST", f"/bundles/{bundle.id}/shares", asked(document))
 
@@ -177,7 +169,7 @@ def test_the_pages_of_a_link_show_its_life(desk, make, runtime):
     assert "used up" in listed
     assert "1 of 1" in page
     assert "Iris Okello" in listed
-    assert "Resettlement Registration Form" in page
+    assert "Copy of an identity document" in page
     assert "22 Nov 2026" in browser.get(f"/shares/{lent.share.id}/openings").text
     assert browser.get(f"/shares/{lent.share.id}/extension").status_code == 200
 

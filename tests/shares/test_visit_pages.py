@@ -105,7 +105,7 @@ def test_a_person_without_script_pastes_the_link_and_reads(client, lent):
     assert "1 opening left" in shown
     assert re.search(r"Until <time[^>]*>25 Nov 2026, 09:00 UTC</time> you can come back", shown)
     assert "Form &lt;b&gt;1&lt;/b&gt;" in shown
-    assert "Resettlement Registration Form" in shown
+    assert "Copy of an identity document" in shown
     assert shown.count("/content") == 2
     assert shown.count("/recording") == 1
     assert "Finish" in shown
@@ -191,7 +191,7 @@ def test_a_program_opens_lists_and_reads(client, lent):
     assert opened.json == page
     assert page["openings_left"] == 1
     assert [(item["n"], item["document_type"], item["title"]) for item in page["items"]] == [
-        (1, "rrf", "Form <b>1</b>"),
+        (1, "identity_copy", "Form <b>1</b>"),
         (2, "interview_audio", "Talk"),
     ]
     assert client.get(f"{lent.path}/documents/2/content").data == b"RIFF0000"

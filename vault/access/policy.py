@@ -15,13 +15,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, true
+from sqlalchemy import ColumnElement, and_, false, or_, true
 
 from vault.access.actor import Actor, Role
 from vault.access.caseload import is_in_caseload, keeps_to_caseload
-from vault.access.cells import LEVELS, STRICT, Place, cells_allow
-from vault.access.clearances import is_cleared
-from vault.access.grants import Grant, held_by
+from vault.access.cells import LEVELS, Place, cells_allow
+from vault.access.reach import column, is_cleared_for, is_held, is_lent, not_withdrawn
 
 
 class Permission(StrEnum):
@@ -85,6 +84,12 @@ class Permission(StrEnum):
     RECOVERY_RELEASE = "recovery.release"
     RECOVERY_COMPLETE = "recovery.complete"
     RECOVERY_REVIEW = "recovery.review"
+    ORGANISATION_SEE = "organisation.see"
+    ORGANISATION_MANAGE = "organisation.manage"
+    AGREEMENT_SEE = "agreement.see"
+    AGREEMENT_MANAGE = "agreement.manage"
+    EXCEPTION_MAKE = "exception.make"
+    REGISTER_SEE = "register.see"
 
 
 class Scope(StrEnum):
@@ -200,6 +205,12 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.RECOVERY_RELEASE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.RECOVERY_COMPLETE: (_rule(Scope.OFFICE, *_OVERSIGHT),),
     Permission.RECOVERY_REVIEW: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.ORGANISATION_SEE: (_rule(Scope.EVERYWHERE, *_WRITERS, Role.AUDITOR),),
+    Permission.ORGANISATION_MANAGE: (_rule(Scope.OFFICE, *_LEADS),),
+    Permission.AGREEMENT_SEE: (_rule(Scope.OFFICE, *_WRITERS), _rule(Scope.EVERYWHERE, Role.AUDITOR)),
+    Permission.AGREEMENT_MANAGE: (_rule(Scope.OFFICE, *_LEADS),),
+    Permission.EXCEPTION_MAKE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.REGISTER_SEE: (_rule(Scope.OFFICE, *_LEADS), _rule(Scope.EVERYWHERE, Role.AUDITOR)),
 }
 
 
@@ -255,12 +266,12 @@ def parts_of(permission: Permission, model: type[Any], actor: Actor, now: dateti
             continue
         parts = [Part("reach", _reaches(rule.scope, model, actor, now))]
         if rule.scope is Scope.MEMBER and getattr(model, "__has_tier__", True):
-            parts.append(Part("clearance", _is_cleared_for(model, actor)))
+            parts.append(Part("clearance", is_cleared_for(model, actor)))
             parts.append(Part(CASELOAD, _is_in_caseload(permission, model, actor)))
         if permission in NEEDS and hasattr(model, "document_type"):
             place = Place(model.office_id, model.document_type, model.tier)
             parts.append(Part("cell", cells_allow(NEEDS[permission], roles, place, now)))
-        found.append([*parts, Part("withdrawn", _not_withdrawn(model, actor))])
+        found.append([*parts, Part("withdrawn", not_withdrawn(model, actor))])
     return found
 
 
@@ -287,57 +298,21 @@ def _reaches(scope: Scope, model: type[Any], actor: Actor, now: datetime) -> Col
     if scope is Scope.EVERYWHERE:
         return true()
     if scope is Scope.OWNER:
-        owned: ColumnElement[bool] = _column(model, "owner_id") == actor.id
+        owned: ColumnElement[bool] = column(model, "owner_id") == actor.id
         return owned
     if scope is Scope.BORROWER:
-        return _is_lent(model, actor, now)
+        return is_lent(model, actor, now)
     if scope is Scope.RECEIVER:
-        receiver, office = _column(model, "receiver_id"), _column(model, "to_office_id")
+        receiver, office = column(model, "receiver_id"), column(model, "to_office_id")
         return and_(receiver == actor.id, office == actor.office_id)
-    own_office = _column(model, "office_id") == actor.office_id if actor.office_id is not None else false()
+    own_office = column(model, "office_id") == actor.office_id if actor.office_id is not None else false()
     if scope is Scope.OFFICE:
         return own_office
-    bundle_id = _column(model, getattr(model, "__grant_subject__", "bundle_id"))
-    held = [exists().where(Grant.subject_id == bundle_id, held_by(actor.id))]
-    if actor.principal_id is not None:
-        # A token opens what it holds itself, as long as its owner holds it too.
-        its_own = Grant.principal_id == actor.principal_id
-        held.append(exists().where(Grant.subject_id == bundle_id, its_own, Grant.ended_at.is_(None)))
-    return and_(own_office, *held)
-
-
-def _is_cleared_for(model: type[Any], actor: Actor) -> ColumnElement[bool]:
-    return or_(_column(model, "tier") != STRICT, is_cleared(actor.id))
+    return and_(own_office, *is_held(model, actor))
 
 
 def _is_in_caseload(permission: Permission, model: type[Any], actor: Actor) -> ColumnElement[bool]:
     if permission is Permission.REASON_GIVE or not keeps_to_caseload(actor):
         return true()
-    bundle_id = _column(model, getattr(model, "__grant_subject__", "bundle_id"))
-    return is_in_caseload(_column(model, "case_id"), bundle_id, actor)
-
-
-def _is_lent(model: type[Any], actor: Actor, now: datetime) -> ColumnElement[bool]:
-    """Lent to the actor, not over, and not bound to another session."""
-    session_id, bound_to = actor.session.id if actor.session else None, _column(model, "session_id")
-    return and_(
-        _column(model, "borrower_id") == actor.id,
-        _column(model, "ended_at").is_(None),
-        _column(model, "expires_at") > now,
-        _column(model, "absolute_end_at") > now,
-        or_(bound_to.is_(None), bound_to == session_id),
-    )
-
-
-def _not_withdrawn(model: type[Any], actor: Actor) -> ColumnElement[bool]:
-    if not hasattr(model, "withdrawn_at") or actor.has(Role.CONTROLLER, Role.AUDITOR):
-        return true()
-    hidden: ColumnElement[bool] = model.withdrawn_at.is_not(None)
-    return or_(~hidden, _column(model, "owner_id") == actor.id)
-
-
-def _column(model: type[Any], name: str) -> Any:
-    column = getattr(model, name, None)
-    if column is None:
-        raise TypeError(f"{model.__name__} declares no {name}; the rule cannot reach its rows")
-    return column
+    bundle_id = column(model, getattr(model, "__grant_subject__", "bundle_id"))
+    return is_in_caseload(column(model, "case_id"), bundle_id, actor)

@@ -20,9 +20,11 @@ def _one_a_line(value: object) -> object:
 
 
 Numbers = Annotated[list[Annotated[str, Field(max_length=80)]], BeforeValidator(_one_a_line)]
+Countries = Annotated[list[Annotated[str, Field(max_length=10)]], BeforeValidator(_one_a_line)]
 NumberText = Annotated[str, Field(min_length=1, max_length=80)]
 Priority = Literal["normal", "urgent", "emergency"]
 Stage = Annotated[str, Field(max_length=60)]
+Country = Annotated[str, Field(max_length=10)]
 
 
 class Asked(BaseModel):
@@ -41,6 +43,8 @@ class NewCase(Asked):
     stage_on: date | None = None
     aliases: Numbers = []
     individuals: Numbers = []
+    origin_countries: Countries = []
+    asylum_country: Country | None = None
 
 
 class CaseEdit(Asked):
@@ -52,6 +56,8 @@ class CaseEdit(Asked):
     stage_on: date | None = None
     aliases: Numbers = []
     individuals: Numbers = []
+    origin_countries: Countries = []
+    asylum_country: Country | None = None
     revision: int | None = None
 
     @property

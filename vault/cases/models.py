@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vault.access.policy import Permission
@@ -16,7 +16,10 @@ PRIORITIES = ("normal", "urgent", "emergency")
 
 
 class Case(Row):
-    """One resettlement case, known by its number. `number_key` is the number without punctuation, upper case."""
+    """One resettlement case, known by its number. `number_key` is the number without punctuation, upper case.
+
+    Countries are codes: where its people fled from, and where they found asylum, as far as recorded.
+    """
 
     __tablename__ = "cases"
     __sees__ = Permission.CASE_SEE
@@ -29,6 +32,8 @@ class Case(Row):
     stage: Mapped[str | None] = mapped_column(String(60))
     stage_on: Mapped[date | None]
     state: Mapped[str] = mapped_column(String(20), default="active")
+    origin_countries: Mapped[list[str]] = mapped_column(JSON, default=list)
+    asylum_country: Mapped[str | None] = mapped_column(String(2))
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime] = mapped_column(index=True)

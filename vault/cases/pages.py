@@ -54,6 +54,8 @@ class CasePage(BaseModel):
     stage_on: date | None
     state: str
     individuals: list[IndividualPage]
+    origin_countries: list[str]
+    asylum_country: str | None
     assigned: list[AssigneeRow]
     created_at: datetime
     changed_at: datetime
@@ -94,6 +96,8 @@ def case_page(tx: Transaction, case: Case) -> CasePage:
         stage_on=case.stage_on,
         state=case.state,
         individuals=[IndividualPage(id=person.id, number=person.number) for person in case.individuals],
+        origin_countries=case.origin_countries,
+        asylum_country=case.asylum_country,
         assigned=_rows(assignees(tx, case.id)),
         created_at=case.created_at,
         changed_at=case.changed_at,

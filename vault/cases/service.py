@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from vault.access.policy import Permission, permits
 from vault.cases.assignments import begin_assignment
+from vault.cases.countries import read_countries, read_country
 from vault.cases.models import PRIORITIES, Case, CaseAlias, Individual
 from vault.cases.numbers import Number, read_number, read_numbers
 from vault.db import take_turn
@@ -37,6 +38,8 @@ class CaseChange(TypedDict, total=False):
     stage_on: date | None
     aliases: Sequence[str]
     individuals: Sequence[str]
+    origin_countries: Sequence[str]
+    asylum_country: str | None
 
 
 def create_case(
@@ -49,11 +52,10 @@ def create_case(
     stage_on: date | None = None,
     aliases: Sequence[str] = (),
     individuals: Sequence[str] = (),
+    origin_countries: Sequence[str] = (),
+    asylum_country: str | None = None,
 ) -> Case:
-    """A new case of the actor's office, in the actor's caseload; a service has none.
-
-    Errors: `Refused`, `Invalid`, `Conflict` for a number in use.
-    """
+    """A new case of the actor's office, in the actor's caseload; a service has none. `Conflict` for a number in use."""
     tx.require(Permission.CASE_CREATE)
     if tx.actor.office_id is None or (office_id or tx.actor.office_id) != tx.actor.office_id:
         raise Refused("Cases are added to your own office.")
@@ -68,14 +70,13 @@ def create_case(
         priority=_priority(priority),
         stage=_stage(stage),
         stage_on=stage_on,
-        state="active",
         owner_id=tx.actor.id,
         created_at=tx.now,
         changed_at=tx.now,
-        revision=1,
     )
     _set_aliases(tx, case, aliases)
     _set_individuals(case, individuals)
+    _set_countries(case, {"origin_countries": origin_countries, "asylum_country": asylum_country})
     _flushed(lambda: tx.add(case), "This number is in use already.")
     if not tx.actor.is_service:
         begin_assignment(tx, case.id, tx.actor.id, by_themselves=True)
@@ -150,6 +151,7 @@ def _apply(tx: Transaction, case: Case, wanted: CaseChange) -> None:
         _set_aliases(tx, case, wanted["aliases"])
     if "individuals" in wanted:
         _set_individuals(case, wanted["individuals"])
+    _set_countries(case, wanted)
 
 
 def _set_number(tx: Transaction, case: Case, text: str) -> None:
@@ -209,6 +211,14 @@ def _priority(value: str) -> str:
     if value not in PRIORITIES:
         raise Invalid("Choose a priority.", errors=[Fault("/priority", "Choose one of the list.")])
     return value
+
+
+def _set_countries(case: Case, wanted: CaseChange) -> None:
+    if "origin_countries" in wanted:
+        case.origin_countries = read_countries(wanted["origin_countries"], "/origin_countries")
+    if "asylum_country" in wanted:
+        text = wanted["asylum_country"]
+        case.asylum_country = read_country(text, "/asylum_country") if text and text.strip() else None
 
 
 def _stage(text: str | None) -> str | None:

@@ -115,4 +115,6 @@ def _created(tx: Transaction, wanted: NewCase) -> Case:
         stage_on=wanted.stage_on,
         aliases=wanted.aliases,
         individuals=wanted.individuals,
+        origin_countries=wanted.origin_countries,
+        asylum_country=wanted.asylum_country,
     )

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from vault.access.actor import STRANGER, SYSTEM, Actor, Role
 from vault.access.clearances import clear_at_set_up
+from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.members import add_member
 from vault.bundles.models import Bundle, Version
 from vault.bundles.service import create_bundle
@@ -32,7 +33,8 @@ from vault.people.enrolments import enrol
 from vault.people.service import create_office, create_person
 from vault.people.sessions import end_session, start_session
 from vault.runtime import Runtime, Transaction
-from vault.shares.models import Agreement, Organisation
+from vault.shares.declarations import bind_declaration
+from vault.shares.organisations import Agreed, add_agreement, add_organisation, add_recipient
 from vault.shares.service import Lending, create_share
 from vault.transfers.receiving import receive_file, settle
 from vault.transfers.uploads import Wanted
@@ -118,18 +120,20 @@ def _people(runtime: Runtime) -> Staff:
     password = _words(5)
     with runtime.transaction(SYSTEM) as tx:
         office = create_office(tx, "DEMO", "Demo office, resettlement unit")
-        mission = tx.add(Organisation(name="A mission", created_at=tx.now))
-        today = tx.now.date()
-        tx.add(
-            Agreement(
-                organisation_id=mission.id,
-                reference="DSA-2026-001",
-                begins_on=today - timedelta(days=30),
-                ends_on=today + timedelta(days=335),
-            )
-        )
     actors = {role: _person(runtime, office.id, role, password) for role in PEOPLE}
+    _partner(runtime, actors[Role.SUPERVISOR])
     return Staff(actors, password)
+
+
+def _partner(runtime: Runtime, supervisor: Actor) -> None:
+    """A mission, an agreement with it, and an officer there."""
+    with runtime.transaction(supervisor) as tx:
+        mission, today = add_organisation(tx, "A mission", "SE"), tx.now.date()
+        lasts = (today - timedelta(days=30), today + timedelta(days=335))
+        add_agreement(
+            tx, mission.id, Agreed("DSA-2026-001", *lasts, ["resettlement", "medical"], list(DOCUMENT_TYPES))
+        )
+        add_recipient(tx, mission.id, "Officer One", "officer.one@mission.example")
 
 
 def _person(runtime: Runtime, office_id: UUID, role: Role, password: str) -> Actor:
@@ -156,13 +160,11 @@ def _case(
 ) -> str:
     """One case with two bundles, papers, a recording, and a live link on the form."""
     caseworker = staff.actors[Role.CASEWORKER]
-    with runtime.transaction(caseworker) as tx:
-        case = create_case(tx, number, stage=stage, individuals=individuals)
+    case = _opened_case(runtime, caseworker, number, individuals, stage)
     main = _bundle(runtime, staff, case, "Main file", "confidential", None)
     medical = _bundle(runtime, staff, case, "Interviews and assessments", "strictly_confidential", password)
-    form = make_rrf_pdf(number, individuals, seed)
     papers = (
-        (main, "rrf", "RRF", f"RRF {number}.pdf", iter([form])),
+        (main, "rrf", "RRF", f"RRF {number}.pdf", iter([make_rrf_pdf(number, individuals, seed)])),
         (
             main,
             "declaration",
@@ -185,6 +187,14 @@ def _case(
         for bundle, code, title, name, content in papers
     ]
     return _link(runtime, caseworker, main, versions[:2])
+
+
+def _opened_case(runtime: Runtime, actor: Actor, number: str, individuals: Sequence[str], stage: str) -> Case:
+    """A case of people from one country in another."""
+    with runtime.transaction(actor) as tx:
+        return create_case(
+            tx, number, stage=stage, individuals=individuals, origin_countries=["SO"], asylum_country="KE"
+        )
 
 
 def _transcript(number: str, individual: str, seed: int) -> Content:
@@ -223,7 +233,9 @@ def _link(runtime: Runtime, actor: Actor, bundle_id: UUID, versions: Sequence[Ve
         expires_at=None,
         max_openings=5,
     )
+    form, signed = versions
     with runtime.transaction(actor) as tx:
+        bind_declaration(tx, form.document_id, form.id, signed.id)
         share, secret = create_share(tx, bundle_id, wanted)
         return f"{tx.settings.base_url}/s/{b64url(share.id.bytes)}#{b64url(secret.reveal())}"
 

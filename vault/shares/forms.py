@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -60,6 +60,8 @@ def _moment(value: object) -> object:
 
 
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
+Language = Literal["en", "fr", "ar", "es"]
+Purpose = Literal["resettlement", "family_reunification", "medical", "reception", "law_enforcement"]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
 
@@ -78,11 +80,12 @@ class Rekeying(Asked):
 
 
 class NewRecipient(Asked):
-    """The one person whom the link is for."""
+    """The one person whom the link is for; without a language the one that is known, or English."""
 
     name: Line
     organisation: Line
     email: Email
+    language: Language | None = None
 
 
 class NewShare(Asked):
@@ -90,6 +93,7 @@ class NewShare(Asked):
 
     documents: list[UUID] = Field(min_length=1, max_length=50)
     recipient: NewRecipient
+    purpose: Purpose = "resettlement"
     expires_at: Moment | None = None
     max_openings: int = Field(default=3, ge=1, le=100)
     password: Password | None = None
@@ -110,16 +114,19 @@ class NewShareForm(Asked):
     name: Line
     organisation: Line
     email: Email
+    language: Language | None = None
+    purpose: Purpose = "resettlement"
     expires_at: Moment | None = None
     max_openings: int = Field(default=3, ge=1, le=100)
     password: Password | None = None
 
     def as_share(self) -> NewShare:
         """The form as the API would have sent it."""
-        recipient = NewRecipient(name=self.name, organisation=self.organisation, email=self.email)
+        named = {"name": self.name, "organisation": self.organisation, "email": self.email}
         return NewShare(
             documents=self.documents,
-            recipient=recipient,
+            recipient=NewRecipient(**named, language=self.language),
+            purpose=self.purpose,
             expires_at=self.expires_at,
             max_openings=self.max_openings,
             password=self.password,

@@ -1,11 +1,14 @@
-"""Tables of shares: organisations and agreements, recipients, shares, their documents, openings; and loans."""
+"""Tables of shares: organisations and agreements, recipients, shares, their documents, openings; and loans.
+
+What lets a share leave although a rule forbids it, or because a declaration was signed, stands in `term_models`.
+"""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vault.access.policy import Permission
@@ -17,34 +20,59 @@ PURPOSES = ("interpreting", EMERGENCY)
 
 
 class Organisation(Row):
-    """A resettlement country's mission or a partner."""
+    """A resettlement country's mission or a partner, known to all offices and kept by the one that added it.
+
+    Ended, it gets no new links. Without a country (added before countries were) neither.
+    """
 
     __tablename__ = "organisations"
+    __sees__ = Permission.ORGANISATION_SEE
 
     name: Mapped[str] = mapped_column(String(120), unique=True)
+    country: Mapped[str | None] = mapped_column(String(2))
+    office_id: Mapped[UUID | None] = mapped_column(ForeignKey("offices.id"))
     created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class Agreement(Row):
-    """The data-sharing agreement with an organisation, by its reference and dates."""
+    """What one office agreed with an organisation: by its reference and dates, for which purposes and document types."""
 
     __tablename__ = "agreements"
+    __sees__ = Permission.AGREEMENT_SEE
+    __table_args__ = (CheckConstraint("ends_on >= begins_on", name="dates"),)
 
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"), index=True)
+    office_id: Mapped[UUID | None] = mapped_column(ForeignKey("offices.id"), index=True)
     reference: Mapped[str] = mapped_column(String(80))
     begins_on: Mapped[date]
     ends_on: Mapped[date | None]
+    purposes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    document_types: Mapped[list[str]] = mapped_column(JSON, default=list)
+    ended_at: Mapped[datetime | None]
+
+    organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True)
+
+    def is_valid_on(self, day: date) -> bool:
+        """Whether it has begun, is not over, and was not ended."""
+        return (
+            self.ended_at is None and self.begins_on <= day and (self.ends_on is None or day <= self.ends_on)
+        )
 
 
 class Recipient(Row):
-    """The one person whom a link is for."""
+    """A named person of an organisation, as one office knows them: the one whom a link is for. Ended, no new link is."""
 
     __tablename__ = "recipients"
+    __sees__ = Permission.AGREEMENT_SEE
 
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"), index=True)
+    office_id: Mapped[UUID | None] = mapped_column(ForeignKey("offices.id"), index=True)
     name: Mapped[str] = mapped_column(String(120))
     email: Mapped[str] = mapped_column(String(254))
+    language: Mapped[str] = mapped_column(String(2), default="en")
     created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
     organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True)
 
@@ -64,6 +92,8 @@ class Share(Row):
     office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
     recipient_id: Mapped[UUID] = mapped_column(ForeignKey("recipients.id"), index=True)
+    purpose: Mapped[str | None] = mapped_column(String(20))
+    agreement_id: Mapped[UUID | None] = mapped_column(ForeignKey("agreements.id"), index=True)
     slot_id: Mapped[UUID] = mapped_column(unique=True)
     link_lock: Mapped[bytes] = mapped_column(LargeBinary)
     auth_digest: Mapped[bytes] = mapped_column(LargeBinary(32))

@@ -17,8 +17,9 @@ from vault.bundles.queries import count_files
 from vault.cases.models import Case
 from vault.crypto.locks import unlock_text
 from vault.people.models import Office
-from vault.shares.models import Opening, Organisation, Share, SharedDocument
-from vault.shares.queries import agreement_with
+from vault.shares.models import Agreement, Opening, Organisation, Share, SharedDocument
+from vault.shares.purposes import PURPOSES
+from vault.shares.terms import agreements_with
 from vault.shares.visits import Visit
 
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ class RecipientPage(BaseModel):
     name: str
     organisation: str
     email: str
+    language: str
 
 
 class SharePage(BaseModel):
-    """A link as its owner sees it; the secret is not in it. `agreement` is the reference of the one in force, if any."""
+    """A link as its owner sees it; the secret is not in it. `agreement` is the reference of the one it was made under;
+    null where an exception stood in, or for links made before agreements were asked for, which have no purpose either."""
 
     id: UUID
     bundle_id: UUID
@@ -43,6 +46,8 @@ class SharePage(BaseModel):
     recipient: RecipientPage
     document_types: list[str]
     type_names: list[str]
+    purpose: str | None
+    purpose_name: str | None
     agreement: str | None
     state: str
     created_at: datetime
@@ -99,9 +104,10 @@ class Offered(BaseModel):
 
 
 class OrganisationPage(BaseModel):
-    """An organisation that links were made for, and the reference of the agreement in force with it, if any."""
+    """An organisation that a link can go to: its country, and the office's agreement that holds today, if any."""
 
     name: str
+    country: str | None
     agreement: str | None
 
 
@@ -114,6 +120,8 @@ class ShareFormPage(BaseModel):
     case_number: str
     documents: list[Offered]
     organisations: list[OrganisationPage]
+    purposes: dict[str, str]
+    countries_recorded: bool
     expires_at: str
     longest_days: int
 
@@ -192,7 +200,9 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
         recipient=recipient_page(share),
         document_types=codes,
         type_names=[DOCUMENT_TYPES[code].name for code in codes],
-        agreement=_agreement(tx, share.recipient.organisation_id),
+        purpose=share.purpose,
+        purpose_name=PURPOSES.get(share.purpose or ""),
+        agreement=_agreement(tx, share),
         state=state_of(share, tx.now),
         created_at=share.created_at,
         expires_at=share.expires_at,
@@ -213,7 +223,12 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
 def recipient_page(share: Share) -> RecipientPage:
     """Name, organisation and address of the recipient."""
     recipient = share.recipient
-    return RecipientPage(name=recipient.name, organisation=recipient.organisation.name, email=recipient.email)
+    return RecipientPage(
+        name=recipient.name,
+        organisation=recipient.organisation.name,
+        email=recipient.email,
+        language=recipient.language,
+    )
 
 
 def new_share_page(tx: Transaction, share: Share, url: str) -> NewSharePage:
@@ -225,7 +240,7 @@ def new_share_page(tx: Transaction, share: Share, url: str) -> NewSharePage:
         max_openings=share.max_openings,
         has_password=share.profile is not None,
         recipient=recipient_page(share),
-        agreement=_agreement(tx, share.recipient.organisation_id),
+        agreement=_agreement(tx, share),
         documents=len(share.documents),
     )
 
@@ -254,12 +269,13 @@ def share_form_page(
 ) -> ShareFormPage:
     """The page for a new link on documents of an open bundle."""
     bundle: Bundle = opened.bundle
+    case = tx.session.get_one(Case, bundle.case_id)
     expiry = tx.now + tx.settings.share_default
     return ShareFormPage(
         bundle_id=bundle.id,
         bundle_title=opened.title,
         case_id=bundle.case_id,
-        case_number=tx.session.get_one(Case, bundle.case_id).number,
+        case_number=case.number,
         documents=[
             Offered(
                 id=document.id,
@@ -269,9 +285,9 @@ def share_form_page(
             )
             for document, version in documents
         ],
-        organisations=[
-            OrganisationPage(name=known.name, agreement=_agreement(tx, known.id)) for known in organisations
-        ],
+        organisations=[_organisation(tx, known, bundle.office_id) for known in organisations],
+        purposes=PURPOSES,
+        countries_recorded=bool(case.origin_countries and case.asylum_country),
         expires_at=expiry.strftime("%Y-%m-%dT%H:%M"),
         longest_days=tx.settings.share_longest.days,
     )
@@ -308,6 +324,12 @@ def lent_page(tx: Transaction, visit: Visit, lent: SharedDocument, playable: Con
     )
 
 
-def _agreement(tx: Transaction, organisation_id: UUID) -> str | None:
-    found = agreement_with(tx, organisation_id)
+def _agreement(tx: Transaction, share: Share) -> str | None:
+    found = tx.session.get(Agreement, share.agreement_id) if share.agreement_id else None
     return found.reference if found else None
+
+
+def _organisation(tx: Transaction, known: Organisation, office_id: UUID) -> OrganisationPage:
+    in_force = agreements_with(tx, office_id, known.id)
+    reference = in_force[0].reference if in_force else None
+    return OrganisationPage(name=known.name, country=known.country, agreement=reference)

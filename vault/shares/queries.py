@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, func, or_, select, true
 
 from vault.access.policy import Permission, permits
 from vault.errors import Fault, Invalid
-from vault.shares.models import Agreement, Opening, Organisation, Share
+from vault.shares.models import Opening, Organisation, Recipient, Share
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -52,21 +52,32 @@ def openings_of_all(tx: Transaction, shares: Sequence[Share]) -> dict[UUID, list
     return found
 
 
-def known_organisations(tx: Transaction) -> Sequence[Organisation]:
-    """All organisations, by name, for the list that a form offers."""
-    return tx.session.scalars(select(Organisation).order_by(Organisation.name)).all()
+def known_organisations(tx: Transaction, with_ended: bool = False) -> Sequence[Organisation]:
+    """All organisations that have not ended, by name; or those, too."""
+    query = select(Organisation).where(Organisation.ended_at.is_(None) if not with_ended else true())
+    return tx.session.scalars(query.order_by(Organisation.name)).all()
 
 
-def agreement_with(tx: Transaction, organisation_id: UUID) -> Agreement | None:
-    """The newest agreement with an organisation that has begun and not ended."""
-    today = tx.now.date()
-    return tx.session.scalar(
-        select(Agreement)
-        .where(
-            Agreement.organisation_id == organisation_id,
-            Agreement.begins_on <= today,
-            or_(Agreement.ends_on.is_(None), Agreement.ends_on >= today),
-        )
-        .order_by(Agreement.begins_on.desc(), Agreement.id)
-        .limit(1)
+def live_shares(tx: Transaction, *which: ColumnElement[bool]) -> Sequence[Share]:
+    """The links among these that the actor may revoke and that have not ended or expired, newest first."""
+    revocable = permits(Permission.SHARE_REVOKE, Share, tx.actor, tx.now)
+    live = (Share.ended_at.is_(None), Share.expires_at > tx.now, Share.absolute_end_at > tx.now)
+    return tx.session.scalars(
+        select(Share).where(revocable, *live, *which).order_by(Share.created_at.desc(), Share.id)
+    ).all()
+
+
+def of_organisation(organisation_id: UUID) -> ColumnElement[bool]:
+    """True for links to persons of this organisation."""
+    there = select(Recipient.id).where(Recipient.organisation_id == organisation_id)
+    return Share.recipient_id.in_(there)
+
+
+def of_address(recipient: Recipient) -> ColumnElement[bool]:
+    """True for links to this person: the same address at the same organisation, as the office knows it."""
+    same = select(Recipient.id).where(
+        Recipient.organisation_id == recipient.organisation_id,
+        Recipient.office_id == recipient.office_id,
+        func.lower(Recipient.email) == recipient.email.lower(),
     )
+    return Share.recipient_id.in_(same)

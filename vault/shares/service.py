@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
-
 from vault.access.actor import SYSTEM
 from vault.access.cells import STRICT
 from vault.access.policy import Permission
@@ -20,11 +18,14 @@ from vault.crypto.locks import link_lock
 from vault.crypto.marks import link_auth, link_auth_stored, link_key
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, random_key
-from vault.db import for_change, upsert
+from vault.db import for_change
 from vault.errors import Conflict, Fault, Invalid, NotFound
 from vault.people.step_up import Act, require_step_up
 from vault.shares.lending import lent_columns
-from vault.shares.models import Organisation, Recipient, Share, SharedDocument
+from vault.shares.models import Recipient, Share, SharedDocument
+from vault.shares.organisations import recipients_at
+from vault.shares.purposes import RESETTLEMENT
+from vault.shares.terms import Terms, require_terms
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -44,22 +45,25 @@ class Lending:
     max_openings: int
     password_key: bytes | None = None
     profile: Argon2Profile | None = None
+    purpose: str = RESETTLEMENT
+    language: str | None = None
 
 
 def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Share, Secret]:
     """Lend the current versions of some documents to one recipient; the link's secret is returned once.
 
     Errors: `BundleLocked`, `NotFound` for a document that the actor may not know, `Refused` for one not to be shared,
-    `Invalid` for one of another bundle or limits beyond policy, `StepUpDue` for a link without a password on what is
-    strictly confidential, `Tampered` for a version that is not what was sealed.
+    `Invalid` for one of another bundle, limits beyond policy or terms that are not met, `StepUpDue` for a link without
+    a password on what is strictly confidential, `Tampered` for a version that is not what was sealed.
     """
     bundle = tx.load(Bundle, bundle_id, Permission.SHARE_CREATE, lock=True)
     opened = open_bundle(tx, bundle)
     documents = [_shareable(tx, opened, document_id) for document_id in _distinct(wanted.document_ids)]
+    terms = require_terms(tx, bundle, wanted.organisation, wanted.purpose, documents)
     if bundle.tier == STRICT and wanted.profile is None:
         require_step_up(tx, _act(opened, wanted, documents))
     secret, share_key = random_key(), random_key()
-    share = _new_share(tx, bundle, wanted, secret, share_key)
+    share = _new_share(tx, bundle, wanted, terms, secret, share_key)
     for position, document in enumerate(documents, start=1):
         columns = lent_columns(tx, opened, share.id, share_key, document)
         tx.add(SharedDocument(share_id=share.id, position=position, **columns))
@@ -72,6 +76,9 @@ def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Sha
         max_openings=share.max_openings,
         expires_at=share.expires_at,
         has_password=share.profile is not None,
+        purpose=share.purpose,
+        agreement=share.agreement_id,
+        exceptions=[each.id for each in terms.exceptions],
     )
     return share, Secret(secret)
 
@@ -83,13 +90,19 @@ def revoke_share(tx: Transaction, share_id: UUID, reason: str = "") -> Share:
     """
     share = load_share(tx, share_id, Permission.SHARE_REVOKE)
     if share.revoked_at is None and share.ended_at is None:
-        share.revoked_at = share.ended_at = tx.now
-        share.end_reason = "revoked"
-        share.revision += 1
-        tx.destroy(share.slot_id)
-        why = {"by": "command-line"} if tx.actor is SYSTEM else tx.remark(reason)
-        tx.record("share.revoked", share, **why)
+        end_revoked(tx, share, **({"by": "command-line"} if tx.actor is SYSTEM else tx.remark(reason)))
     return share
+
+
+def end_revoked(tx: Transaction, share: Share, **why: str) -> None:
+    """The share is revoked and its slot dies, unless it has ended. Whoever calls has checked that it may be."""
+    if share.ended_at is not None:
+        return
+    share.revoked_at = share.ended_at = tx.now
+    share.end_reason = "revoked"
+    share.revision += 1
+    tx.destroy(share.slot_id)
+    tx.record("share.revoked", share, **why)
 
 
 def extend_share(tx: Transaction, share_id: UUID, expires_at: datetime) -> Share:
@@ -144,10 +157,12 @@ def _act(opened: OpenBundle, wanted: Lending, documents: Sequence[Document]) -> 
     return Act("share.create", sentence, opened.bundle.id, facts, bound)
 
 
-def _new_share(tx: Transaction, bundle: Bundle, wanted: Lending, secret: bytes, share_key: bytes) -> Share:
+def _new_share(
+    tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms, secret: bytes, share_key: bytes
+) -> Share:
     """The row and its slot; the link lock keeps the share key for whoever has secret and password."""
     expires_at, absolute_end = _limits(tx, wanted)
-    share_id, recipient = uuid4(), _recipient(tx, wanted)
+    share_id, recipient = uuid4(), _recipient(tx, bundle, wanted, terms)
     slot = tx.keystore.create_slot(SlotKind.LINK, share_id)
     lock, key = (
         link_lock(share_id, int(absolute_end.timestamp())),
@@ -160,6 +175,8 @@ def _new_share(tx: Transaction, bundle: Bundle, wanted: Lending, secret: bytes, 
         office_id=bundle.office_id,
         owner_id=tx.actor.id,
         recipient_id=recipient.id,
+        purpose=wanted.purpose,
+        agreement_id=terms.agreement.id if terms.agreement else None,
         slot_id=slot.id,
         link_lock=lock.close(key, slot.key, plaintext=share_key),
         auth_digest=link_auth_stored(link_auth(secret, share_id)),
@@ -200,31 +217,23 @@ def _limits(tx: Transaction, wanted: Lending) -> tuple[datetime, datetime]:
     return expires_at, absolute_end
 
 
-def _organisation(tx: Transaction, name: str) -> Organisation:
-    """The organisation of this name, held: its recipients are looked up and added by one at a time."""
-    made = upsert(tx.session, Organisation).values(id=uuid4(), name=name, created_at=tx.now)
-    tx.session.execute(made.on_conflict_do_nothing(index_elements=[Organisation.name]))
-    query = select(Organisation).where(Organisation.name == name)
-    return tx.session.scalars(query.with_for_update(**for_change(Organisation))).one()
-
-
-def _recipient(tx: Transaction, wanted: Lending) -> Recipient:
-    organisation = _organisation(tx, wanted.organisation)
-    known = tx.session.scalar(
-        select(Recipient).where(
-            Recipient.organisation_id == organisation.id,
-            Recipient.email == wanted.email,
-            Recipient.name == wanted.recipient_name,
-        )
-    )
-    return known or tx.add(
+def _recipient(tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms) -> Recipient:
+    """The person as the office knows them, new where they are not known yet. The terms hold the organisation's row."""
+    known = recipients_at(tx, bundle.office_id, terms.organisation.id, wanted.email)
+    if any(each.ended_at is not None for each in known):
+        message = "This person is no longer in the office's list. Ask the organisation who has taken over."
+        raise _unfit("/recipient/email", message)
+    row = next((each for each in known if each.name == wanted.recipient_name), None) or tx.add(
         Recipient(
-            organisation_id=organisation.id,
+            organisation_id=terms.organisation.id,
+            office_id=bundle.office_id,
             name=wanted.recipient_name,
             email=wanted.email,
             created_at=tx.now,
         )
     )
+    row.language = wanted.language or row.language
+    return row
 
 
 def _unfit(pointer: str, message: str) -> Invalid:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from vault.access.policy import Permission
+from vault.access.policy import Permission, may_ever
 from vault.bundles.document_views import leads_to_password
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
@@ -18,7 +20,16 @@ from vault.crypto.passwords import derive
 from vault.crypto.secret import Secret
 from vault.errors import Conflict, Fault, Invalid
 from vault.runtime import Transaction
-from vault.shares import emergency_views, ending_views, loan_views, rekeying_views, visit_views
+from vault.shares import (
+    emergency_views,
+    ending_views,
+    exception_views,
+    loan_views,
+    organisation_views,
+    register_views,
+    rekeying_views,
+    visit_views,
+)
 from vault.shares.forms import Extension, NewShare, NewShareForm, Revocation
 from vault.shares.models import Share
 from vault.shares.pages import (
@@ -32,7 +43,7 @@ from vault.shares.pages import (
 )
 from vault.shares.queries import known_organisations, openings_of, openings_of_all, visible_shares
 from vault.shares.service import Lending, create_share, extend_share, resume_share, revoke_share
-from vault.web.acting import runtime, transaction
+from vault.web.acting import actor, runtime, transaction
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
 from vault.web.paging import Page, asked_page
@@ -43,9 +54,18 @@ bp = Blueprint("shares", __name__, template_folder="templates")
 pages = Blueprint("shares_pages", __name__)
 ending_views.register(bp)
 emergency_views.register(bp)
+exception_views.register(bp)
 loan_views.register(bp, pages)
+organisation_views.register(bp)
+register_views.register(bp)
 rekeying_views.register(bp, pages)
 visit_views.register(pages)
+
+
+@bp.context_processor
+def offered() -> dict[str, bool]:
+    """Whether the actor may go to the disclosure register."""
+    return {"may_see_register": may_ever(Permission.REGISTER_SEE, actor())}
 
 
 class BundleShares(Page[SharePage]):
@@ -106,7 +126,7 @@ def create(bundle_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         tx.load(Bundle, bundle_id, Permission.SHARE_CREATE)
     lending = _lending(wanted)
-    with transaction() as tx:
+    with flat_faults(), transaction() as tx:
         share, secret = create_share(tx, bundle_id, lending)
         page = new_share_page(tx, share, _link(tx, share, secret))
     response = respond("shares/made.html", page, status=201)
@@ -202,9 +222,24 @@ def _lending(wanted: NewShare) -> Lending:
         email=wanted.recipient.email,
         expires_at=wanted.expires_at,
         max_openings=wanted.max_openings,
+        purpose=wanted.purpose,
+        language=wanted.recipient.language,
         password_key=derive(wanted.password, profile) if wanted.password and profile else None,
         profile=profile,
     )
+
+
+@contextmanager
+def flat_faults() -> Iterator[None]:
+    """To people, faults of the recipient name the inputs of the page, which is flat."""
+    try:
+        yield
+    except Invalid as error:
+        if not speaks_json(request):
+            error.errors = tuple(
+                Fault(each.pointer.removeprefix("/recipient"), each.message) for each in error.errors
+            )
+        raise
 
 
 def _link(tx: Transaction, share: Share, secret: Secret) -> str:

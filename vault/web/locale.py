@@ -80,7 +80,7 @@ def install(app: Flask, *, pseudo_languages: bool = False, catalogues: Path = CA
         gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
     )
     app.jinja_env.filters.update(caseno=caseno, filesize=filesize, duration=duration, clock=clock_of)
-    app.jinja_env.filters.update(when=when, date=day)
+    app.jinja_env.filters.update(when=when, date=day, country=country)
     app.add_template_global(language, "language")
     offered = [language for language in spoken if language not in PSEUDO]
     app.add_template_global(lambda: offered, "languages")
@@ -209,6 +209,11 @@ def day(value: date) -> Markup:
     """A `time` element: `22 Nov 2026`; of a moment, its day in UTC."""
     value = value.astimezone(UTC).date() if isinstance(value, datetime) else value
     return _time(value.isoformat(), format_date(value, "d MMM y", locale=language().locale))
+
+
+def country(code: str) -> str:
+    """The name of a country by its code of ISO 3166-1 alpha-2; the code where it has none in this language."""
+    return str(language().locale.territories.get(code, code))
 
 
 def _time(exact: str, shown: str) -> Markup:

@@ -8,20 +8,27 @@ from vault.web.acting import actor
 from vault.web.locale import gettext
 from vault.web.pages import Place
 
+BESIDE_LINKS = ("/loans", "/organisations", "/agreements", "/recipients", "/disclosures")
+
 
 def places() -> list[Place]:
     """The rail of this request's actor, in a fixed order."""
     who = actor()
     if who.kind != "person":
         return []
+    alone = not may_ever(Permission.SHARE_SEE, who)
+    register = (
+        [(Permission.REGISTER_SEE, Place(gettext("Register"), "/disclosures", "links"))] if alone else []
+    )
     offered = (
         (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work", also=("/bundles/", "/documents/"))),
-        (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links", also=("/loans",))),
+        (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links", also=BESIDE_LINKS)),
         (Permission.TEAM_SEE, Place(gettext("Teams"), "/teams", "members")),
         (
             Permission.PERSON_EXTEND,
             Place(gettext("People"), "/people", "people", also=("/offices", "/tokens")),
         ),
+        *register,
         (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
         (
             Permission.MATRIX_SEE,
