@@ -85,6 +85,9 @@ class Permission(StrEnum):
     RECOVERY_RELEASE = "recovery.release"
     RECOVERY_COMPLETE = "recovery.complete"
     RECOVERY_REVIEW = "recovery.review"
+    REQUEST_CREATE = "request.create"
+    REQUEST_SEE = "request.see"
+    REQUEST_END = "request.end"
 
 
 class Scope(StrEnum):
@@ -200,6 +203,9 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.RECOVERY_RELEASE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.RECOVERY_COMPLETE: (_rule(Scope.OFFICE, *_OVERSIGHT),),
     Permission.RECOVERY_REVIEW: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.REQUEST_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
+    Permission.REQUEST_SEE: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
+    Permission.REQUEST_END: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
 }
 
 
