@@ -35,7 +35,7 @@ function load() {
 // Chosen files: those that an unfinished upload waits for go on with it, the others are described first.
 async function take(files) {
   const { aloud, digest, fingerprint, Refused, Row, Sending } = await load();
-  const { bundle, document: versionOf, limit, sending: files } = page.dataset;
+  const { bundle, document: versionOf, limit, sending: place } = page.dataset;
   const duplicates = bundle && `/api/v1/bundles/${bundle}/duplicates`;
   for (const file of files) {
     const mark = await fingerprint(file).catch(() => undefined);
@@ -45,7 +45,7 @@ async function take(files) {
     }
     if (!input.multiple) rows.filter((row) => row.sending.state === "described").forEach((row) => row.leave());
     const said = { ...(versionOf ? { document: versionOf } : bundle ? { bundle } : {}), filename: file.name, fingerprint: mark };
-    const sending = new Sending(file, said, duplicates, files);
+    const sending = new Sending(file, said, duplicates, place);
     sending.wasAsked = rows.some((row) => mark && row.sending.said.fingerprint === mark);
     const row = new Row(desk, sending, mark && (await waitingFor(mark, file, digest)));
     if (mark === undefined) row.refuse(new Refused("unreadable"));
