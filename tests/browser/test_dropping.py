@@ -1,4 +1,4 @@
-"""Somebody outside sends files with script: in pieces, on over a cut line, on another device; in both directions of writing."""
+"""Somebody outside sends files with script: in pieces, over a cut line, on another device; in both directions of writing."""
 
 from __future__ import annotations
 
