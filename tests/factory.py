@@ -29,6 +29,8 @@ from vault.crypto.passwords import Argon2Profile, derive, new_profile
 from vault.crypto.secret import Secret
 from vault.db import make_engine
 from vault.deployment import Deployment
+from vault.drops.models import FileRequest
+from vault.drops.service import MEGABYTE, Asking, create_request
 from vault.errors import StepUpDue
 from vault.inspection.formats import BY_ENDING
 from vault.keystore.service import Keystore
@@ -72,6 +74,25 @@ class Lent:
     def path(self) -> str:
         """Where the recipient's page is."""
         return f"/s/{b64url(self.share.id.bytes)}"
+
+    @property
+    def code(self) -> str:
+        """The secret as the link's fragment carries it."""
+        return b64url(self.secret)
+
+
+@dataclass(frozen=True)
+class AskedFor:
+    """A file request that was made: its row, its secret, and the actor who made it."""
+
+    request: FileRequest
+    secret: bytes
+    owner: Actor
+
+    @property
+    def path(self) -> str:
+        """Where the sender's page is."""
+        return f"/r/{b64url(self.request.id.bytes)}"
 
     @property
     def code(self) -> str:
@@ -312,6 +333,41 @@ class Factory(Partners):
             with self.runtime.transaction(owner) as tx:
                 share, secret = make(tx)
         return Lent(share, secret.reveal(), owner)
+
+    def request(
+        self,
+        owner: Actor | None = None,
+        bundle: Bundle | None = None,
+        *,
+        types: Sequence[str] = ("rrf",),
+        individuals: Sequence[str] = (),
+        files: int = 10,
+        file_limit: int | None = None,
+        bytes_limit: int = 100 * MEGABYTE,
+        expires_at: datetime | None = None,
+        note: str = "",
+        password: str = "",
+    ) -> AskedFor:
+        """A file request for this bundle (one made-up if none), by a caseworker if nobody is named."""
+        owner = owner or self.actor()
+        into = bundle or self.bundle(owner)
+        profile = self.runtime.settings.new_profile() if password else None
+        wanted = Asking(
+            name="Iris Okello",
+            organisation="A clinic",
+            document_types=types,
+            individuals=individuals,
+            files_limit=files,
+            bytes_limit=bytes_limit,
+            file_limit=file_limit,
+            expires_at=expires_at,
+            note=note or None,
+            password_key=derive(password, profile) if profile else None,
+            profile=profile,
+        )
+        with self.runtime.transaction(owner) as tx:
+            request, secret = create_request(tx, into.id, wanted)
+        return AskedFor(request, secret.reveal(), owner)
 
     def token(self, owner: Actor, *scopes: str, bundles: Sequence[Bundle] = (), days: int = 90) -> NewToken:
         """A token of this person, for reading unless scopes are given, with these bundles of theirs."""

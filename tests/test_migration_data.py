@@ -39,6 +39,7 @@ CHOICES = {
     "shares.max_openings": 3,
     "shares.expires_at": NOON + timedelta(days=7),
     "shares.absolute_end_at": NOON + timedelta(days=30),
+    "file_requests.expires_at": NOON + timedelta(days=14),
 }
 
 

@@ -99,6 +99,7 @@ class World:
             "recording_id": [recording.id],
             "bookmark_id": [bookmark.id],
             "share_id": [share.id],
+            "request_id": [self.make.request(actor, bundle).request.id],
             "team_id": [team.id],
             "loan_id": [loan.id],
             "token_id": [token.id for token in tokens],

@@ -38,6 +38,7 @@ ROOMS = (
     "vault.bundles.views",
     "vault.transfers.views",
     "vault.shares.views",
+    "vault.drops.views",
     "vault.matrix.views",
     "vault.audit.views",
 )

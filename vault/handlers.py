@@ -19,6 +19,7 @@ MODULES_WITH_JOBS = (
     "vault.transfers.leftovers",
     "vault.transfers.fixity",
     "vault.shares.endings",
+    "vault.drops.endings",
     "vault.matrix.overdue",
 )
 """Modules whose import registers handlers."""
@@ -26,6 +27,7 @@ MODULES_WITH_JOBS = (
 PERIODIC = {
     "clock.keep_pace": timedelta(minutes=10),
     "shares.end_expired": timedelta(seconds=60),
+    "drops.end_expired": timedelta(seconds=60),
     "slots.finish_destructions": timedelta(seconds=60),
     "people.lock_dormant": timedelta(days=1),
     "people.end_tokens": timedelta(hours=1),

@@ -1,6 +1,6 @@
 """Every table of the database, imported in one place: for migrations and for the relationships to resolve."""
 
-from vault.access import caseload, cells, clearances, grants, principals, remarks, throttle
+from vault.access import caseload, cells, clearances, grants, principals, remarks, signing, throttle
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
@@ -8,6 +8,7 @@ from vault.cases import models as cases
 from vault.clock import ClockMark
 from vault.db import Base
 from vault.deployment import Deployment
+from vault.drops import models as drops
 from vault.jobs import Job
 from vault.matrix import models as matrix
 from vault.people import desk_models as desks
@@ -32,11 +33,13 @@ TABLES = (
     bundles,
     cases,
     desks,
+    drops,
     factors,
     matrix,
     people,
     recoveries,
     shares,
+    signing,
     terms,
     transfers,
 )

@@ -26,6 +26,7 @@ from vault.access.teams import MANY
 from vault.bundles.models import Bookmark, Bundle, Document, Unlocking, Version
 from vault.cases.models import Case
 from vault.db import Instant
+from vault.drops.models import FileRequest
 from vault.keystore.restoration import Successors, rebuild, replay
 from vault.keystore.service import Keystore
 from vault.people.factor_models import Factor, RecoveryCode
@@ -155,7 +156,10 @@ def _read(kind: TypeEngine[Any], value: Any) -> Any:
 
 
 def _suspend_links(tx: Transaction) -> int:
-    """Links that the database holds to be live wait for their owners; those whose slot died have ended, loans too."""
+    """Links that the database holds to be live wait for their owners; those whose slot died have ended.
+
+    So have loans and file requests.
+    """
     count = 0
     for share in tx.session.scalars(select(Share).where(Share.ended_at.is_(None))).all():
         if tx.keystore.is_live(share.slot_id):
@@ -163,6 +167,9 @@ def _suspend_links(tx: Transaction) -> int:
             count += 1
         else:
             share.ended_at = tx.now
+    for request in tx.session.scalars(select(FileRequest).where(FileRequest.ended_at.is_(None))).all():
+        if not tx.keystore.is_live(request.slot_id):
+            request.ended_at = tx.now
     for loan in tx.session.scalars(select(Loan).where(Loan.ended_at.is_(None))).all():
         if not tx.keystore.is_live(loan.slot_id):
             loan.ended_at = tx.now

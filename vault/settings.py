@@ -138,6 +138,10 @@ class Settings:
     share_longest: timedelta = _setting("SHARE_MAX_DAYS", _days, timedelta(days=30), help="days at most")
     loan_default: timedelta = _setting("LOAN_DAYS", _days, timedelta(days=7), help="days a loan lives")
     loan_longest: timedelta = _setting("LOAN_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    request_default: timedelta = _setting(
+        "REQUEST_DAYS", _days, timedelta(days=14), help="days a file request is open"
+    )
+    request_longest: timedelta = _setting("REQUEST_MAX_DAYS", _days, timedelta(days=60), help="days at most")
     account_life: timedelta = _setting(
         "ACCOUNT_DAYS", _days, timedelta(days=365), help="days an account works"
     )

@@ -54,10 +54,10 @@ function metadata(said) {
 }
 
 export class Sending {
-  // `said` is the metadata of the upload, `duplicates` where a bundle is asked whether it has a content already. `tell` is
-  // called after every change of `state`, `offset` or `until`.
-  constructor(file, said, duplicates) {
-    Object.assign(this, { file, said, duplicates, tell() {}, state: "described", offset: 0, url: null, rate: 0, until: null });
+  // `said` is the metadata of the upload, `duplicates` where a bundle is asked whether it has a content already (nobody asks
+  // without), `files` where uploads are made. `tell` is called after every change of `state`, `offset` or `until`.
+  constructor(file, said, duplicates, files = FILES) {
+    Object.assign(this, { file, said, duplicates, files, tell() {}, state: "described", offset: 0, url: null, rate: 0, until: null });
     Object.assign(this, { refusal: null, known: null, keep: false, document: null, sameAs: null });
     this.size = FIRST;
     this.patience = 0; // pieces that must arrive before pieces grow again
@@ -132,7 +132,7 @@ export class Sending {
   async #look() {
     this.#become("reading");
     this.said.sha256 = await digest(this.file);
-    if (!this.said.sha256) return;
+    if (!this.said.sha256 || !this.duplicates) return;
     const headers = { "Content-Type": "application/json" };
     const body = JSON.stringify({ sha256: this.said.sha256 });
     let answer = null;
@@ -149,7 +149,7 @@ export class Sending {
     if (this.url) return;
     this.wasAsked = true;
     const headers = { "Upload-Length": this.file.size, "Upload-Metadata": metadata(this.said) };
-    const answer = await this.#ask("POST", FILES, headers);
+    const answer = await this.#ask("POST", this.files, headers);
     if (!answer) return;
     this.url = new URL(answer.headers.get("Location"), location.href).pathname;
     this.isSure = true;
@@ -158,12 +158,12 @@ export class Sending {
   // A creation whose answer was lost is taken up instead of made twice.
   async #find() {
     if (!this.said.fingerprint) return;
-    const answer = await this.#ask("GET", FILES);
+    const answer = await this.#ask("GET", this.files);
     const items = answer ? (await answer.json()).items : [];
     const { bundle, document = null, fingerprint: mark } = this.said;
-    const isFor = (one) => one.document === document && (document || one.bundle === bundle);
+    const isFor = (one) => !bundle && !document || (one.document === document && (document || one.bundle === bundle));
     const found = items.find((one) => one.fingerprint === mark && one.length === this.file.size && isFor(one));
-    if (found) this.url = FILES + found.id;
+    if (found) this.url = this.files + found.id;
   }
 
   async #locate() {

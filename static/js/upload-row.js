@@ -93,20 +93,23 @@ export class Row {
     }
     this.fixed = fields.querySelector("[data-fixed]");
     this.later = fields.querySelector("[data-later]");
-    const more = document.createElement("details");
-    const summary = document.createElement("summary");
-    summary.textContent = say("more").textContent;
-    more.append(summary, this.later);
-    this.slots("fields").append(this.fixed, more);
+    this.slots("fields").append(this.fixed);
+    if (this.later) {
+      const more = document.createElement("details");
+      const summary = document.createElement("summary");
+      summary.textContent = say("more").textContent;
+      more.append(summary, this.later);
+      this.slots("fields").append(more);
+    }
     this.type = this.fixed.querySelector("select");
     this.people = [...this.fixed.querySelectorAll("input")];
     const guess = guesses[this.file.name.split(".").pop().toLowerCase()];
     const last = this.desk.rows.findLast((row) => row.type)?.type.value;
-    this.type.value = guess ?? (recordings.includes(last) ? "" : (last ?? ""));
+    if (this.type.options.length > 1) this.type.value = guess ?? (recordings.includes(last) ? "" : (last ?? ""));
     if (guess && this.people.length === 1) this.people[0].checked = true;
     this.type.addEventListener("change", () => this.spread());
     this.fixed.addEventListener("change", () => this.complain());
-    this.later.addEventListener("change", () => this.amend());
+    this.later?.addEventListener("change", () => this.amend());
   }
 
   // What was chosen last holds for the files below that have no type yet.
@@ -142,7 +145,7 @@ export class Row {
       if (recordings.includes(this.type.value) && !named.length) return this.complain("individuals");
       said.document_type = this.type.value;
       said.individuals = named.map((one) => one.value).join(",");
-      Object.assign(said, this.read());
+      if (this.later) Object.assign(said, this.read());
       const facts = [this.type.selectedOptions[0].textContent, ...named.map((one) => one.nextElementSibling.firstElementChild.cloneNode(true))];
       this.slots("facts").replaceChildren(...facts.flatMap((one, at) => (at ? [" · ", one] : [one])));
       this.slots("facts").hidden = false;
@@ -291,7 +294,7 @@ export class Row {
 
   arrive() {
     const open = this.slots("open");
-    if (!open.hidden) return;
+    if (!open.hidden || !this.sending.document) return;
     open.hidden = false;
     open.href = `/documents/${this.sending.document}`;
     this.amend();

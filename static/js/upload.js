@@ -35,7 +35,8 @@ function load() {
 // Chosen files: those that an unfinished upload waits for go on with it, the others are described first.
 async function take(files) {
   const { aloud, digest, fingerprint, Refused, Row, Sending } = await load();
-  const { bundle, document: versionOf, limit } = page.dataset;
+  const { bundle, document: versionOf, limit, sending: place } = page.dataset;
+  const duplicates = bundle && `/api/v1/bundles/${bundle}/duplicates`;
   for (const file of files) {
     const mark = await fingerprint(file).catch(() => undefined);
     if (mark && rows.some((row) => row.sending.said.fingerprint === mark && !row.sending.isOver)) {
@@ -43,8 +44,8 @@ async function take(files) {
       continue;
     }
     if (!input.multiple) rows.filter((row) => row.sending.state === "described").forEach((row) => row.leave());
-    const said = { ...(versionOf ? { document: versionOf } : { bundle }), filename: file.name, fingerprint: mark };
-    const sending = new Sending(file, said, `/api/v1/bundles/${bundle}/duplicates`);
+    const said = { ...(versionOf ? { document: versionOf } : bundle ? { bundle } : {}), filename: file.name, fingerprint: mark };
+    const sending = new Sending(file, said, duplicates, place);
     sending.wasAsked = rows.some((row) => mark && row.sending.said.fingerprint === mark);
     const row = new Row(desk, sending, mark && (await waitingFor(mark, file, digest)));
     if (mark === undefined) row.refuse(new Refused("unreadable"));

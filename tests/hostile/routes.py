@@ -47,6 +47,12 @@ BODIES: dict[str, dict[str, Any]] = {
         "documents": ["<document>"],
         "recipient": {"name": "Iris Okello", "organisation": "A mission", "email": "iris@mission.example"},
     },
+    "/bundles/<>/file-requests": {
+        "name": "Iris Okello",
+        "organisation": "A clinic",
+        "document_types": ["rrf"],
+    },
+    "/file-requests/<>/ending": {"reason": "no longer needed"},
     "/bundles/<>/rekeying": {"reason": "seen", "number": "815-26-00001"},
     "/bundles/<>/tokens": {"token": "<token>"},
     "/bundles/<>/tokens/removal": {"token": "<token>"},

@@ -42,9 +42,26 @@ PUBLIC = {
     "shares_pages.content": "the same",
     "shares_pages.recording": "the same",
     "shares_pages.finish": "the same",
+    "drops_pages.landing": "whoever is asked for files has no account",
+    "drops_pages.opening": "the same",
+    "drops_pages.opening_here": "the same",
+    "drops_pages.files": "the same: their cookie is asked for",
+    "drops_pages.send_files": "the same",
+    "drops_pages.stop_file": "the same",
+    "drops_pages.create_upload": "the same",
+    "drops_pages.list_uploads": "the same",
+    "drops_pages.show_upload": "the same",
+    "drops_pages.append_upload": "the same",
+    "drops_pages.stop_upload": "the same",
+    "drops_pages.receipt": "the same",
+    "drops_pages.get_receipt": "the same",
+    "drops_pages.leave": "the same",
 }
-BY_LINK = "shares_pages."
-NEEDS_NO_TOKEN = {"shares_pages.opening", "shares_pages.opening_here", "shares_pages.finish"}
+BY_LINK = ("shares_pages.", "drops_pages.")
+NEEDS_NO_TOKEN = {
+    *("shares_pages.opening", "shares_pages.opening_here", "shares_pages.finish"),
+    *("drops_pages.opening", "drops_pages.opening_here", "drops_pages.leave"),
+}
 LOOKS_ALONE = {
     *("audit_entries", "audit_head", "clock_mark", "readings", "sessions", "known_devices"),
     *("unlockings", "enrolments"),

@@ -17,7 +17,7 @@ PIPES = (
     *("jobs", "keystore", "kms", "migrations", "store"),
 )
 FRAME = ("access", "audit", "rotation", "runtime", "slots")
-ROOMS = ("people", "cases", "bundles", "transfers", "shares", "matrix")
+ROOMS = ("people", "cases", "bundles", "transfers", "shares", "drops", "matrix")
 """In their order: each may know those before it."""
 FRONT = (
     *("app", "assembly", "cli", "client", "commands", "demo", "diagnosis", "handlers", "models"),

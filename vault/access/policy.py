@@ -90,6 +90,9 @@ class Permission(StrEnum):
     AGREEMENT_MANAGE = "agreement.manage"
     EXCEPTION_MAKE = "exception.make"
     REGISTER_SEE = "register.see"
+    REQUEST_CREATE = "request.create"
+    REQUEST_SEE = "request.see"
+    REQUEST_END = "request.end"
 
 
 class Scope(StrEnum):
@@ -211,6 +214,9 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.AGREEMENT_MANAGE: (_rule(Scope.OFFICE, *_LEADS),),
     Permission.EXCEPTION_MAKE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.REGISTER_SEE: (_rule(Scope.OFFICE, *_LEADS), _rule(Scope.EVERYWHERE, Role.AUDITOR)),
+    Permission.REQUEST_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
+    Permission.REQUEST_SEE: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
+    Permission.REQUEST_END: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
 }
 
 

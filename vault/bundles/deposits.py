@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Deposit:
     """All facts of one complete upload. Locks are under the open bundle; lengths in bytes; digests raw SHA-256;
-    `duration_ms` is that of a recording, if it is known.
+    `duration_ms` is that of a recording, if it is known; `owner_id` whose document it is, the actor's if nothing is said.
 
     For a further version (`is_new_document` false) the document keeps its type, language, individuals and title.
     """
@@ -54,6 +54,7 @@ class Deposit:
     file_name_lock: bytes
     plaintext_sha256: bytes
     duration_ms: int | None = None
+    owner_id: UUID | None = None
 
 
 def deposit_version(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Version:
@@ -63,6 +64,11 @@ def deposit_version(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Ve
     was withdrawn, `Tampered` when locks, head and seal do not belong together.
     """
     tx.require(Permission.DOCUMENT_ADD, opened.bundle)
+    return admit_version(tx, opened, deposit)
+
+
+def admit_version(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Version:
+    """The same for whoever has the bundle open: the right to add was asked when the file was sent. Errors: the same."""
     document = (
         _new_document(tx, opened, deposit) if deposit.is_new_document else _existing(tx, opened, deposit)
     )
@@ -136,7 +142,7 @@ def _new_document(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Docu
             language=deposit.language,
             title_lock=deposit.title_lock,
             current_number=1,
-            owner_id=tx.actor.id,
+            owner_id=deposit.owner_id or tx.actor.id,
             created_at=tx.now,
             individuals=individuals,
         )
@@ -181,6 +187,6 @@ def _version(tx: Transaction, opened: OpenBundle, deposit: Deposit, number: int)
         file_name_lock=deposit.file_name_lock,
         plaintext_digest_lock=opened.lock_text("version.plaintext_digest", deposit.version_id, digest.hex()),
         duplicate_mark=duplicate_mark(opened.key.reveal(), digest),
-        owner_id=tx.actor.id,
+        owner_id=deposit.owner_id or tx.actor.id,
         deposited_at=tx.now,
     )

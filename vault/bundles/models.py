@@ -22,7 +22,8 @@ class Bundle(Row):
 
     `rekey_pending_at`: a member has left, and the next member who opens the bundle makes the new access key.
     `rescue_pair_id` and `rescue_generation` say for which pair of recovery desks the rescue lock is, and of which
-    generation; the pair may be one that a restored database does not know.
+    generation; the pair may be one that a restored database does not know. `arrivals_at`: files that were sent into the
+    bundle from outside wait for the next member who opens it; they are sealed to its drop key.
     """
 
     __tablename__ = "bundles"
@@ -48,6 +49,9 @@ class Bundle(Row):
     rescue_pair_id: Mapped[UUID | None]
     rescue_generation: Mapped[int | None]
     rekey_pending_at: Mapped[datetime | None]
+    drop_public_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    drop_mac: Mapped[bytes | None] = mapped_column(LargeBinary)
+    arrivals_at: Mapped[datetime | None]
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     created_at: Mapped[datetime]
     revision: Mapped[int] = mapped_column(default=1)

@@ -2,11 +2,13 @@
 
 `open_bundle` is the only way to BK for members; recovery is another (`recoveries`). It also does what waits for the next
 member who opens: after somebody has left, the access key, the slot and the generation are made anew (docs/format.md, "a
-member leaves one bundle"); and a bundle older than the recovery desks gets its rescue lock.
+member leaves one bundle"); a bundle older than the recovery desks gets its rescue lock; and files that somebody sent
+into it who cannot open it are taken in (`at_opening`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from sqlalchemy import delete
 from vault.access.grants import GRANT_COLUMNS, Grant, live_grants, renew_or_end
 from vault.access.holdings import open_own_grant
 from vault.access.remarks import Holder
+from vault.bundles.drop_keys import drop_columns
 from vault.bundles.models import Bundle, Document, Unlocking, Version
 from vault.bundles.rescuing import add_rescue, is_rescue_due, rescue_columns
 from vault.crypto.kinds import SlotKind
@@ -30,6 +33,19 @@ from vault.slots import Kept, replace_slot
 if TYPE_CHECKING:
     from vault.crypto.passwords import Argon2Profile
     from vault.runtime import Transaction
+
+
+Settle = Callable[["Transaction", "OpenBundle"], None]
+_WAITING: list[Settle] = []
+
+
+def at_opening(settle: Settle) -> Settle:
+    """Have `settle` called for the open bundle, whose row is held, while `arrivals_at` says that something waits for it.
+
+    It does a bounded part of the work, and takes the mark away when nothing is left.
+    """
+    _WAITING.append(settle)
+    return settle
 
 
 class PasswordDue(BundleLocked):
@@ -109,7 +125,7 @@ def open_bundle(tx: Transaction, bundle: Bundle) -> OpenBundle:
 
     Errors: `NotFound` without a grant, `BundleLocked` while a password is due, `Tampered` for locks that do not fit.
     """
-    if bundle.rekey_pending_at is not None or is_rescue_due(tx, bundle):
+    if bundle.rekey_pending_at or bundle.arrivals_at or is_rescue_due(tx, bundle):
         # Whoever makes new keys holds the row, and looks again: somebody else may have made them, or left, meanwhile.
         tx.session.refresh(bundle, with_for_update=for_change(Bundle))
     access_key = open_own_grant(tx, bundle.id, bundle.generation)
@@ -122,6 +138,9 @@ def open_bundle(tx: Transaction, bundle: Bundle) -> OpenBundle:
         renew_access_key(tx, opened, password_key)
     elif is_rescue_due(tx, bundle):
         add_rescue(tx, bundle, slot, key)
+    if bundle.arrivals_at is not None:
+        for settle in _WAITING:
+            settle(tx, opened)
     return opened
 
 
@@ -176,6 +195,7 @@ def relock_bundle(
             "office_id": bundle.office_id,
             **columns,
             **rescue_columns(tx, bundle, slot, opened.key.reveal()),
+            **drop_columns(bundle, slot, opened.key.reveal()),
         }
 
     kept_grants = [(grant, GRANT_COLUMNS) for grant in live_grants(tx, bundle.id)]

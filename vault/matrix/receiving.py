@@ -22,6 +22,9 @@ from vault.crypto.locks import bundle_lock
 from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.secret import Secret, compare
 from vault.db import Row, for_change
+from vault.drops.endings import end_requests_into
+from vault.drops.models import DroppedFile, FileRequest
+from vault.drops.taking_in import take_in_all
 from vault.errors import Conflict, Refused, Unauthenticated
 from vault.matrix.approvals import has_lapsed
 from vault.matrix.case_moves import (
@@ -49,7 +52,10 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 MOVED = "moved"
-OF_A_BUNDLE: tuple[type[Any], ...] = (Document, Version, Bookmark, Upload, CopyMade, Share, Loan)
+OF_A_BUNDLE: tuple[type[Any], ...] = (
+    *(Document, Version, Bookmark, Upload, CopyMade, Share, Loan),
+    *(FileRequest, DroppedFile),
+)
 """Rows that say whose office a bundle's things are in; they all go with the case. What stays is the log, and the reasons
 that were given in the old office."""
 CHANGED = "The case is not what was offered: a bundle was added or got new keys. It must be offered anew."
@@ -148,6 +154,8 @@ def _take_over(tx: Transaction, found: tuple[OpenBundle, bytes], case: Case, rec
     """What the old office holds of the bundle ends; rows change their office; the receiver has new keys."""
     opened, access_key = found
     bundle = opened.bundle
+    take_in_all(tx, opened)
+    end_requests_into(tx, bundle.id, MOVED)
     end_uploads_into(tx, bundle.id, MOVED)
     end_lendings_from(tx, bundle.id, MOVED)
     end_recovery_of(tx, bundle.id, MOVED)

@@ -13,11 +13,12 @@ from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
 from vault.cases.models import Case
 from vault.cases.numbers import read_number
+from vault.drops.rekeying import rekey_with_requests
 from vault.errors import Fault, Invalid
 from vault.runtime import Transaction
 from vault.shares.forms import Rekeying
 from vault.shares.pages import RekeyingPage, rekeying_page
-from vault.shares.rekeying import live_links_of, rekey_with_links
+from vault.shares.rekeying import live_links_of
 from vault.transfers.waiting import unfinished_into
 from vault.web.acting import transaction
 from vault.web.media import speaks_json
@@ -57,7 +58,7 @@ def rekey(bundle_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         bundle = tx.load(Bundle, bundle_id, Permission.BUNDLE_MANAGE)
         _check_number(tx, bundle, wanted.number)
-        rekey_with_links(tx, bundle_id, wanted.reason)
+        rekey_with_requests(tx, bundle_id, wanted.reason)
         page = _page(tx, bundle)
     return respond("shares/rekeying.html", page, location=_onward(bundle_id))
 

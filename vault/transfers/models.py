@@ -17,6 +17,9 @@ class Upload(Row):
     `is_new_document` tells whether the document is made on completion or gets a further version. A resumable upload
     has a `length`, in bytes of plaintext; `offset` of them are acknowledged: whole chunks in the store, the rest in
     `tail_lock`. `revision` grows with each piece, so of two writers one is refused. A form's upload has none of these.
+
+    What somebody sends who cannot open the bundle (`vault/drops`) has the key number 0: it lies under no bundle's key, is no
+    member's upload, and `owner_id` is the member who asked for it.
     """
 
     __tablename__ = "uploads"
@@ -50,6 +53,10 @@ class Upload(Row):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     completed_at: Mapped[datetime | None]
     dropped_at: Mapped[datetime | None]
+
+
+BY_MEMBER = Upload.key_number > 0
+"""True for the uploads of members, who have the bundle open."""
 
 
 class Reading(Row):

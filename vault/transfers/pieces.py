@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from vault.errors import Conflict, Invalid, TooLarge, UploadBusy, WrongOffset, WrongType
 from vault.store.base import Different, Store
@@ -26,6 +28,9 @@ from vault.transfers.resumable import (
     restart_upload,
 )
 
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
 ACKNOWLEDGE_EVERY = 5.0
 """Seconds."""
 RIGHT_STANDS = 1.0
@@ -39,11 +44,30 @@ Read = Callable[[int], bytes]
 """At most so many bytes of a request's body, b"" at its end; OSError when it breaks off."""
 
 
+@dataclass(frozen=True)
+class Sender:
+    """Who sends, as far as a piece asks: that sending is use, whether the right still stands, how an upload begins anew."""
+
+    keep_in_use: Callable[[Transaction, Resumed], None]
+    require_right: Callable[[Transaction, Resumed], None]
+    restart: Callable[[Transaction, Resumed], str | None]
+
+
+MEMBER = Sender(
+    lambda tx, resumed: keep_in_use(tx, resumed.upload.bundle_id),
+    require_right,
+    lambda tx, resumed: restart_upload(tx, resumed.upload.id, resumed.revision),
+)
+"""A member, who has the bundle open."""
+
+
 class Broken(Invalid):
     """The body broke off; what came before is acknowledged."""
 
 
-def receive_piece(transact: Transact, store: Store, resumed: Resumed, read: Read) -> Appender:
+def receive_piece(
+    transact: Transact, store: Store, resumed: Resumed, read: Read, sender: Sender = MEMBER
+) -> Appender:
     """All that the body brings is stored and acknowledged; returns the appender, which knows the new offset.
 
     Errors: `Broken`; `UploadBusy` for a second writer; `WrongOffset` for bytes that differ from what lies there (the upload
@@ -51,9 +75,9 @@ def receive_piece(transact: Transact, store: Store, resumed: Resumed, read: Read
     """
     appender = resumed.appender(store, partial(_begin_object, transact, resumed))
     try:
-        _receive(transact, resumed, appender, read)
+        _receive(_Watch(transact, resumed, appender, sender), read)
     except Different as fault:
-        _begin_anew(transact, store, resumed)
+        _begin_anew(transact, store, resumed, sender)
         raise WrongOffset(0) from fault
     except WrongType as refusal:
         with transact() as tx:
@@ -66,9 +90,9 @@ def receive_piece(transact: Transact, store: Store, resumed: Resumed, read: Read
     return appender
 
 
-def _receive(transact: Transact, resumed: Resumed, appender: Appender, read: Read) -> None:
+def _receive(watch: _Watch, read: Read) -> None:
+    appender = watch.appender
     start, line = appender.offset, _Line(read)
-    watch = _Watch(transact, resumed, appender)
     for content in line.pieces(appender):
         appender.take(content)
         watch.after_piece()
@@ -119,8 +143,8 @@ class _Line:
 class _Watch:
     """What a long piece does besides: acknowledge what has come, and count as use of session and bundle."""
 
-    def __init__(self, transact: Transact, resumed: Resumed, appender: Appender) -> None:
-        self._transact, self._resumed, self._appender = transact, resumed, appender
+    def __init__(self, transact: Transact, resumed: Resumed, appender: Appender, sender: Sender) -> None:
+        self._transact, self._resumed, self.appender, self._sender = transact, resumed, appender, sender
         self._noted_at = self._used_at = self._checked_at = time.monotonic()
 
     def after_piece(self) -> None:
@@ -129,16 +153,16 @@ class _Watch:
         if now - self._used_at >= USE_EVERY:
             self._used_at = now
             with self._transact() as tx:
-                keep_in_use(tx, self._resumed.upload.bundle_id)
+                self._sender.keep_in_use(tx, self._resumed)
         if now - self._noted_at >= ACKNOWLEDGE_EVERY:
             self.acknowledge()
 
     def acknowledge(self) -> None:
         """What has come survives whatever happens now. The right to it was checked when the piece began, or is now."""
-        progress, now = self._appender.progress(), time.monotonic()
+        progress, now = self.appender.progress(), time.monotonic()
         with self._transact() as tx:
             if now - self._checked_at > RIGHT_STANDS:
-                require_right(tx, self._resumed)
+                self._sender.require_right(tx, self._resumed)
                 self._checked_at = now
             note_progress(tx, self._resumed, progress)
         self._noted_at = time.monotonic()
@@ -149,8 +173,8 @@ def _begin_object(transact: Transact, resumed: Resumed) -> None:
         begin_object(tx, resumed)
 
 
-def _begin_anew(transact: Transact, store: Store, resumed: Resumed) -> None:
+def _begin_anew(transact: Transact, store: Store, resumed: Resumed, sender: Sender) -> None:
     with transact() as tx:
-        left_over = restart_upload(tx, resumed.upload.id, resumed.revision)
+        left_over = sender.restart(tx, resumed)
     if left_over:
         store.drop(left_over)

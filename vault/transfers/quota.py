@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from vault.bundles.models import Bundle, Version
 from vault.errors import TooLarge
-from vault.transfers.models import Upload
+from vault.transfers.models import BY_MEMBER, Upload
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -34,6 +34,8 @@ def check_room(tx: Transaction, bundle: Bundle, length: int) -> None:
         raise TooLarge(
             f"The bundle has room for {quota / GIGABYTE:g} GB, and this file would go over it. Nothing was stored."
         )
-    mine = select(func.count()).select_from(Upload).where(Upload.owner_id == tx.actor.id, *unfinished)
+    mine = (
+        select(func.count()).select_from(Upload).where(Upload.owner_id == tx.actor.id, BY_MEMBER, *unfinished)
+    )
     if (tx.session.scalar(mine) or 0) >= MOST_UNFINISHED:
         raise TooLarge(f"You have {MOST_UNFINISHED} unfinished uploads. Finish or stop some of them first.")

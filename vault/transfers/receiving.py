@@ -68,7 +68,7 @@ def receive_file(
     Errors: `Invalid` for an empty file, `WrongType` before any byte is stored, `TooLarge`, `StorageFull`, and whatever
     `content` raises; after each of them nothing is left but the event.
     """
-    head = _first_bytes(content)
+    head = first_bytes(content)
     media = inspect_head(head, wanted.file_name)
     with transact() as tx:
         opened = open_for_adding(tx, bundle_id)
@@ -77,7 +77,7 @@ def receive_file(
         file_key = upload_keys(tx, opened, upload)[0]
     try:
         whole = chain([head], _in_use(transact, bundle_id, content))
-        written = _written(writer, whole, wanted.file_name)
+        written = written_by(writer, whole, wanted.file_name)
         duration = duration_of(store, upload, media.name, written.length, file_key)
     except BaseException as error:
         abandon(transact, store, upload, getattr(error, "code", "broken"))
@@ -117,7 +117,7 @@ def open_for_adding(tx: Transaction, bundle_id: UUID) -> OpenBundle:
     return open_bundle(tx, tx.load(Bundle, bundle_id, Permission.DOCUMENT_ADD))
 
 
-def _first_bytes(content: Iterator[bytes]) -> bytes:
+def first_bytes(content: Iterator[bytes]) -> bytes:
     """At least the first 64 KiB, or all there is."""
     head = bytearray()
     for piece in content:
@@ -138,7 +138,8 @@ def _in_use(transact: Transact, bundle_id: UUID, content: Iterator[bytes]) -> It
         yield piece
 
 
-def _written(writer: Writer, content: Iterator[bytes], file_name: str) -> Written:
+def written_by(writer: Writer, content: Iterator[bytes], file_name: str) -> Written:
+    """All of `content` is in the store. Errors: those of the writer, with the file's name."""
     try:
         writer.begin()
         for piece in content:

@@ -31,7 +31,7 @@ from vault.transfers.models import Upload
 from vault.transfers.quota import check_room
 from vault.transfers.reading import require_session
 from vault.transfers.receiving import open_for_adding
-from vault.transfers.uploads import Wanted, begin_upload, drop_upload, upload_keys
+from vault.transfers.uploads import Wanted, begin_upload, drop_upload, is_own, upload_keys
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -90,7 +90,7 @@ def begin_resumable(tx: Transaction, bundle_id: UUID, wanted: Wanted, announced:
 def own_upload(tx: Transaction, upload_id: UUID, lock: bool = False) -> Upload:
     """The actor's own resumable upload, whatever became of it; `NotFound` for anybody else's."""
     upload = tx.session.get(Upload, upload_id, with_for_update=lock or None)
-    if upload is None or upload.length is None or upload.owner_id != tx.actor.id:
+    if upload is None or upload.length is None or not is_own(tx, upload):
         raise NotFound
     tx.load(Bundle, upload.bundle_id, Permission.DOCUMENT_ADD)
     return upload
@@ -115,15 +115,20 @@ def resume_upload(tx: Transaction, upload_id: UUID, offset: int | None = None) -
     if offset is not None and offset != upload.offset:
         raise WrongOffset(upload.offset)
     file_key, slot = upload_keys(tx, opened, upload)
-    tail = None
-    if upload.tail_lock is not None:
-        start = upload.offset // CHUNK * CHUNK
-        tail = Secret(tail_lock(upload.id, start).open(tail_key(file_key), slot, blob=upload.tail_lock))
+    tail = opened_tail(upload, file_key, slot)
     name = opened.read_text("version.file_name", upload.id, upload.file_name_lock)
     digest = announced_digest(opened, upload)
     return Resumed(
         upload, name, Secret(file_key), Secret(slot), tail, digest, upload.revision, upload.expires_at
     )
+
+
+def opened_tail(upload: Upload, file_key: bytes, slot: bytes) -> Secret | None:
+    """What fills no chunk yet of the acknowledged bytes, in plaintext."""
+    if upload.tail_lock is None:
+        return None
+    start = upload.offset // CHUNK * CHUNK
+    return Secret(tail_lock(upload.id, start).open(tail_key(file_key), slot, blob=upload.tail_lock))
 
 
 def begin_object(tx: Transaction, resumed: Resumed) -> None:

@@ -54,12 +54,13 @@ def settle_upload(transact: Transact, store: Store, upload_id: UUID) -> Stored:
     After an error that no second try mends the upload is dropped; after any other it waits, whole. `UploadBusy` while
     this process settles it already.
     """
-    with _alone(upload_id):
+    with settling_alone(upload_id):
         return _settle(transact, store, upload_id)
 
 
 @contextmanager
-def _alone(upload_id: UUID) -> Iterator[None]:
+def settling_alone(upload_id: UUID) -> Iterator[None]:
+    """Nobody else in this process settles the upload meanwhile; `UploadBusy` if somebody does."""
     with _turn:
         if upload_id in _under_way:
             raise UploadBusy
@@ -75,13 +76,13 @@ def _settle(transact: Transact, store: Store, upload_id: UUID) -> Stored:
     with transact() as tx:
         resumed = resume_upload(tx, upload_id)
     try:
-        written = _finished(store, resumed)
+        written = finished_object(store, resumed)
         media = promised_media(resumed.file_name)
         duration = duration_of(store, resumed.upload, media.name, written.length, resumed.file_key.reveal())
         with transact() as tx:
             require_session(tx)
             opened = open_for_adding(tx, resumed.upload.bundle_id)
-            _check_announced(resumed.digest, written)
+            check_announced(resumed.digest, written)
             same = find_duplicate(tx, opened, written.plaintext_digest)
             version = complete_upload(tx, opened, upload_id, media, written, duration)
     except UploadEnded:
@@ -93,7 +94,7 @@ def _settle(transact: Transact, store: Store, upload_id: UUID) -> Stored:
     return Stored(version, same)
 
 
-def _finished(store: Store, resumed: Resumed) -> Written:
+def finished_object(store: Store, resumed: Resumed) -> Written:
     """The object stands in the store under its name; its lengths and digests."""
     upload = resumed.upload
     length, name = upload.length or 0, upload.object_name
@@ -128,6 +129,7 @@ def _read_back(store: Store, resumed: Resumed, length: int, size: int) -> Writte
     return Written(length, size, whole.digest(), plaintext.digest())
 
 
-def _check_announced(announced: str | None, written: Written) -> None:
+def check_announced(announced: str | None, written: Written) -> None:
+    """`Conflict` when the file is not what its sender announced."""
     if announced is not None and announced != written.plaintext_digest.hex():
         raise Conflict("The file changed while it was being sent. Nothing was stored. Send it again.")

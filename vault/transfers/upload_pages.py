@@ -14,7 +14,7 @@ from vault.bundles.deposits import find_duplicate
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle
 from vault.errors import BundleLocked, NotFound, ReasonDue
-from vault.transfers.models import Upload
+from vault.transfers.models import BY_MEMBER, Upload
 from vault.transfers.resumable import announced_digest, is_complete, opened_names
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def unfinished_page(tx: Transaction) -> UploadList:
     """The actor's own, in bundles that he may still add to."""
     rows = tx.session.scalars(
         select(Upload)
-        .where(Upload.owner_id == tx.actor.id, Upload.length.is_not(None), Upload.expires_at > tx.now)
+        .where(
+            Upload.owner_id == tx.actor.id, BY_MEMBER, Upload.length.is_not(None), Upload.expires_at > tx.now
+        )
         .where(Upload.completed_at.is_(None), Upload.dropped_at.is_(None))
         .order_by(Upload.begun_at, Upload.id)
         .limit(MOST_LISTED)

@@ -64,7 +64,7 @@ def begin_upload(tx: Transaction, opened: OpenBundle, wanted: Wanted, media: Med
     upload_id, document_id = uuid4(), document.id if document else uuid4()
     facts = _facts_of(document, opened) if document else _asked_facts(tx, bundle, wanted)
     require_addable(tx, bundle, facts.document_type)
-    _check_family(facts.document_type, wanted, media)
+    check_family(facts.document_type, wanted.file_name, media)
     slot, file_key = tx.keystore.create_slot(SlotKind.VERSION, upload_id), random_file_key()
     lock = file_lock(bundle.id, upload_id, bundle.key_number)
     upload = tx.add(
@@ -94,6 +94,11 @@ def begin_upload(tx: Transaction, opened: OpenBundle, wanted: Wanted, media: Med
     return upload
 
 
+def is_own(tx: Transaction, upload: Upload) -> bool:
+    """Whether the actor, as a member, began the upload."""
+    return upload.owner_id == tx.actor.id and upload.key_number > 0
+
+
 def writer_for(tx: Transaction, opened: OpenBundle, upload: Upload) -> Writer:
     """The writer of an upload that has just begun; it works after the commit, without a transaction."""
     file_key, _slot = upload_keys(tx, opened, upload)
@@ -113,7 +118,7 @@ def complete_upload(
     Errors: `Refused`, `NotFound` for another's upload, `Conflict` when it has ended or its object is not there.
     """
     upload = tx.session.get(Upload, upload_id, with_for_update=True)
-    if upload is None or upload.owner_id != tx.actor.id or upload.bundle_id != opened.bundle.id:
+    if upload is None or not is_own(tx, upload) or upload.bundle_id != opened.bundle.id:
         raise NotFound
     if upload.completed_at or upload.dropped_at:
         raise Conflict("This upload has ended already.")
@@ -166,12 +171,13 @@ def _asked_facts(tx: Transaction, bundle: Bundle, wanted: Wanted) -> _Facts:
     return _Facts(chosen.code, title, wanted.language, [str(each.id) for each in individuals])
 
 
-def _check_family(type_code: str, wanted: Wanted, media: MediaType) -> None:
+def check_family(type_code: str, file_name: str, media: MediaType) -> None:
+    """`WrongType` when the document type does not take such content."""
     families = FAMILIES.get(type_code, (DOCUMENT, IMAGE))
     if media.family not in families:
         expected = "a document or a picture" if DOCUMENT in families else "a recording"
         raise WrongType(
-            f"{wanted.file_name} was not stored: this document type is for {expected}. Choose another type."
+            f"{file_name} was not stored: this document type is for {expected}. Choose another type."
         )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from vault.access.policy import Permission
 from vault.bundles.models import Bundle
 from vault.cases.models import Case
-from vault.transfers.models import Upload
+from vault.transfers.models import BY_MEMBER, Upload
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -33,7 +33,9 @@ def waiting_uploads(tx: Transaction, bundle_id: UUID | None = None) -> list[Wait
         select(Bundle, Case.number, func.count(), func.sum(Upload.offset), func.sum(Upload.length))
         .join(Bundle, Bundle.id == Upload.bundle_id)
         .join(Case, Case.id == Bundle.case_id)
-        .where(Upload.owner_id == tx.actor.id, Upload.length.is_not(None), Upload.expires_at > tx.now)
+        .where(
+            Upload.owner_id == tx.actor.id, BY_MEMBER, Upload.length.is_not(None), Upload.expires_at > tx.now
+        )
         .where(Upload.completed_at.is_(None), Upload.dropped_at.is_(None))
         .group_by(Bundle.id, Case.number)
         .order_by(Case.number, Bundle.id)

@@ -33,6 +33,7 @@ NOTICES = {
     "revoked": _("The link is revoked. Nobody can open it any more."),
     "extended": _("The link lives longer now."),
     "resumed": _("The link works again."),
+    "request-ended": _("The file request has ended. What has arrived stays."),
     "sign-in-locked": _("Sign-in is locked, and all sessions have ended."),
     "sign-in-unlocked": _("Sign-in is possible again."),
     "left": _("Recorded. This person can no longer sign in."),

@@ -1,0 +1,224 @@
+"""A file that a sender sends: begun within the limits of the request, arrived whole, or ended.
+
+Whoever changes what comes holds the bundle's row, then the request's, then the upload's, in this order: so limits hold
+however many send at once, and nobody waits for each other in a ring.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, literal, select
+
+from vault.access.cells import Place, cells_allow
+from vault.access.policy import NEEDS, Permission, roles_for
+from vault.bundles.document_types import check_named, document_type
+from vault.bundles.models import Bundle
+from vault.crypto.header import NONCE, object_head
+from vault.crypto.kinds import SlotKind
+from vault.crypto.marks import seal
+from vault.crypto.secret import random_file_key
+from vault.db import for_change
+from vault.drops.keys import DIGEST, KEY_NUMBER, NAME, SealedDrop, keys_of_sender, lock_for_sender, seal_drop
+from vault.drops.models import DroppedFile, FileRequest
+from vault.drops.visits import Visit, require_open
+from vault.errors import Conflict, Fault, Invalid, NotFound, TooLarge, UploadEnded
+from vault.inspection.formats import MediaType
+from vault.people.approvals import is_video_approved
+from vault.people.models import Person
+from vault.people.sessions import actor_of
+from vault.transfers.models import Upload
+from vault.transfers.quota import check_room
+from vault.transfers.uploads import check_family
+from vault.transfers.writer import Written
+
+if TYPE_CHECKING:
+    from vault.keystore.service import NewSlot
+    from vault.runtime import Transaction
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A file that a sender wants to send: its display name, what it is, and its length in bytes if it is known."""
+
+    file_name: str
+    document_type: str
+    length: int | None = None
+
+
+def begin_drop(tx: Transaction, visit: Visit, offer: Offer, media: MediaType) -> DroppedFile:
+    """Rows, a slot and a file key for one file; its object begins after the commit.
+
+    Errors: `Gone`, `Invalid` for a type that is not asked for, `WrongType` for content that the type does not take,
+    `TooLarge` when the request or the bundle takes no more.
+    """
+    bundle, request = hold(tx, visit.request)
+    _check_asked(tx, request, offer, media)
+    check_limits(tx, bundle, request, offer.length)
+    file_id, document_id, file_key = uuid4(), uuid4(), random_file_key()
+    slot = tx.keystore.create_slot(SlotKind.VERSION, file_id)
+    sealed = seal_drop(tx, bundle, (file_id, document_id), (file_key, slot.key), offer.file_name)
+    tx.add(_upload(tx, visit, offer, (file_id, document_id), (file_key, slot), sealed))
+    file = DroppedFile(
+        id=file_id,
+        request_id=request.id,
+        sender_id=visit.sender_id,
+        bundle_id=bundle.id,
+        case_id=bundle.case_id,
+        office_id=bundle.office_id,
+        sealed_key=sealed.sealed_key,
+        sender_file_lock=lock_for_sender(visit, file_id, file_key, slot.key),
+        sender_name_lock=visit.lock_text(NAME, file_id, offer.file_name),
+        begun_at=tx.now,
+    )
+    tx.record("drop.begun", request, file=file_id, type=offer.document_type, sender=visit.sender_id)
+    return tx.add(file)
+
+
+def complete_drop(
+    tx: Transaction,
+    visit: Visit,
+    file_id: UUID,
+    media: MediaType,
+    written: Written,
+    duration_ms: int | None = None,
+) -> DroppedFile:
+    """The file has arrived: its object stands finished in the store, its sender can read it no more, the bundle is marked.
+
+    Errors: `Gone`, `UploadEnded`, `TooLarge`, `Conflict` when its object is not there.
+    """
+    bundle, request = hold(tx, visit.request)
+    file = own_file(tx, visit, file_id, lock=True)
+    upload = file.upload
+    if upload.length is None:
+        check_limits(tx, bundle, request, written.length, file_id)
+    if tx.store.size(upload.object_name) != written.object_length:
+        raise Conflict("This file is not whole. Send it again.")
+    file_key, slot = keys_of_sender(tx, visit, file)
+    name, digest = name_of(visit, file), written.plaintext_digest.hex()
+    sealed = seal_drop(tx, bundle, (file.id, upload.document_id), (file_key, slot), name, digest)
+    upload.file_lock, upload.title_lock = sealed.file_lock, sealed.title_lock
+    upload.file_name_lock, upload.tail_lock = sealed.file_name_lock, None
+    upload.length = upload.offset = written.length
+    upload.media_type = media.name
+    file.sealed_key, file.digest_lock, file.sender_file_lock = sealed.sealed_key, sealed.digest_lock, None
+    file.sender_digest_lock = visit.lock_text(DIGEST, file.id, digest)
+    file.object_length, file.object_digest = written.object_length, written.object_digest
+    file.seal = seal(file_key, slot, file.id, written.length, written.object_length, written.object_digest)
+    file.extension, file.duration_ms, file.arrived_at = media.extension, duration_ms, tx.now
+    bundle.arrivals_at = bundle.arrivals_at or tx.now
+    tx.record(
+        "drop.arrived",
+        request,
+        file=file.id,
+        sender=visit.sender_id,
+        length=written.length,
+        object_digest=written.object_digest.hex(),
+    )
+    return file
+
+
+def own_file(tx: Transaction, visit: Visit, file_id: UUID, lock: bool = False) -> DroppedFile:
+    """The sender's own file, still coming; `NotFound` for anybody else's, `UploadEnded` for one that ended or arrived."""
+    file = tx.session.get(DroppedFile, file_id)
+    if file is None or file.sender_id != visit.sender_id or file.request_id != visit.request.id:
+        raise NotFound
+    if lock:
+        tx.session.refresh(file.upload, with_for_update=for_change(Upload))
+        tx.session.refresh(file, ["arrived_at", "sender_file_lock"])
+    upload = file.upload
+    is_late = tx.now >= upload.expires_at and upload.offset != upload.length
+    if upload.dropped_at or upload.completed_at or file.arrived_at or is_late:
+        raise UploadEnded
+    return file
+
+
+def name_of(visit: Visit, file: DroppedFile) -> str:
+    """The name that the sender's file had."""
+    return visit.read_text(NAME, file.id, file.sender_name_lock)
+
+
+def hold(tx: Transaction, request: FileRequest) -> tuple[Bundle, FileRequest]:
+    """The rows of bundle and request, held and looked at anew; `Gone` for a request that has ended meanwhile."""
+    bundle = tx.session.get_one(Bundle, request.bundle_id)
+    tx.session.refresh(bundle, with_for_update=for_change(Bundle))
+    tx.session.refresh(request, with_for_update=for_change(FileRequest))
+    require_open(tx, request)
+    return bundle, request
+
+
+def check_limits(
+    tx: Transaction, bundle: Bundle, request: FileRequest, length: int | None, besides: UUID | None = None
+) -> None:
+    """`TooLarge` when the request, or its bundle, has no room for one more file of so many bytes. `besides`: a file that is
+    counted by `length` and not by its row."""
+    counted = [DroppedFile.request_id == request.id, Upload.dropped_at.is_(None)]
+    if besides is not None:
+        counted.append(DroppedFile.id != besides)
+    sums = select(func.count(), func.coalesce(func.sum(Upload.length), 0)).select_from(DroppedFile)
+    count, size = tx.session.execute(sums.join(Upload, Upload.id == DroppedFile.id).where(*counted)).one()
+    if count >= request.files_limit:
+        raise TooLarge(f"You were asked for at most {request.files_limit} files, and they are there.")
+    if (length or 0) > request.file_limit:
+        raise TooLarge(f"A file may have at most {request.file_limit // MEGABYTE} MB here.")
+    if int(size or 0) + (length or 1) > request.bytes_limit:
+        most = request.bytes_limit // MEGABYTE
+        raise TooLarge(f"All files together may have at most {most} MB here. This one goes over it.")
+    check_room(tx, bundle, length or 1)
+
+
+def _upload(
+    tx: Transaction,
+    visit: Visit,
+    offer: Offer,
+    ids: tuple[UUID, UUID],
+    keys: tuple[bytes, NewSlot],
+    sealed: SealedDrop,
+) -> Upload:
+    """The row of the upload; `owner_id` is the member who asked."""
+    request, (file_id, document_id), (file_key, slot) = visit.request, ids, keys
+    return Upload(
+        id=file_id,
+        document_id=document_id,
+        is_new_document=True,
+        bundle_id=request.bundle_id,
+        case_id=request.case_id,
+        office_id=request.office_id,
+        owner_id=request.owner_id,
+        document_type=offer.document_type,
+        individual_ids=request.individual_ids,
+        title_lock=sealed.title_lock,
+        file_name_lock=sealed.file_name_lock,
+        slot_id=slot.id,
+        file_lock=sealed.file_lock,
+        key_number=KEY_NUMBER,
+        head=object_head(file_id, file_key, os.urandom(NONCE)),
+        object_name=f"versions/{uuid4()}",
+        begun_at=tx.now,
+        expires_at=min(request.expires_at, tx.now + tx.settings.upload_kept),
+    )
+
+
+def _check_asked(tx: Transaction, request: FileRequest, offer: Offer, media: MediaType) -> None:
+    if offer.document_type not in request.document_types:
+        message = "Choose one of the kinds of documents that you were asked for."
+        raise Invalid(message, errors=[Fault("/document_type", message)])
+    found = document_type(offer.document_type, is_video_approved(tx, request.office_id))
+    check_named(found.kind, len(request.individual_ids))
+    if not _maker_may_add(tx, request, found.code):
+        message = "This kind of document is not taken at present. Ask whoever sent you the link."
+        raise Invalid(message, errors=[Fault("/document_type", message)])
+    check_family(found.code, offer.file_name, media)
+
+
+def _maker_may_add(tx: Transaction, request: FileRequest, code: str) -> bool:
+    """Whether the office's matrix still lets the request's maker add documents of this type."""
+    maker, permission = tx.session.get_one(Person, request.owner_id), Permission.DOCUMENT_ADD
+    place = Place(request.office_id, literal(code), request.tier)
+    roles = roles_for(permission, actor_of(maker))
+    return bool(tx.session.scalar(select(cells_allow(NEEDS[permission], roles, place, tx.now))))

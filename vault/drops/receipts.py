@@ -1,0 +1,113 @@
+"""The receipt of a sender: which files have arrived, signed by the vault, so that nobody can say later that they did not.
+
+The text is canonical JSON: members in alphabetical order, no spaces, UTF-8, times in UTC with seconds. The signature is
+Ed25519 over `casevault-v1/receipt`, a zero byte, and the text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+
+from vault.access.signing import RECEIPT, SigningKey, sign_for, signed_bytes
+from vault.crypto.signature import verify
+from vault.deployment import deployment_id
+from vault.drops.dropping import name_of
+from vault.drops.keys import DIGEST
+from vault.drops.models import DroppedFile, DropReceipt
+from vault.drops.queries import files_of
+from vault.drops.visits import Visit
+from vault.errors import Conflict, Tampered
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from vault.runtime import Transaction
+
+LABEL = "drop.receipt"
+FORM = "casevault-receipt-1"
+
+
+def make_receipt(tx: Transaction, visit: Visit) -> DropReceipt:
+    """A receipt for everything that has arrived from this sender until now. `Conflict` when nothing has."""
+    files = [file for file in files_of(tx, visit) if file.arrived_at is not None]
+    if not files:
+        raise Conflict("Nothing has arrived yet, so there is nothing to confirm.")
+    receipt_id = uuid4()
+    text = canonical(_content(tx, visit, receipt_id, files))
+    key, signature = sign_for(tx, RECEIPT, text.encode())
+    receipt = DropReceipt(
+        id=receipt_id,
+        request_id=visit.request.id,
+        sender_id=visit.sender_id,
+        text_lock=visit.lock_text(LABEL, receipt_id, text),
+        signature=signature,
+        key_id=key.id,
+        files=len(files),
+        made_at=tx.now,
+    )
+    tx.record(
+        "drop.receipted", visit.request, receipt=receipt_id, sender=visit.sender_id, files=receipt.files
+    )
+    return tx.add(receipt)
+
+
+def newest_receipt(tx: Transaction, visit: Visit) -> tuple[DropReceipt, SigningKey, str] | None:
+    """The sender's latest receipt, the key that signed it, and its text."""
+    newest = select(DropReceipt).where(DropReceipt.sender_id == visit.sender_id)
+    receipt = tx.session.scalar(newest.order_by(DropReceipt.made_at.desc(), DropReceipt.id).limit(1))
+    if receipt is None:
+        return None
+    key = tx.session.get_one(SigningKey, receipt.key_id)
+    return receipt, key, visit.read_text(LABEL, receipt.id, receipt.text_lock)
+
+
+def check_receipt(text: str, signature: bytes, public_key: bytes) -> dict[str, Any]:
+    """What the receipt says, if this key has signed exactly this text; else `Tampered`."""
+    verify(public_key, signed_bytes(RECEIPT, text.encode()), signature)
+    try:
+        content = json.loads(text)
+    except ValueError:
+        raise Tampered from None
+    if not isinstance(content, dict) or content.get("form") != FORM or canonical(content) != text:
+        raise Tampered
+    return content
+
+
+def canonical(content: dict[str, Any]) -> str:
+    """The one spelling of this content."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _content(tx: Transaction, visit: Visit, receipt_id: UUID, files: Sequence[DroppedFile]) -> dict[str, Any]:
+    return {
+        "form": FORM,
+        "deployment": str(deployment_id(tx.session)),
+        "request": str(visit.request.id),
+        "sender": str(visit.sender_id),
+        "receipt": str(receipt_id),
+        "made_at": _spelled(tx.now),
+        "files": [
+            {
+                "name": name_of(visit, file),
+                "length": file.upload.length,
+                "sha256": digest_of(visit, file),
+                "arrived_at": _spelled(file.arrived_at),
+            }
+            for file in files
+        ],
+    }
+
+
+def digest_of(visit: Visit, file: DroppedFile) -> str | None:
+    """SHA-256 of an arrived file, hexadecimal."""
+    lock = file.sender_digest_lock
+    return visit.read_text(DIGEST, file.id, lock) if lock else None
+
+
+def _spelled(moment: datetime | None) -> str | None:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
