@@ -32,6 +32,7 @@ from vault.people.tokens import end_tokens_of
 from vault.people.totp import keep_new_seed
 from vault.runtime import Transaction
 from vault.shares.loans import Wish, lend_document
+from vault.shares.policy_models import SharePolicy
 from vault.shares.term_models import DisclosureException
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class World:
             "agreement_id": [self.make.agreements[people[0].office_id]],
             "recipient_id": [share.recipient_id],
             "organisation_id": [share.recipient.organisation_id],
+            "policy_id": [self._policy(people[1])],
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
 
@@ -144,6 +146,17 @@ class World:
         """The open recertification of the office."""
         with self.make.runtime.transaction(SYSTEM) as tx:
             return (open_round(tx, office_id) or begin_for(tx, office_id)).id
+
+    def _policy(self, person: Person) -> UUID:
+        """Rules for links that were replaced."""
+        rules = {"default_days": 7, "longest_days": 30, "absolute_days": 30}
+        rules |= {"default_openings": 3, "most_openings": 100}
+        now = self.make.clock.now()
+        with self.make.runtime.session() as session:
+            row = SharePolicy(office_id=person.office_id, tier="confidential", **rules, id=uuid4())
+            row.set_by_id, row.set_at, row.ended_at, row.password_required = person.id, now, now, False
+            session.add(row)
+            return row.id
 
     def _exception(self, person: Person, case: Case, organisation_id: UUID) -> UUID:
         """Links of the case may go to the organisation without an agreement, for a while."""

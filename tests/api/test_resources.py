@@ -117,6 +117,8 @@ POST /recipients/{recipient_id}/revocation
 GET POST /cases/{case_id}/exceptions
 POST /exceptions/{exception_id}/ending
 GET POST /documents/{document_id}/declarations
+GET POST /office/share-policies
+POST /office/share-policies/{policy_id}/ending
 GET /disclosures
 POST /disclosures/search
 POST /disclosures/export

@@ -148,4 +148,6 @@ EVENTS: dict[str, str] = {
     "declaration.bound": "Somebody said which signed declaration is for which version of a form.",
     "register.viewed": "The disclosure register was read.",
     "register.exported": "The disclosure register was exported.",
+    "share_policy.set": "A controller set rules for links of a tier.",
+    "share_policy.ended": "Rules for links of a tier were taken back.",
 }

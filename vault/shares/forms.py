@@ -95,7 +95,7 @@ class NewShare(Asked):
     recipient: NewRecipient
     purpose: Purpose = "resettlement"
     expires_at: Moment | None = None
-    max_openings: int = Field(default=3, ge=1, le=100)
+    max_openings: int | None = Field(default=None, ge=1, le=100)
     password: Password | None = None
     view_only: bool = False
 
@@ -117,7 +117,7 @@ class NewShareForm(Asked):
     language: Language | None = None
     purpose: Purpose = "resettlement"
     expires_at: Moment | None = None
-    max_openings: int = Field(default=3, ge=1, le=100)
+    max_openings: int | None = Field(default=None, ge=1, le=100)
     password: Password | None = None
 
     def as_share(self) -> NewShare:

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from vault.shares.forms import Asked, Email, Language, Line, Moment, Reason
+from vault.shares.policies import Rules
 
 Code = Annotated[str, StringConstraints(max_length=40)]
 Codes = Annotated[list[Code], Field(min_length=1, max_length=50)]
@@ -67,3 +68,21 @@ class Binding(Asked):
 
     declaration: UUID
     version: UUID
+
+
+class NewPolicy(Asked):
+    """Rules for links of a tier, to one organisation or, without one, to all; days and openings are whole numbers."""
+
+    tier: Literal["confidential", "strictly_confidential"]
+    organisation: UUID | None = None
+    default_days: int
+    longest_days: int
+    absolute_days: int
+    default_openings: int
+    most_openings: int
+    password_required: bool = False
+
+    @property
+    def rules(self) -> Rules:
+        """What is set."""
+        return Rules(**self.model_dump(exclude={"tier", "organisation"}))

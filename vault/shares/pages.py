@@ -18,6 +18,7 @@ from vault.cases.models import Case
 from vault.crypto.locks import unlock_text
 from vault.people.models import Office
 from vault.shares.models import Agreement, Opening, Organisation, Share, SharedDocument
+from vault.shares.policies import limits_for
 from vault.shares.purposes import PURPOSES
 from vault.shares.terms import agreements_with
 from vault.shares.visits import Visit
@@ -124,6 +125,9 @@ class ShareFormPage(BaseModel):
     countries_recorded: bool
     expires_at: str
     longest_days: int
+    max_openings: int
+    most_openings: int
+    password_required: bool
 
 
 class LentPage(BaseModel):
@@ -270,7 +274,8 @@ def share_form_page(
     """The page for a new link on documents of an open bundle."""
     bundle: Bundle = opened.bundle
     case = tx.session.get_one(Case, bundle.case_id)
-    expiry = tx.now + tx.settings.share_default
+    limits = limits_for(tx, bundle.office_id, bundle.tier)
+    expiry = tx.now + limits.default
     return ShareFormPage(
         bundle_id=bundle.id,
         bundle_title=opened.title,
@@ -289,7 +294,10 @@ def share_form_page(
         purposes=PURPOSES,
         countries_recorded=bool(case.origin_countries and case.asylum_country),
         expires_at=expiry.strftime("%Y-%m-%dT%H:%M"),
-        longest_days=tx.settings.share_longest.days,
+        longest_days=limits.longest.days,
+        max_openings=limits.default_openings,
+        most_openings=limits.most_openings,
+        password_required=limits.password_required,
     )
 
 

@@ -24,13 +24,14 @@ from vault.people.step_up import Act, require_step_up
 from vault.shares.lending import lent_columns
 from vault.shares.models import Recipient, Share, SharedDocument
 from vault.shares.organisations import recipients_at
+from vault.shares.policies import limits_for
 from vault.shares.purposes import RESETTLEMENT
 from vault.shares.terms import Terms, require_terms
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
-MOST_DOCUMENTS, MOST_OPENINGS = 50, 100
+MOST_DOCUMENTS = 50
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Lending:
     organisation: str
     email: str
     expires_at: datetime | None
-    max_openings: int
+    max_openings: int | None
     password_key: bytes | None = None
     profile: Argon2Profile | None = None
     purpose: str = RESETTLEMENT
@@ -149,7 +150,7 @@ def _act(opened: OpenBundle, wanted: Lending, documents: Sequence[Document]) -> 
         ("Organisation", wanted.organisation),
         ("E-mail address", wanted.email),
         ("Open until", until),
-        ("Number of openings", str(wanted.max_openings)),
+        ("Number of openings", str(wanted.max_openings or "as usual")),
         *(("Document", opened.title_of(document)) for document in documents),
     )
     sentence = "Make a link without a password on what is strictly confidential"
@@ -161,7 +162,7 @@ def _new_share(
     tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms, secret: bytes, share_key: bytes
 ) -> Share:
     """The row and its slot; the link lock keeps the share key for whoever has secret and password."""
-    expires_at, absolute_end = _limits(tx, wanted)
+    expires_at, absolute_end, most = _limits(tx, bundle, wanted, terms)
     share_id, recipient = uuid4(), _recipient(tx, bundle, wanted, terms)
     slot = tx.keystore.create_slot(SlotKind.LINK, share_id)
     lock, key = (
@@ -183,7 +184,7 @@ def _new_share(
         created_at=tx.now,
         expires_at=expires_at,
         absolute_end_at=absolute_end,
-        max_openings=wanted.max_openings,
+        max_openings=most,
     )
     if wanted.profile is not None:
         share.argon2_salt, share.argon2_memory_kib = wanted.profile.salt, wanted.profile.memory_kib
@@ -205,16 +206,22 @@ def _distinct(document_ids: Sequence[UUID]) -> list[UUID]:
     return distinct
 
 
-def _limits(tx: Transaction, wanted: Lending) -> tuple[datetime, datetime]:
+def _limits(tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms) -> tuple[datetime, datetime, int]:
+    """Expiry, absolute end and openings, within what the policy says for the tier and the organisation."""
+    limits = limits_for(tx, bundle.office_id, bundle.tier, terms.organisation.id)
     # The link lock binds whole seconds, so the column holds no part of one.
-    absolute_end = (tx.now + tx.settings.share_longest).replace(microsecond=0)
-    expires_at = wanted.expires_at or tx.now + tx.settings.share_default
-    if not tx.now < expires_at <= absolute_end:
-        days = tx.settings.share_longest.days
-        raise _unfit("/expires_at", f"Choose a time from now to {days} days ahead.")
-    if not 1 <= wanted.max_openings <= MOST_OPENINGS:
-        raise _unfit("/max_openings", f"Choose between 1 and {MOST_OPENINGS} openings.")
-    return expires_at, absolute_end
+    absolute_end, longest = (
+        (tx.now + span).replace(microsecond=0) for span in (limits.absolute, limits.longest)
+    )
+    expires_at = wanted.expires_at or tx.now + limits.default
+    if not tx.now < expires_at <= longest:
+        raise _unfit("/expires_at", f"Choose a time from now to {limits.longest.days} days ahead.")
+    openings = limits.default_openings if wanted.max_openings is None else wanted.max_openings
+    if not 1 <= openings <= limits.most_openings:
+        raise _unfit("/max_openings", f"Choose between 1 and {limits.most_openings} openings.")
+    if limits.password_required and wanted.profile is None:
+        raise _unfit("/password", "Your office asks for a password on such a link.")
+    return expires_at, absolute_end, openings
 
 
 def _recipient(tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms) -> Recipient:

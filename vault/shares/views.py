@@ -26,6 +26,7 @@ from vault.shares import (
     exception_views,
     loan_views,
     organisation_views,
+    policy_views,
     register_views,
     rekeying_views,
     visit_views,
@@ -57,6 +58,7 @@ emergency_views.register(bp)
 exception_views.register(bp)
 loan_views.register(bp, pages)
 organisation_views.register(bp)
+policy_views.register(bp)
 register_views.register(bp)
 rekeying_views.register(bp, pages)
 visit_views.register(pages)
@@ -64,8 +66,11 @@ visit_views.register(pages)
 
 @bp.context_processor
 def offered() -> dict[str, bool]:
-    """Whether the actor may go to the disclosure register."""
-    return {"may_see_register": may_ever(Permission.REGISTER_SEE, actor())}
+    """Which further pages about links the actor may go to."""
+    return {
+        "may_see_register": may_ever(Permission.REGISTER_SEE, actor()),
+        "may_set_policy": may_ever(Permission.SHARE_POLICY, actor()),
+    }
 
 
 class BundleShares(Page[SharePage]):

@@ -16,10 +16,12 @@ def upgrade() -> None:
     _add_terms()
     _add_exceptions()
     _add_bindings()
+    _add_policies()
 
 
 def downgrade() -> None:
     """Take them away: links, agreements and recipients stay as they were, what was bound or excepted is forgotten."""
+    op.drop_table("share_policies")
     op.drop_table("declaration_bindings")
     op.drop_table("disclosure_exceptions")
     with op.batch_alter_table("shares", schema=None) as batch_op:
@@ -136,6 +138,47 @@ def _add_bindings() -> None:
     op.create_index(
         op.f("ix_declaration_bindings_form_version_id"), "declaration_bindings", ["form_version_id"]
     )
+
+
+def _add_policies() -> None:
+    checks = {
+        "tier": "tier in ('confidential', 'strictly_confidential')",
+        "default_days": "default_days between 1 and longest_days",
+        "longest_days": "longest_days <= absolute_days",
+        "openings": "default_openings between 1 and most_openings",
+    }
+    keys = {"office_id": "offices", "organisation_id": "organisations", "set_by_id": "persons"}
+    numbers = ("default_days", "longest_days", "absolute_days", "default_openings", "most_openings")
+    op.create_table(
+        "share_policies",
+        *(sa.Column(name, sa.Uuid(), nullable=name == "organisation_id") for name in keys),
+        sa.Column("tier", sa.String(length=30), nullable=False),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in numbers),
+        sa.Column("password_required", sa.Boolean(), nullable=False),
+        sa.Column("set_at", _INSTANT, nullable=False),
+        sa.Column("ended_at", _INSTANT, nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        *(sa.CheckConstraint(rule, name=op.f(f"ck_share_policies_{name}")) for name, rule in checks.items()),
+        *_keys("share_policies", keys),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_share_policies")),
+    )
+    op.create_index(op.f("ix_share_policies_office_id"), "share_policies", ["office_id"])
+    for name, columns, where in (
+        ("uq_share_policies_of_all", ["office_id", "tier"], "ended_at IS NULL AND organisation_id IS NULL"),
+        (
+            "uq_share_policies_of_one",
+            ["office_id", "tier", "organisation_id"],
+            "ended_at IS NULL AND organisation_id IS NOT NULL",
+        ),
+    ):
+        op.create_index(
+            name,
+            "share_policies",
+            columns,
+            unique=True,
+            sqlite_where=sa.text(where),
+            postgresql_where=sa.text(where),
+        )
 
 
 def _list(name: str) -> sa.Column[list[str]]:
