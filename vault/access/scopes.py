@@ -11,6 +11,9 @@ from vault.access.policy import Permission as P
 
 _LOOK = frozenset({P.CASE_SEE, P.BUNDLE_SEE, P.BUNDLE_OPEN})
 
+DROP = "drop"
+"""Sends files into bundles that members name, and has no permission at all; it stands alone in a token."""
+
 SCOPES: dict[str, frozenset[P]] = {
     "read": _LOOK | {P.DOCUMENT_READ, P.DOCUMENT_DOWNLOAD},
     "upload": _LOOK | {P.DOCUMENT_ADD},
@@ -19,6 +22,7 @@ SCOPES: dict[str, frozenset[P]] = {
     | {P.DOCUMENT_READ, P.DOCUMENT_DOWNLOAD, P.SHARE_CREATE, P.SHARE_SEE, P.SHARE_REVOKE, P.SHARE_EXTEND},
     "export": _LOOK | {P.DOCUMENT_READ, P.DOCUMENT_DOWNLOAD, P.DOCUMENT_EXPORT},
     "audit": frozenset({P.AUDIT_SEE}),
+    DROP: frozenset(),
 }
 """The names are part of the interface; docs/tokens.md says what each is for."""
 
