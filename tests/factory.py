@@ -347,6 +347,7 @@ class Factory(Partners):
         expires_at: datetime | None = None,
         note: str = "",
         password: str = "",
+        token_id: UUID | None = None,
     ) -> AskedFor:
         """A file request for this bundle (one made-up if none), by a caseworker if nobody is named."""
         owner = owner or self.actor()
@@ -362,12 +363,13 @@ class Factory(Partners):
             file_limit=file_limit,
             expires_at=expires_at,
             note=note or None,
+            token_id=token_id,
             password_key=derive(password, profile) if profile else None,
             profile=profile,
         )
         with self.runtime.transaction(owner) as tx:
             request, secret = create_request(tx, into.id, wanted)
-        return AskedFor(request, secret.reveal(), owner)
+        return AskedFor(request, secret.reveal() if secret else b"", owner)
 
     def token(self, owner: Actor, *scopes: str, bundles: Sequence[Bundle] = (), days: int = 90) -> NewToken:
         """A token of this person, for reading unless scopes are given, with these bundles of theirs."""

@@ -168,7 +168,7 @@ def _suspend_links(tx: Transaction) -> int:
         else:
             share.ended_at = tx.now
     for request in tx.session.scalars(select(FileRequest).where(FileRequest.ended_at.is_(None))).all():
-        if not tx.keystore.is_live(request.slot_id):
+        if request.slot_id is not None and not tx.keystore.is_live(request.slot_id):
             request.ended_at = tx.now
     for loan in tx.session.scalars(select(Loan).where(Loan.ended_at.is_(None))).all():
         if not tx.keystore.is_live(loan.slot_id):

@@ -11,6 +11,9 @@ from vault.access.policy import Permission as P
 
 _LOOK = frozenset({P.CASE_SEE, P.BUNDLE_SEE, P.BUNDLE_OPEN})
 
+DROP = "drop"
+"""Sends files into bundles that members name, and has no permission at all; it stands alone in a token."""
+
 SCOPES: dict[str, frozenset[P]] = {
     "read": _LOOK | {P.DOCUMENT_READ, P.DOCUMENT_DOWNLOAD},
     "upload": _LOOK | {P.DOCUMENT_ADD},
@@ -20,6 +23,7 @@ SCOPES: dict[str, frozenset[P]] = {
     | {P.ORGANISATION_SEE, P.AGREEMENT_SEE},
     "export": _LOOK | {P.DOCUMENT_READ, P.DOCUMENT_DOWNLOAD, P.DOCUMENT_EXPORT},
     "audit": frozenset({P.AUDIT_SEE}),
+    DROP: frozenset(),
 }
 """The names are part of the interface; docs/tokens.md says what each is for."""
 

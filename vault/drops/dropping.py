@@ -22,9 +22,19 @@ from vault.crypto.kinds import SlotKind
 from vault.crypto.marks import seal
 from vault.crypto.secret import random_file_key
 from vault.db import for_change
-from vault.drops.keys import DIGEST, KEY_NUMBER, NAME, SealedDrop, keys_of_sender, lock_for_sender, seal_drop
+from vault.drops.keys import (
+    DIGEST,
+    KEY_NUMBER,
+    Entry,
+    SealedDrop,
+    columns_for_sender,
+    keys_of_sender,
+    name_of,
+    seal_drop,
+)
 from vault.drops.models import DroppedFile, FileRequest
-from vault.drops.visits import Visit, require_open
+from vault.drops.programs import Program
+from vault.drops.visits import require_open
 from vault.errors import Conflict, Fault, Invalid, NotFound, TooLarge, UploadEnded
 from vault.inspection.formats import MediaType
 from vault.people.approvals import is_video_approved
@@ -51,38 +61,37 @@ class Offer:
     length: int | None = None
 
 
-def begin_drop(tx: Transaction, visit: Visit, offer: Offer, media: MediaType) -> DroppedFile:
+def begin_drop(tx: Transaction, entry: Entry, offer: Offer, media: MediaType) -> DroppedFile:
     """Rows, a slot and a file key for one file; its object begins after the commit.
 
     Errors: `Gone`, `Invalid` for a type that is not asked for, `WrongType` for content that the type does not take,
     `TooLarge` when the request or the bundle takes no more.
     """
-    bundle, request = hold(tx, visit.request)
+    bundle, request = hold(tx, entry.request)
     _check_asked(tx, request, offer, media)
     check_limits(tx, bundle, request, offer.length)
     file_id, document_id, file_key = uuid4(), uuid4(), random_file_key()
     slot = tx.keystore.create_slot(SlotKind.VERSION, file_id)
     sealed = seal_drop(tx, bundle, (file_id, document_id), (file_key, slot.key), offer.file_name)
-    tx.add(_upload(tx, visit, offer, (file_id, document_id), (file_key, slot), sealed))
+    tx.add(_upload(tx, entry, offer, (file_id, document_id), (file_key, slot), sealed))
     file = DroppedFile(
         id=file_id,
         request_id=request.id,
-        sender_id=visit.sender_id,
+        sender_id=entry.sender_id,
         bundle_id=bundle.id,
         case_id=bundle.case_id,
         office_id=bundle.office_id,
         sealed_key=sealed.sealed_key,
-        sender_file_lock=lock_for_sender(visit, file_id, file_key, slot.key),
-        sender_name_lock=visit.lock_text(NAME, file_id, offer.file_name),
         begun_at=tx.now,
+        **columns_for_sender(tx, entry, file_id, (file_key, slot.key), sealed, offer.file_name),
     )
-    tx.record("drop.begun", request, file=file_id, type=offer.document_type, sender=visit.sender_id)
+    tx.record("drop.begun", request, file=file_id, type=offer.document_type, sender=entry.sender_id)
     return tx.add(file)
 
 
 def complete_drop(
     tx: Transaction,
-    visit: Visit,
+    entry: Entry,
     file_id: UUID,
     media: MediaType,
     written: Written,
@@ -92,22 +101,24 @@ def complete_drop(
 
     Errors: `Gone`, `UploadEnded`, `TooLarge`, `Conflict` when its object is not there.
     """
-    bundle, request = hold(tx, visit.request)
-    file = own_file(tx, visit, file_id, lock=True)
+    bundle, request = hold(tx, entry.request)
+    file = own_file(tx, entry, file_id, lock=True)
     upload = file.upload
     if upload.length is None:
         check_limits(tx, bundle, request, written.length, file_id)
     if tx.store.size(upload.object_name) != written.object_length:
         raise Conflict("This file is not whole. Send it again.")
-    file_key, slot = keys_of_sender(tx, visit, file)
-    name, digest = name_of(visit, file), written.plaintext_digest.hex()
+    file_key, slot = keys_of_sender(tx, entry, file)
+    name, digest = name_of(entry, file), written.plaintext_digest.hex()
     sealed = seal_drop(tx, bundle, (file.id, upload.document_id), (file_key, slot), name, digest)
     upload.file_lock, upload.title_lock = sealed.file_lock, sealed.title_lock
     upload.file_name_lock, upload.tail_lock = sealed.file_name_lock, None
     upload.length = upload.offset = written.length
     upload.media_type = media.name
-    file.sealed_key, file.digest_lock, file.sender_file_lock = sealed.sealed_key, sealed.digest_lock, None
-    file.sender_digest_lock = visit.lock_text(DIGEST, file.id, digest)
+    file.sealed_key, file.digest_lock = sealed.sealed_key, sealed.digest_lock
+    file.sender_file_lock = file.sender_grant = None
+    if not isinstance(entry, Program):
+        file.sender_digest_lock = entry.lock_text(DIGEST, file.id, digest)
     file.object_length, file.object_digest = written.object_length, written.object_digest
     file.seal = seal(file_key, slot, file.id, written.length, written.object_length, written.object_digest)
     file.extension, file.duration_ms, file.arrived_at = media.extension, duration_ms, tx.now
@@ -116,31 +127,26 @@ def complete_drop(
         "drop.arrived",
         request,
         file=file.id,
-        sender=visit.sender_id,
+        sender=entry.sender_id,
         length=written.length,
         object_digest=written.object_digest.hex(),
     )
     return file
 
 
-def own_file(tx: Transaction, visit: Visit, file_id: UUID, lock: bool = False) -> DroppedFile:
+def own_file(tx: Transaction, entry: Entry, file_id: UUID, lock: bool = False) -> DroppedFile:
     """The sender's own file, still coming; `NotFound` for anybody else's, `UploadEnded` for one that ended or arrived."""
     file = tx.session.get(DroppedFile, file_id)
-    if file is None or file.sender_id != visit.sender_id or file.request_id != visit.request.id:
+    if file is None or file.sender_id != entry.sender_id or file.request_id != entry.request.id:
         raise NotFound
     if lock:
         tx.session.refresh(file.upload, with_for_update=for_change(Upload))
-        tx.session.refresh(file, ["arrived_at", "sender_file_lock"])
+        tx.session.refresh(file, ["arrived_at", "sender_file_lock", "sender_grant"])
     upload = file.upload
     is_late = tx.now >= upload.expires_at and upload.offset != upload.length
     if upload.dropped_at or upload.completed_at or file.arrived_at or is_late:
         raise UploadEnded
     return file
-
-
-def name_of(visit: Visit, file: DroppedFile) -> str:
-    """The name that the sender's file had."""
-    return visit.read_text(NAME, file.id, file.sender_name_lock)
 
 
 def hold(tx: Transaction, request: FileRequest) -> tuple[Bundle, FileRequest]:
@@ -174,14 +180,14 @@ def check_limits(
 
 def _upload(
     tx: Transaction,
-    visit: Visit,
+    entry: Entry,
     offer: Offer,
     ids: tuple[UUID, UUID],
     keys: tuple[bytes, NewSlot],
     sealed: SealedDrop,
 ) -> Upload:
     """The row of the upload; `owner_id` is the member who asked."""
-    request, (file_id, document_id), (file_key, slot) = visit.request, ids, keys
+    request, (file_id, document_id), (file_key, slot) = entry.request, ids, keys
     return Upload(
         id=file_id,
         document_id=document_id,

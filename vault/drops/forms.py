@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
+from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from vault.bundles.forms import Asked
 from vault.crypto.encoding import unb64url
-from vault.errors import Gone, Tampered
+from vault.errors import Fault, Gone, Invalid, Tampered
 from vault.shares.forms import Line, Moment, Password, Reason
 from vault.transfers.forms import Digest
 
@@ -16,10 +17,14 @@ Code = Annotated[str, StringConstraints(max_length=40)]
 
 
 class NewRequest(Asked):
-    """Whom to ask for what: `file_mb` for one file, `total_mb` for all. Recordings name individuals of the case."""
+    """Whom to ask for what: a person by a link, or a program by its `token`. `file_mb` is for one file, `total_mb` for all.
 
-    name: Line
-    organisation: Line
+    Recordings name individuals of the case. A program gets no link, so no password and no note.
+    """
+
+    name: Line | None = None
+    organisation: Line | None = None
+    token: UUID | None = None
     document_types: list[Code] = Field(min_length=1, max_length=40)
     individuals: list[Annotated[str, StringConstraints(max_length=80)]] = Field(
         default_factory=list, max_length=50
@@ -31,11 +36,25 @@ class NewRequest(Asked):
     note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] | None = None
     password: Password | None = None
 
+    @model_validator(mode="after")
+    def _is_for_one(self) -> Self:
+        if self.token is None and not (self.name and self.organisation):
+            raise _unfit("name" if not self.name else "organisation", "Say who is asked.")
+        if self.token is not None and (self.name or self.organisation or self.note or self.password):
+            raise _unfit(
+                "token", "A program has no link: leave name, organisation, message and password empty."
+            )
+        return self
+
 
 class Ending(Asked):
     """Why a request ends."""
 
     reason: Reason
+
+
+def _unfit(field: str, message: str) -> Invalid:
+    return Invalid("Check what was entered. Nothing was changed.", errors=[Fault(f"/{field}", message)])
 
 
 def _code(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from vault.access.remarks import Holder
 from vault.bundles.drop_keys import vouched_drop_key
 from vault.bundles.models import Bundle
 from vault.bundles.opening import OpenBundle
@@ -19,6 +20,7 @@ from vault.crypto.locks import file_lock, lock_text, unlock_text
 from vault.crypto.marks import drop_seed
 from vault.crypto.secret import Secret, random_key
 from vault.drops.models import DroppedFile
+from vault.drops.programs import Program, key_of_token
 from vault.drops.visits import Visit
 from vault.errors import Tampered
 from vault.transfers.models import Upload
@@ -29,13 +31,16 @@ if TYPE_CHECKING:
 KEY_NUMBER = 0
 """Of file locks under DK and under a link's key."""
 ANNOUNCED, FINGERPRINT = "upload.digest", "upload.fingerprint"
+Entry = Visit | Program
+"""Somebody inside a request: a sender on a device, or a program."""
 NAME, TITLE, DIGEST = "version.file_name", "document.title", "version.plaintext_digest"
 
 
 @dataclass(frozen=True)
 class SealedDrop:
-    """DK as it is granted, and what lies under it."""
+    """DK, as it is and as it is granted, and what lies under it."""
 
+    drop_key: Secret
     sealed_key: bytes
     file_lock: bytes
     title_lock: bytes
@@ -69,6 +74,7 @@ def seal_drop(
     file_key, slot = keys
     drop_key, public = random_key(), vouched_drop_key(tx, bundle)
     return SealedDrop(
+        Secret(drop_key),
         seal_grant(public, PrincipalKind.DROP, bundle.id, version_id, 0, drop_key),
         file_lock(version_id, version_id, KEY_NUMBER).close(drop_key, slot, plaintext=file_key),
         lock_text(drop_key, version_id, TITLE, document_id, file_name),
@@ -92,19 +98,48 @@ def open_drop(tx: Transaction, opened: OpenBundle, file: DroppedFile) -> OpenDro
     )
 
 
-def lock_for_sender(visit: Visit, file_id: UUID, file_key: bytes, slot: bytes) -> bytes:
-    """FK for the sender, until the file has arrived."""
-    lock = file_lock(visit.request.id, file_id, KEY_NUMBER)
-    return lock.close(visit.key.reveal(), slot, plaintext=file_key)
+def columns_for_sender(
+    tx: Transaction, entry: Entry, file_id: UUID, keys: tuple[bytes, bytes], sealed: SealedDrop, name: str
+) -> dict[str, bytes]:
+    """What the sender keeps of a file until it has arrived: FK and its name under the link's key, or DK for a program."""
+    if isinstance(entry, Program):
+        public = key_of_token(tx, entry.token_id)
+        drop_key = sealed.drop_key.reveal()
+        return {"sender_grant": seal_grant(public, PrincipalKind.TOKEN, entry.token_id, file_id, 0, drop_key)}
+    file_key, slot = keys
+    lock = file_lock(entry.request.id, file_id, KEY_NUMBER)
+    return {
+        "sender_file_lock": lock.close(entry.key.reveal(), slot, plaintext=file_key),
+        "sender_name_lock": entry.lock_text(NAME, file_id, name),
+    }
 
 
-def keys_of_sender(tx: Transaction, visit: Visit, file: DroppedFile) -> tuple[bytes, bytes]:
-    """FK and SLK of a file that has not arrived; `Tampered` for one that has, or is another request's."""
-    if file.sender_file_lock is None:
+def holder_of(entry: Entry, file: DroppedFile) -> Holder:
+    """Whose key locks the sender's texts about a file: the link's, or of a program DK, while the file comes."""
+    if not isinstance(entry, Program):
+        return Holder(entry.request.id, entry.key.reveal())
+    if file.sender_grant is None:
         raise Tampered
-    slot = slot_of(tx, file.upload)
-    lock = file_lock(visit.request.id, file.id, KEY_NUMBER)
-    return lock.open(visit.key.reveal(), slot, blob=file.sender_file_lock), slot
+    seed, token_id = entry.seed.reveal(), entry.token_id
+    return Holder(file.id, open_grant(seed, PrincipalKind.TOKEN, token_id, file.id, 0, file.sender_grant))
+
+
+def keys_of_sender(tx: Transaction, entry: Entry, file: DroppedFile) -> tuple[bytes, bytes]:
+    """FK and SLK of a file that has not arrived; `Tampered` for one that has, or is another request's."""
+    blob = file.upload.file_lock if isinstance(entry, Program) else file.sender_file_lock
+    if blob is None:
+        raise Tampered
+    holder, slot = holder_of(entry, file), slot_of(tx, file.upload)
+    return file_lock(holder.id, file.id, KEY_NUMBER).open(holder.key, slot, blob=blob), slot
+
+
+def name_of(entry: Entry, file: DroppedFile) -> str:
+    """The name that the sender's file had; a program cannot read it any more once the file has arrived."""
+    blob = file.upload.file_name_lock if isinstance(entry, Program) else file.sender_name_lock
+    if blob is None:
+        raise Tampered
+    holder = holder_of(entry, file)
+    return unlock_text(holder.key, holder.id, NAME, file.id, blob)
 
 
 def slot_of(tx: Transaction, upload: Upload) -> bytes:

@@ -26,7 +26,7 @@ class FileRequest(Row):
     """What one person outside is asked to send into a bundle, until when, and how much. The id is the link's public id.
 
     The link lock binds the end. `file_limit` and `bytes_limit` are in bytes, of one file and of all. The note is locked
-    for the sender alone.
+    for the sender alone. With a `token_id` it is for a program, and has no link.
     """
 
     __tablename__ = "file_requests"
@@ -34,6 +34,11 @@ class FileRequest(Row):
     __table_args__ = (
         CheckConstraint("files_limit > 0 and file_limit > 0 and bytes_limit > 0", name="limits"),
         CheckConstraint("expires_at > created_at", name="end"),
+        CheckConstraint(
+            "(token_id is null) = (slot_id is not null) and (token_id is null) = (link_lock is not null)"
+            " and (token_id is null) = (auth_digest is not null)",
+            name="link_or_token",
+        ),
     )
 
     bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"), index=True)
@@ -49,9 +54,10 @@ class FileRequest(Row):
     file_limit: Mapped[int] = mapped_column(BigInteger)
     bytes_limit: Mapped[int] = mapped_column(BigInteger)
     note_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
-    slot_id: Mapped[UUID] = mapped_column(unique=True)
-    link_lock: Mapped[bytes] = mapped_column(LargeBinary)
-    auth_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    token_id: Mapped[UUID | None] = mapped_column(ForeignKey("tokens.id"), index=True)
+    slot_id: Mapped[UUID | None] = mapped_column(unique=True)
+    link_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
+    auth_digest: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     argon2_salt: Mapped[bytes | None] = mapped_column(LargeBinary)
     argon2_memory_kib: Mapped[int | None]
     argon2_time: Mapped[int | None]
@@ -112,24 +118,29 @@ class DroppedFile(Row):
 
     `sealed_key` is DK, granted to the bundle's drop key; the upload's own locks lie under DK. `sender_file_lock` is the file
     key under the link's key, and is gone once the file has arrived; the name, and then the digest, stay for the receipt.
+    A program has DK itself instead, as `sender_grant`, until then, and nothing afterwards.
     What an arrived file is stands here until it is taken in. `failure`: why it could not be.
     """
 
     __tablename__ = "dropped_files"
     __table_args__ = (
-        CheckConstraint("arrived_at is null or sender_file_lock is null", name="reading_back"),
+        CheckConstraint(
+            "arrived_at is null or (sender_file_lock is null and sender_grant is null)", name="reading_back"
+        ),
+        CheckConstraint("sender_id is not null or sender_name_lock is null", name="sender"),
         CheckConstraint("taken_in_at is null or arrived_at is not null", name="order"),
     )
 
     id: Mapped[UUID] = mapped_column(ForeignKey("uploads.id"), primary_key=True)
     request_id: Mapped[UUID] = mapped_column(ForeignKey("file_requests.id"), index=True)
-    sender_id: Mapped[UUID] = mapped_column(ForeignKey("drop_senders.id"), index=True)
+    sender_id: Mapped[UUID | None] = mapped_column(ForeignKey("drop_senders.id"), index=True)
     bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"), index=True)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
     office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"))
     sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
     sender_file_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
-    sender_name_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    sender_grant: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sender_name_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
     sender_digest_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
     digest_lock: Mapped[bytes | None] = mapped_column(LargeBinary)
     object_length: Mapped[int | None] = mapped_column(BigInteger)

@@ -14,6 +14,7 @@ from vault.bundles.models import Bundle
 from vault.bundles.type_rights import addable_types
 from vault.cases.models import Case
 from vault.drops.models import DroppedFile, FileRequest
+from vault.drops.programs import programs_of
 from vault.drops.queries import files_for, requests_of
 from vault.drops.service import MEGABYTE
 from vault.drops.taking_in import waiting_in
@@ -47,6 +48,7 @@ class RequestPage(BaseModel):
     case_number: str
     name: str
     organisation: str
+    token: UUID | None
     document_types: list[str]
     type_names: list[str]
     files_limit: int
@@ -78,13 +80,14 @@ class RequestList(BaseModel):
 
 
 class NewRequestPage(BaseModel):
-    """The answer to making a request: the link's address, once."""
+    """The answer to making a request: the link's address, once; for a program, where it sends to."""
 
     id: UUID
     url: str
     bundle_id: UUID
     name: str
     organisation: str
+    token: UUID | None
     type_names: list[str]
     files_limit: int
     file_limit: int
@@ -101,6 +104,13 @@ class TypeChoice(BaseModel):
     is_recording: bool
 
 
+class ProgramChoice(BaseModel):
+    """A service of the office whose token sends files and nothing else."""
+
+    id: UUID
+    name: str
+
+
 class RequestFormPage(BaseModel):
     """What the page for a new request needs; sizes in MB."""
 
@@ -109,6 +119,7 @@ class RequestFormPage(BaseModel):
     case_number: str
     types: list[TypeChoice]
     individuals: list[str]
+    programs: list[ProgramChoice]
     expires_at: str
     longest_days: int
     file_mb: int
@@ -126,6 +137,7 @@ def request_page(tx: Transaction, request: FileRequest) -> RequestPage:
         case_number=_case_number(tx, request),
         name=request.name,
         organisation=request.organisation,
+        token=request.token_id,
         document_types=request.document_types,
         type_names=names_of(request),
         files_limit=request.files_limit,
@@ -166,6 +178,7 @@ def new_request_page(request: FileRequest, url: str) -> NewRequestPage:
         bundle_id=request.bundle_id,
         name=request.name,
         organisation=request.organisation,
+        token=request.token_id,
         type_names=names_of(request),
         files_limit=request.files_limit,
         file_limit=request.file_limit,
@@ -189,6 +202,7 @@ def request_form_page(tx: Transaction, opened: OpenBundle) -> RequestFormPage:
             for each in offered
         ],
         individuals=[each.number for each in tx.session.get_one(Case, bundle.case_id).individuals],
+        programs=[ProgramChoice(id=each.id, name=each.name) for each in programs_of(tx, bundle.office_id)],
         expires_at=(tx.now + settings.request_default).strftime("%Y-%m-%dT%H:%M"),
         longest_days=settings.request_longest.days,
         file_mb=settings.file_limit // MEGABYTE,

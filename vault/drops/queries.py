@@ -13,7 +13,7 @@ from vault.drops.models import DroppedFile, FileRequest
 from vault.transfers.models import Upload
 
 if TYPE_CHECKING:
-    from vault.drops.visits import Visit
+    from vault.drops.keys import Entry
     from vault.runtime import Transaction
 
 
@@ -30,10 +30,10 @@ def files_for(tx: Transaction, request_id: UUID) -> Sequence[DroppedFile]:
     return tx.session.scalars(query.order_by(DroppedFile.begun_at, DroppedFile.id)).all()
 
 
-def files_of(tx: Transaction, visit: Visit) -> Sequence[DroppedFile]:
+def files_of(tx: Transaction, entry: Entry) -> Sequence[DroppedFile]:
     """The files of this sender, oldest first."""
     query = select(DroppedFile).where(
-        DroppedFile.request_id == visit.request.id, DroppedFile.sender_id == visit.sender_id
+        DroppedFile.request_id == entry.request.id, DroppedFile.sender_id == entry.sender_id
     )
     return tx.session.scalars(query.order_by(DroppedFile.begun_at, DroppedFile.id)).all()
 

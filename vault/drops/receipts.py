@@ -16,8 +16,7 @@ from sqlalchemy import select
 from vault.access.signing import RECEIPT, SigningKey, sign_for, signed_bytes
 from vault.crypto.signature import verify
 from vault.deployment import deployment_id
-from vault.drops.dropping import name_of
-from vault.drops.keys import DIGEST
+from vault.drops.keys import DIGEST, name_of
 from vault.drops.models import DroppedFile, DropReceipt
 from vault.drops.queries import files_of
 from vault.drops.visits import Visit

@@ -7,17 +7,15 @@ request ends the file; while the bytes come, this is asked about once a second.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from vault.drops.dropping import Offer, begin_drop, complete_drop, name_of, own_file
-from vault.drops.keys import keys_of_sender
+from vault.drops.dropping import Offer, begin_drop, complete_drop, own_file
+from vault.drops.keys import Entry, keys_of_sender, name_of
 from vault.drops.models import DroppedFile
-from vault.drops.visits import Visit, enter
 from vault.inspection.formats import MediaType
 from vault.inspection.inspector import inspect_head
 from vault.store.base import Store
@@ -35,17 +33,16 @@ STILL_OPEN = 1.0
 
 @dataclass(frozen=True)
 class Door:
-    """The way of one visit into its request: `transact` begins a transaction of the visitor."""
+    """The way into one request: `transact` begins a transaction of whoever comes, `enter` proves that they may."""
 
     transact: Transact
-    request_id: UUID
-    cookie: str | None
+    enter: Callable[[Transaction], Entry]
 
     @contextmanager
-    def open(self) -> Iterator[tuple[Transaction, Visit]]:
+    def open(self) -> Iterator[tuple[Transaction, Entry]]:
         """One transaction inside the request. Errors: `Gone`."""
         with self.transact() as tx:
-            yield tx, enter(tx, self.request_id, self.cookie)
+            yield tx, self.enter(tx)
 
 
 @dataclass(frozen=True)
@@ -66,10 +63,10 @@ def receive_drop(door: Door, store: Store, offer: Offer, content: Iterator[bytes
     """
     head = first_bytes(content)
     media = inspect_head(head, offer.file_name)
-    with door.open() as (tx, visit):
-        file = begin_drop(tx, visit, offer, media)
-        file_key = keys_of_sender(tx, visit, file)[0]
-        limit = min(tx.settings.form_limit, visit.request.file_limit)
+    with door.open() as (tx, entry):
+        file = begin_drop(tx, entry, offer, media)
+        file_key = keys_of_sender(tx, entry, file)[0]
+        limit = min(tx.settings.form_limit, entry.request.file_limit)
         writer = Writer(tx.store, file.upload, file_key, limit)
         upload = file.upload
     try:
@@ -84,9 +81,9 @@ def receive_drop(door: Door, store: Store, offer: Offer, content: Iterator[bytes
 def arrive(door: Door, store: Store, come: Come) -> tuple[DroppedFile, str]:
     """The file waits to be taken in; with its name. If it may not any more, it is ended and the error goes on."""
     try:
-        with door.open() as (tx, visit):
-            name = name_of(visit, own_file(tx, visit, come.upload.id))
-            return complete_drop(tx, visit, come.upload.id, come.media, come.written, come.duration_ms), name
+        with door.open() as (tx, entry):
+            name = name_of(entry, own_file(tx, entry, come.upload.id))
+            return complete_drop(tx, entry, come.upload.id, come.media, come.written, come.duration_ms), name
     except BaseException as error:
         give_up(door, store, come.upload, getattr(error, "code", "broken"))
         raise

@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from vault.crypto.header import NONCE, object_head
+from vault.crypto.locks import lock_text, unlock_text
 from vault.crypto.secret import Secret, random_file_key
-from vault.drops.dropping import Offer, begin_drop, complete_drop, hold, name_of, own_file
-from vault.drops.keys import ANNOUNCED, FINGERPRINT, keys_of_sender, lock_for_sender, seal_drop
+from vault.drops.dropping import Offer, begin_drop, complete_drop, hold, own_file
+from vault.drops.keys import (
+    ANNOUNCED,
+    FINGERPRINT,
+    Entry,
+    columns_for_sender,
+    holder_of,
+    keys_of_sender,
+    name_of,
+    seal_drop,
+)
 from vault.drops.models import DroppedFile
 from vault.drops.receiving import Door
-from vault.drops.visits import Visit, enter
 from vault.errors import Invalid, UploadBusy, UploadEnded, WrongOffset
 from vault.inspection.inspector import promised_media
 from vault.store.base import Store
@@ -26,39 +35,42 @@ from vault.transfers.settling import FINAL, check_announced, finished_object, se
 from vault.transfers.uploads import drop_upload
 
 if TYPE_CHECKING:
+    from vault.bundles.models import Bundle
     from vault.runtime import Transaction
 
 
-def begin_in_pieces(tx: Transaction, visit: Visit, offer: Offer, announced: Announced) -> DroppedFile:
+def begin_in_pieces(tx: Transaction, entry: Entry, offer: Offer, announced: Announced) -> DroppedFile:
     """The file is there, at offset 0. Errors: those of `begin_drop`; `Invalid` for an empty file."""
     if announced.length < 1:
         raise Invalid(f"{offer.file_name} was not stored: it is empty.")
-    file = begin_drop(tx, visit, offer, promised_media(offer.file_name))
+    file = begin_drop(tx, entry, offer, promised_media(offer.file_name))
     upload = file.upload
     upload.length = announced.length
+    holder = holder_of(entry, file)
     if announced.digest:
-        upload.digest_lock = visit.lock_text(ANNOUNCED, file.id, announced.digest)
+        upload.digest_lock = lock_text(holder.key, holder.id, ANNOUNCED, file.id, announced.digest)
     if announced.fingerprint:
-        upload.fingerprint_lock = visit.lock_text(FINGERPRINT, file.id, announced.fingerprint)
+        mark = lock_text(holder.key, holder.id, FINGERPRINT, file.id, announced.fingerprint)
+        upload.fingerprint_lock = mark
     return file
 
 
-def resume_drop(tx: Transaction, visit: Visit, file_id: UUID, offset: int | None = None) -> Resumed:
+def resume_drop(tx: Transaction, entry: Entry, file_id: UUID, offset: int | None = None) -> Resumed:
     """What is needed to go on at `offset` (without one: wherever it stands).
 
     Errors: `NotFound` also for another sender's file, `UploadEnded`, `WrongOffset`.
     """
-    file = own_file(tx, visit, file_id)
+    file = own_file(tx, entry, file_id)
     upload = file.upload
     if upload.length is None:
         raise UploadEnded
     if offset is not None and offset != upload.offset:
         raise WrongOffset(upload.offset)
-    file_key, slot = keys_of_sender(tx, visit, file)
-    digest = visit.read_text(ANNOUNCED, file.id, upload.digest_lock) if upload.digest_lock else None
+    file_key, slot = keys_of_sender(tx, entry, file)
+    digest = said_of(entry, file, ANNOUNCED, upload.digest_lock)
     return Resumed(
         upload,
-        name_of(visit, file),
+        name_of(entry, file),
         Secret(file_key),
         Secret(slot),
         opened_tail(upload, file_key, slot),
@@ -68,21 +80,18 @@ def resume_drop(tx: Transaction, visit: Visit, file_id: UUID, offset: int | None
     )
 
 
-def restart_drop(tx: Transaction, visit: Visit, file_id: UUID, revision: int) -> str | None:
+def restart_drop(tx: Transaction, entry: Entry, file_id: UUID, revision: int) -> str | None:
     """The file is at offset 0 again, under new keys and a new object name; returns the name of what is left over (K6)."""
-    bundle, request = hold(tx, visit.request)
-    file = own_file(tx, visit, file_id, lock=True)
+    bundle, request = hold(tx, entry.request)
+    file = own_file(tx, entry, file_id, lock=True)
     upload = file.upload
     if upload.revision != revision:
         raise UploadBusy
     if upload.stale_object_name:
         tx.store.drop(upload.stale_object_name)
-    _old_key, slot = keys_of_sender(tx, visit, file)
-    file_key, ids = random_file_key(), (file.id, upload.document_id)
-    sealed = seal_drop(tx, bundle, ids, (file_key, slot), name_of(visit, file))
-    file.sealed_key, upload.file_lock = sealed.sealed_key, sealed.file_lock
-    upload.title_lock, upload.file_name_lock = sealed.title_lock, sealed.file_name_lock
-    file.sender_file_lock = lock_for_sender(visit, file.id, file_key, slot)
+    _old_key, slot = keys_of_sender(tx, entry, file)
+    file_key = random_file_key()
+    _reseal(tx, bundle, entry, file, (file_key, slot))
     upload.head = object_head(file.id, file_key, os.urandom(NONCE))
     upload.stale_object_name, upload.object_name = upload.object_name, f"versions/{uuid4()}"
     upload.offset, upload.tail_lock, upload.media_type = 0, None, None
@@ -91,10 +100,38 @@ def restart_drop(tx: Transaction, visit: Visit, file_id: UUID, revision: int) ->
     return upload.stale_object_name
 
 
-def stop_drop(tx: Transaction, visit: Visit, file_id: UUID) -> None:
+def _reseal(
+    tx: Transaction, bundle: Bundle, entry: Entry, file: DroppedFile, keys: tuple[bytes, bytes]
+) -> None:
+    """The file's locks are of another FK and DK; what its sender announced is locked anew with them."""
+    upload, name = file.upload, name_of(entry, file)
+    said = {
+        column: (label, said_of(entry, file, label, getattr(upload, column)))
+        for column, label in (("digest_lock", ANNOUNCED), ("fingerprint_lock", FINGERPRINT))
+    }
+    sealed = seal_drop(tx, bundle, (file.id, upload.document_id), keys, name)
+    file.sealed_key, upload.file_lock = sealed.sealed_key, sealed.file_lock
+    upload.title_lock, upload.file_name_lock = sealed.title_lock, sealed.file_name_lock
+    for column, blob in columns_for_sender(tx, entry, file.id, keys, sealed, name).items():
+        setattr(file, column, blob)
+    holder = holder_of(entry, file)
+    for column, (label, text) in said.items():
+        if text is not None:
+            setattr(upload, column, lock_text(holder.key, holder.id, label, file.id, text))
+
+
+def said_of(entry: Entry, file: DroppedFile, label: str, blob: bytes | None) -> str | None:
+    """What the sender announced of a file, while it comes."""
+    if blob is None:
+        return None
+    holder = holder_of(entry, file)
+    return unlock_text(holder.key, holder.id, label, file.id, blob)
+
+
+def stop_drop(tx: Transaction, entry: Entry, file_id: UUID) -> None:
     """Its sender wants the file no more: nothing of it stays but the event."""
-    hold(tx, visit.request)
-    drop_upload(tx, own_file(tx, visit, file_id, lock=True).upload, "stopped")
+    hold(tx, entry.request)
+    drop_upload(tx, own_file(tx, entry, file_id, lock=True).upload, "stopped")
 
 
 def settle_drop(door: Door, store: Store, file_id: UUID) -> DroppedFile:
@@ -103,8 +140,8 @@ def settle_drop(door: Door, store: Store, file_id: UUID) -> DroppedFile:
     After an error that no second try mends it is ended; after any other it waits, whole.
     """
     with settling_alone(file_id):
-        with door.open() as (tx, visit):
-            resumed = resume_drop(tx, visit, file_id)
+        with door.open() as (tx, entry):
+            resumed = resume_drop(tx, entry, file_id)
         try:
             return _settled(door, store, resumed)
         except UploadEnded:
@@ -120,17 +157,17 @@ def _settled(door: Door, store: Store, resumed: Resumed) -> DroppedFile:
     media = promised_media(resumed.file_name)
     duration = duration_of(store, upload, media.name, written.length, resumed.file_key.reveal())
     check_announced(resumed.digest, written)
-    with door.open() as (tx, visit):
-        return complete_drop(tx, visit, upload.id, media, written, duration)
+    with door.open() as (tx, entry):
+        return complete_drop(tx, entry, upload.id, media, written, duration)
 
 
 def sender_at(door: Door) -> Sender:
     """Whoever came in by this door, as the pieces ask about a sender: the visit is entered each time."""
 
     def inside(tx: Transaction, _resumed: Resumed) -> None:
-        enter(tx, door.request_id, door.cookie)
+        door.enter(tx)
 
     def restart(tx: Transaction, resumed: Resumed) -> str | None:
-        return restart_drop(tx, enter(tx, door.request_id, door.cookie), resumed.upload.id, resumed.revision)
+        return restart_drop(tx, door.enter(tx), resumed.upload.id, resumed.revision)
 
     return Sender(inside, inside, restart)

@@ -13,11 +13,12 @@ from vault.access.signing import SigningKey
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.cases.models import Case
 from vault.crypto.encoding import b64url
-from vault.drops.dropping import name_of
-from vault.drops.keys import ANNOUNCED, FINGERPRINT
+from vault.drops.keys import ANNOUNCED, FINGERPRINT, Entry, name_of
 from vault.drops.models import DroppedFile, DropReceipt
+from vault.drops.programs import Program
 from vault.drops.queries import files_of, room_left
 from vault.drops.receipts import digest_of, newest_receipt
+from vault.drops.resuming import said_of
 from vault.drops.service import NOTE
 from vault.errors import NotFound
 from vault.inspection.formats import BY_ENDING, DOCUMENT, IMAGE
@@ -53,14 +54,14 @@ class OwnFile(BaseModel):
 
 
 class ComingPage(BaseModel):
-    """A file in pieces. Lengths in bytes; `reason` is a code of errors.md.
+    """A file in pieces. Lengths in bytes; `reason` is a code of errors.md. A program reads nothing of what has arrived.
 
     `state`: receiving, checking (all has come), stored (it has arrived), refused.
     """
 
     id: UUID
     document_type: str
-    file_name: str
+    file_name: str | None
     fingerprint: str | None
     sha256: str | None
     offset: int
@@ -162,17 +163,19 @@ def sender_page(tx: Transaction, visit: Visit) -> SenderPage:
     )
 
 
-def coming_page(tx: Transaction, visit: Visit, file_id: UUID) -> ComingPage:
+def coming_page(tx: Transaction, entry: Entry, file_id: UUID) -> ComingPage:
     """One file in pieces of this sender; `NotFound` for anybody else's."""
     file = tx.session.get(DroppedFile, file_id)
-    if file is None or file.sender_id != visit.sender_id or file.upload.length is None:
+    if file is None or file.request_id != entry.request.id or file.sender_id != entry.sender_id:
         raise NotFound
-    return _coming(tx, visit, file)
+    if file.upload.length is None:
+        raise NotFound
+    return _coming(tx, entry, file)
 
 
-def coming_list(tx: Transaction, visit: Visit) -> ComingList:
+def coming_list(tx: Transaction, entry: Entry) -> ComingList:
     """Those that the sender may go on with, or that wait to be checked."""
-    pages = [_coming(tx, visit, file) for file in files_of(tx, visit) if file.upload.length is not None]
+    pages = [_coming(tx, entry, file) for file in files_of(tx, entry) if file.upload.length is not None]
     return ComingList(items=[page for page in pages if page.state in ("receiving", "checking")])
 
 
@@ -201,15 +204,15 @@ def _asked(code: str) -> AskedType:
     return AskedType(code=code, name=DOCUMENT_TYPES[code].name, endings=endings)
 
 
-def _coming(tx: Transaction, visit: Visit, file: DroppedFile) -> ComingPage:
+def _coming(tx: Transaction, entry: Entry, file: DroppedFile) -> ComingPage:
     upload = file.upload
-    mark, digest = upload.fingerprint_lock, upload.digest_lock
+    is_readable = not isinstance(entry, Program) or file.sender_grant is not None
     return ComingPage(
         id=file.id,
         document_type=upload.document_type,
-        file_name=name_of(visit, file),
-        fingerprint=visit.read_text(FINGERPRINT, file.id, mark) if mark else None,
-        sha256=visit.read_text(ANNOUNCED, file.id, digest) if digest else None,
+        file_name=name_of(entry, file) if is_readable else None,
+        fingerprint=said_of(entry, file, FINGERPRINT, upload.fingerprint_lock) if is_readable else None,
+        sha256=said_of(entry, file, ANNOUNCED, upload.digest_lock) if is_readable else None,
         offset=upload.offset,
         length=upload.length or 0,
         expires_at=upload.expires_at,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from uuid import UUID
@@ -19,8 +21,9 @@ from vault.drops.receipts import make_receipt, newest_receipt
 from vault.drops.receiving import Come, Door, arrive, give_up, receive_drop
 from vault.drops.resuming import stop_drop
 from vault.drops.sender_pages import DropResult, DropResults, receipt_page, sender_page
-from vault.drops.visits import enter, leave_request
+from vault.drops.visits import Visit, enter, leave_request
 from vault.errors import Conflict, Fault, Gone, Invalid, NotFound, Tampered, TooLarge, TooMany, VaultError
+from vault.runtime import Transaction
 from vault.shares.visits import read_cookie
 from vault.store.base import Store
 from vault.transfers.names import display_name
@@ -59,7 +62,7 @@ def landing(link: str) -> ResponseReturnValue:  # noqa: ARG001 - the page must n
 @shows_form(landing, Gone, TooMany)
 def opening(link: str) -> ResponseReturnValue:
     """The link is open for this browser; programs get what is asked for at once."""
-    wanted, request_id = parse(NewVisit), _request_id(link)
+    wanted, request_id = parse(NewVisit), request_id_of(link)
     secret, earlier = wanted.secret_bytes(), _cookie(request_id)
     value = open_link(runtime(), request_id, secret, wanted.password, wanted.claim, earlier)
     with transaction(_visitor_of(value)) as tx:
@@ -74,8 +77,7 @@ def opening(link: str) -> ResponseReturnValue:
 @shows_form(landing, Gone)
 def files(link: str) -> ResponseReturnValue:
     """What is asked for and what has come; to somebody who was away for long, the first page again."""
-    door = door_of(link)
-    with door.open() as (tx, visit):
+    with inside(link) as (tx, visit):
         page = sender_page(tx, visit)
     return respond("drops/files.html", page)
 
@@ -85,8 +87,8 @@ def files(link: str) -> ResponseReturnValue:
 def send_files(link: str) -> ResponseReturnValue:
     """Files by a plain form: each arrives or is refused by itself."""
     door = door_of(link)
-    with door.open() as (_tx, visit):
-        asked_for = visit.request
+    with door.open() as (_tx, entry):
+        asked_for = entry.request
     limit = min(asked_for.file_limit, runtime().settings.form_limit)
     outcomes = Intake(door, runtime().store, asked_for, limit).take()
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
@@ -101,7 +103,7 @@ def send_files(link: str) -> ResponseReturnValue:
 
 def stop_file(link: str, upload_id: UUID) -> ResponseReturnValue:
     """A file that is not complete is wanted no more: what DELETE does, for a browser without script."""
-    with door_of(link).open() as (tx, visit):
+    with inside(link) as (tx, visit):
         stop_drop(tx, visit, upload_id)
     return redirect(url_for(".files", link=link, notice="upload-stopped"), 303)
 
@@ -109,7 +111,7 @@ def stop_file(link: str, upload_id: UUID) -> ResponseReturnValue:
 @shows_form(landing, Gone)
 def receipt(link: str) -> ResponseReturnValue:
     """The newest receipt, to be read, printed or checked."""
-    with door_of(link).open() as (tx, visit):
+    with inside(link) as (tx, visit):
         found = newest_receipt(tx, visit)
         if found is None:
             raise NotFound
@@ -120,7 +122,7 @@ def receipt(link: str) -> ResponseReturnValue:
 @shows_form(files, Conflict)
 def get_receipt(link: str) -> ResponseReturnValue:
     """A receipt for all that has arrived until now."""
-    with door_of(link).open() as (tx, visit):
+    with inside(link) as (tx, visit):
         make_receipt(tx, visit)
         found = newest_receipt(tx, visit)
         page = receipt_page(tx, visit, found) if found else None
@@ -130,10 +132,10 @@ def get_receipt(link: str) -> ResponseReturnValue:
 @csrf.exempt("the visit's own cookie is not sent from other sites, and leaving harms nobody")
 def leave(link: str) -> ResponseReturnValue:
     """The visit is over, and this browser forgets it."""
-    with door_of(link).open() as (tx, visit):
+    with inside(link) as (tx, visit):
         leave_request(tx, visit)
     response = respond("drops/left.html", None)
-    name, secure = _cookie_name(_request_id(link)), runtime().settings.is_https
+    name, secure = _cookie_name(request_id_of(link)), runtime().settings.is_https
     response.delete_cookie(name, httponly=True, samesite="Lax", secure=secure, path="/")
     return response
 
@@ -248,7 +250,7 @@ class Intake:
             tx.record("request.refused", tx.session.get(FileRequest, self.asked_for.id), reason=error.code)
 
 
-def _request_id(link: str) -> UUID:
+def request_id_of(link: str) -> UUID:
     """The request that a link's path names; `Gone` for anything that is not 16 bytes of base64url."""
     try:
         raw = unb64url(link)
@@ -261,10 +263,19 @@ def _request_id(link: str) -> UUID:
 
 def door_of(link: str) -> Door:
     """The way in of this request's cookie; `enter` checks that it proves a visit, before anything else is done."""
-    request_id = _request_id(link)
+    request_id = request_id_of(link)
     cookie, vault = _cookie(request_id), runtime()
     acting = _visitor_of(cookie)
-    return Door(lambda: vault.transaction(acting), request_id, cookie)
+    return Door(lambda: vault.transaction(acting), lambda tx: enter(tx, request_id, cookie))
+
+
+@contextmanager
+def inside(link: str) -> Iterator[tuple[Transaction, Visit]]:
+    """One transaction of the visit that this request's cookie proves."""
+    request_id = request_id_of(link)
+    cookie = _cookie(request_id)
+    with transaction(_visitor_of(cookie)) as tx:
+        yield tx, enter(tx, request_id, cookie)
 
 
 def _cookie_name(request_id: UUID) -> str:

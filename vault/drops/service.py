@@ -24,6 +24,7 @@ from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, random_key
 from vault.db import for_change
 from vault.drops.models import DroppedFile, FileRequest
+from vault.drops.programs import programs_of
 from vault.errors import Fault, Invalid
 from vault.people.approvals import is_video_approved
 from vault.transfers.models import Upload
@@ -41,7 +42,8 @@ NOTE = "request.note"
 class Asking:
     """What is asked for: of whom, of which types, until when, how much; `individuals` are numbers of the case.
 
-    `file_limit` and `bytes_limit` in bytes, of one file and of all; the password as a key.
+    `file_limit` and `bytes_limit` in bytes, of one file and of all; the password as a key. With a `token_id` a program of
+    the office is let in, by its token alone: its name is the token's.
     """
 
     name: str
@@ -55,10 +57,11 @@ class Asking:
     note: str | None = None
     password_key: bytes | None = None
     profile: Argon2Profile | None = None
+    token_id: UUID | None = None
 
 
-def create_request(tx: Transaction, bundle_id: UUID, wanted: Asking) -> tuple[FileRequest, Secret]:
-    """Ask somebody outside for files into the open bundle; the link's secret is returned once.
+def create_request(tx: Transaction, bundle_id: UUID, wanted: Asking) -> tuple[FileRequest, Secret | None]:
+    """Ask somebody outside for files into the open bundle; the link's secret is returned once, of a program there is none.
 
     Errors: `NotFound`, `Refused` also for a type that the actor may not add here, `BundleLocked`, `Invalid` for limits
     beyond policy, unknown types, or recordings of nobody.
@@ -68,8 +71,12 @@ def create_request(tx: Transaction, bundle_id: UUID, wanted: Asking) -> tuple[Fi
     opened = open_bundle(tx, bundle)
     types, people = _checked_types(tx, bundle, wanted)
     make_drop_key(tx, bundle, opened.key.reveal())
-    secret = random_key()
-    request = _new_request(tx, bundle, wanted, secret)
+    request, secret = _new_request(tx, bundle, wanted), None
+    if wanted.token_id is not None:
+        _let_program_in(tx, request, wanted.token_id)
+    else:
+        secret = random_key()
+        _give_link(tx, request, wanted, secret)
     request.document_types, request.individual_ids = types, people
     tx.add(request)
     tx.record(
@@ -80,8 +87,9 @@ def create_request(tx: Transaction, bundle_id: UUID, wanted: Asking) -> tuple[Fi
         files_limit=request.files_limit,
         bytes_limit=request.bytes_limit,
         has_password=request.profile is not None,
+        for_token=request.token_id,
     )
-    return request, Secret(secret)
+    return request, Secret(secret) if secret else None
 
 
 def end_request(tx: Transaction, request_id: UUID, reason: str) -> FileRequest:
@@ -96,7 +104,8 @@ def close_request(tx: Transaction, request: FileRequest, code: str, **details: s
     """The request has ended, its slot dies, and so do the files that have not arrived. Its row is held by whoever calls."""
     request.ended_at, request.end_reason = tx.now, code
     request.revision += 1
-    tx.destroy(request.slot_id)
+    if request.slot_id is not None:
+        tx.destroy(request.slot_id)
     tx.record("request.ended", request, reason=code, **details)
     query = (
         select(Upload)
@@ -126,17 +135,10 @@ def _checked_types(tx: Transaction, bundle: Bundle, wanted: Asking) -> tuple[lis
     return types, [str(each.id) for each in people]
 
 
-def _new_request(tx: Transaction, bundle: Bundle, wanted: Asking, secret: bytes) -> FileRequest:
+def _new_request(tx: Transaction, bundle: Bundle, wanted: Asking) -> FileRequest:
     expires_at, file_limit = _limits(tx, wanted)
-    request_id, share_key = uuid4(), random_key()
-    slot = tx.keystore.create_slot(SlotKind.LINK, request_id)
-    lock, key = (
-        link_lock(request_id, int(expires_at.timestamp())),
-        link_key(secret, wanted.password_key, request_id),
-    )
-    note = lock_text(share_key, request_id, NOTE, request_id, wanted.note) if wanted.note else None
-    request = FileRequest(
-        id=request_id,
+    return FileRequest(
+        id=uuid4(),
         bundle_id=bundle.id,
         case_id=bundle.case_id,
         office_id=bundle.office_id,
@@ -147,17 +149,30 @@ def _new_request(tx: Transaction, bundle: Bundle, wanted: Asking, secret: bytes)
         files_limit=wanted.files_limit,
         file_limit=file_limit,
         bytes_limit=wanted.bytes_limit,
-        note_lock=note,
-        slot_id=slot.id,
-        link_lock=lock.close(key, slot.key, plaintext=share_key),
-        auth_digest=link_auth_stored(link_auth(secret, request_id)),
         created_at=tx.now,
         expires_at=expires_at,
     )
+
+
+def _give_link(tx: Transaction, request: FileRequest, wanted: Asking, secret: bytes) -> None:
+    """The request has a slot and a link lock, which keeps the share key for whoever has secret and password."""
+    share_key, slot = random_key(), tx.keystore.create_slot(SlotKind.LINK, request.id)
+    lock = link_lock(request.id, int(request.expires_at.timestamp()))
+    key = link_key(secret, wanted.password_key, request.id)
+    request.slot_id, request.link_lock = slot.id, lock.close(key, slot.key, plaintext=share_key)
+    request.auth_digest = link_auth_stored(link_auth(secret, request.id))
+    if wanted.note:
+        request.note_lock = lock_text(share_key, request.id, NOTE, request.id, wanted.note)
     if wanted.profile is not None:
         request.argon2_salt, request.argon2_memory_kib = wanted.profile.salt, wanted.profile.memory_kib
         request.argon2_time, request.argon2_lanes = wanted.profile.time, wanted.profile.lanes
-    return request
+
+
+def _let_program_in(tx: Transaction, request: FileRequest, token_id: UUID) -> None:
+    found = next((each for each in programs_of(tx, request.office_id) if each.id == token_id), None)
+    if found is None:
+        raise _unfit("/token", "Choose a program of your office that sends files.")
+    request.token_id, request.name, request.organisation = found.id, found.name, ""
 
 
 def _limits(tx: Transaction, wanted: Asking) -> tuple[datetime, int]:

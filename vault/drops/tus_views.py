@@ -1,6 +1,7 @@
 """Files of senders by tus 1.0, at `/files/requests/<link>/`: as at `/files/`, but with the cookie of a visit.
 
-Whom the cookie does not let in, or no longer, is told by 401 that the link is to be opened again.
+Whom the cookie does not let in, or no longer, is told by 401 that the link is to be opened again. A program comes with
+its token, to the request that is for it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from flask.typing import ResponseReturnValue
 
 from vault.drops.dropping import Offer
 from vault.drops.forms import DropAnnouncement
+from vault.drops.programs import enter_by_token
 from vault.drops.receiving import Door
 from vault.drops.resuming import begin_in_pieces, resume_drop, sender_at, settle_drop, stop_drop
 from vault.drops.sender_pages import ComingList, ComingPage, coming_list, coming_page
-from vault.drops.sender_views import door_of
+from vault.drops.sender_views import door_of, request_id_of
 from vault.errors import Gone, TooLarge, Unauthenticated, UploadEnded, VaultError
 from vault.runtime import Runtime
 from vault.transfers.models import Upload
@@ -29,7 +31,7 @@ from vault.transfers.pieces import receive_piece
 from vault.transfers.resumable import Announced
 from vault.transfers.settling import must_wait
 from vault.web import tus
-from vault.web.acting import runtime
+from vault.web.acting import actor, runtime
 from vault.web.respond import respond
 
 LOG = structlog.get_logger("vault.web")
@@ -59,6 +61,8 @@ def for_senders(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseR
         try:
             return view(*args, **kwargs)
         except Gone as error:
+            if actor().kind == "token":
+                raise
             raise Unauthenticated(error.message, refusal=error.refusal) from None
 
     return spoken
@@ -75,6 +79,15 @@ def speaks_tus(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseRe
     return for_senders(spoken)
 
 
+def way_in(link: str) -> Door:
+    """By the token that this request carries, else by the cookie of a visit."""
+    acting, vault = actor(), runtime()
+    if acting.kind != "token":
+        return door_of(link)
+    request_id = request_id_of(link)
+    return Door(lambda: vault.transaction(acting), lambda tx: enter_by_token(tx, request_id))
+
+
 def upload_capabilities(link: str) -> ResponseReturnValue:  # noqa: ARG001 (the same for every link)
     """What this server does; for anybody, as tus wants it."""
     return Response(status=204, headers=tus.capabilities(runtime().settings.file_limit))
@@ -89,11 +102,11 @@ def upload_capabilities_of_one(link: str, upload_id: UUID) -> ResponseReturnValu
 def create_upload(link: str) -> ResponseReturnValue:
     """A new file; its first piece may come along."""
     length, asked = tus.upload_length(), tus.metadata(DropAnnouncement)
-    door = door_of(link)
+    door = way_in(link)
     offer = Offer(display_name(asked.filename), asked.document_type, length)
-    with door.open() as (tx, visit):
+    with door.open() as (tx, entry):
         announced = Announced(length, asked.sha256, asked.fingerprint)
-        upload = begin_in_pieces(tx, visit, offer, announced).upload
+        upload = begin_in_pieces(tx, entry, offer, announced).upload
     response = Response(status=201, headers=tus.progress_headers(0, upload.expires_at))
     response.headers["Location"] = url_for(".append_upload", link=link, upload_id=upload.id)
     if request.mimetype == tus.CONTENT_TYPE:
@@ -105,31 +118,31 @@ def create_upload(link: str) -> ResponseReturnValue:
 def append_upload(link: str, upload_id: UUID) -> ResponseReturnValue:
     """The next piece."""
     tus.check_content_type()
-    return _received(door_of(link), upload_id, tus.upload_offset(), Response(status=204))
+    return _received(way_in(link), upload_id, tus.upload_offset(), Response(status=204))
 
 
 @speaks_tus
 def stop_upload(link: str, upload_id: UUID) -> ResponseReturnValue:
     """The file is wanted no more."""
-    with door_of(link).open() as (tx, visit):
-        stop_drop(tx, visit, upload_id)
+    with way_in(link).open() as (tx, entry):
+        stop_drop(tx, entry, upload_id)
     return Response(status=204, headers={"Tus-Resumable": tus.VERSION})
 
 
 @for_senders
 def list_uploads(link: str) -> ResponseReturnValue:
     """The sender's own unfinished files."""
-    with door_of(link).open() as (tx, visit):
-        page: ComingList = coming_list(tx, visit)
+    with way_in(link).open() as (tx, entry):
+        page: ComingList = coming_list(tx, entry)
     return respond("", page)
 
 
 @for_senders
 def show_upload(link: str, upload_id: UUID) -> ResponseReturnValue:
     """How far it is. What has come whole and was never settled, because a server died, is settled behind the answer."""
-    door = door_of(link)
-    with door.open() as (tx, visit):
-        page: ComingPage = coming_page(tx, visit, upload_id)
+    door = way_in(link)
+    with door.open() as (tx, entry):
+        page: ComingPage = coming_page(tx, entry, upload_id)
     response = _asked_by_tus(page) if request.method == "HEAD" else make_response(respond("", page))
     if page.state == "checking":
         response.call_on_close(partial(_settle_quietly, runtime(), door, upload_id))
@@ -139,8 +152,8 @@ def show_upload(link: str, upload_id: UUID) -> ResponseReturnValue:
 def _received(door: Door, file_id: UUID, offset: int, response: Response) -> Response:
     """The body of this request is stored and acknowledged; the response says so."""
     body, checksum, vault = tus.Body(), tus.Checksum.of_request(), runtime()
-    with door.open() as (tx, visit):
-        resumed = resume_drop(tx, visit, file_id, offset)
+    with door.open() as (tx, entry):
+        resumed = resume_drop(tx, entry, file_id, offset)
     upload, sender = resumed.upload, sender_at(door)
     if (request.content_length or 0) > (upload.length or 0) - offset:
         raise TooLarge("More bytes come than were announced. Nothing of this piece was stored.")

@@ -134,8 +134,9 @@ def _take_in_if_open(tx: Transaction, bundle: Bundle) -> None:
 def _asking(wanted: NewRequest) -> Asking:
     profile = runtime().settings.new_profile() if wanted.password else None
     return Asking(
-        name=wanted.name,
-        organisation=wanted.organisation,
+        name=wanted.name or "",
+        organisation=wanted.organisation or "",
+        token_id=wanted.token,
         document_types=wanted.document_types,
         individuals=wanted.individuals,
         files_limit=wanted.files_limit,
@@ -148,5 +149,7 @@ def _asking(wanted: NewRequest) -> Asking:
     )
 
 
-def _link(tx: Transaction, request: FileRequest, secret: Secret) -> str:
+def _link(tx: Transaction, request: FileRequest, secret: Secret | None) -> str:
+    if secret is None:
+        return f"{tx.settings.base_url}/files/requests/{b64url(request.id.bytes)}/"
     return f"{tx.settings.base_url}/r/{b64url(request.id.bytes)}#{b64url(secret.reveal())}"

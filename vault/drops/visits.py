@@ -18,7 +18,7 @@ from vault.access.policy import Permission
 from vault.access.throttle import Limit, forget_tries, give_back_try, take_try
 from vault.crypto.encoding import b64url
 from vault.crypto.kinds import SlotKind
-from vault.crypto.locks import Lock, link_lock, lock_text, session_lock, unlock_text
+from vault.crypto.locks import link_lock, lock_text, session_lock, unlock_text
 from vault.crypto.marks import code_mac, link_auth, link_auth_stored, link_key, session_auth
 from vault.crypto.one_time_code import new_recovery_code
 from vault.crypto.passwords import Argon2Profile
@@ -111,7 +111,7 @@ def open_request(tx: Transaction, request_id: UUID, key: Key) -> tuple[Visit, st
     request = _proved(tx, request_id, key.secret)
     slot, link = _slot(tx, request), link_key(key.secret, key.password_key, request.id)
     try:
-        share_key = _lock_of(request).open(link, slot, blob=request.link_lock)
+        share_key = _share_key(request, link, slot)
     except Tampered:
         raise _misfit(request) from None
     returning = None if key.claim else _visit_of(tx, request, key.cookie)
@@ -155,7 +155,7 @@ def enter(tx: Transaction, request_id: UUID, cookie: str | None) -> Visit:
     slot = _slot(tx, request)
     try:
         link = session_lock(visit.id, request.id).open(visit_secret, slot, blob=visit.session_lock)
-        share_key = _lock_of(request).open(link, slot, blob=request.link_lock)
+        share_key = _share_key(request, link, slot)
     except Tampered:
         raise Gone from None
     if tx.now - visit.seen_at > SEEN_EVERY:
@@ -194,7 +194,7 @@ def spelled(claim: str) -> str:
 
 def _proved(tx: Transaction, request_id: UUID, secret: bytes) -> FileRequest:
     request = tx.session.get(FileRequest, request_id, with_for_update=for_change(FileRequest))
-    if request is None:
+    if request is None or request.auth_digest is None:
         raise Gone
     if not compare(link_auth_stored(link_auth(secret, request_id)), request.auth_digest):
         raise Gone(refusal=_refusal(request, "secret"))
@@ -246,14 +246,21 @@ def _visit_of(tx: Transaction, request: FileRequest, cookie: str | None) -> tupl
 
 def _slot(tx: Transaction, request: FileRequest) -> bytes:
     """SLK(link); `Gone` once it is destroyed, whatever the database says."""
+    over = _closed(request, "slot", "This link has ended. Ask whoever sent it for a new one.")
+    if request.slot_id is None:
+        raise over
     try:
         return tx.keystore.open_slot(request.slot_id, SlotKind.LINK, request.id)
     except Tampered:
-        raise _closed(request, "slot", "This link has ended. Ask whoever sent it for a new one.") from None
+        raise over from None
 
 
-def _lock_of(request: FileRequest) -> Lock:
-    return link_lock(request.id, int(request.expires_at.timestamp()))
+def _share_key(request: FileRequest, link: bytes, slot: bytes) -> bytes:
+    """SHK, if LK is right; `Tampered` otherwise."""
+    if request.link_lock is None:
+        raise Tampered
+    lock = link_lock(request.id, int(request.expires_at.timestamp()))
+    return lock.open(link, slot, blob=request.link_lock)
 
 
 def _misfit(request: FileRequest) -> Gone | WrongPassword:

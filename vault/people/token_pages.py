@@ -77,7 +77,7 @@ def own_tokens_page(tx: Transaction) -> TokensPage:
     """The actor's own, and what another could be for: nothing that the roles do not give."""
     page = _page(tx, own_person(tx).id)
     page.scopes = [
-        scope for scope, asked in SCOPES.items() if all(may_ever(each, tx.actor) for each in asked)
+        scope for scope, asked in SCOPES.items() if asked and all(may_ever(each, tx.actor) for each in asked)
     ]
     return page
 

@@ -24,7 +24,7 @@ from vault.access.actor import SYSTEM, Actor, Role, SessionKeys
 from vault.access.grants import Grant, end_grant
 from vault.access.policy import Permission
 from vault.access.principals import Principal, hold_principal, open_seed, set_keys
-from vault.access.scopes import SCOPES, permissions_of
+from vault.access.scopes import DROP, SCOPES, permissions_of
 from vault.clock import ClockState, read_clock
 from vault.crypto.encoding import b64url, unb64url
 from vault.crypto.identity import new_seed
@@ -233,6 +233,8 @@ def _made(tx: Transaction, token_id: UUID, person: Person, wanted: Wanted, act: 
     name, scopes = _checked_name(wanted.name), sorted(set(wanted.scopes))
     if not scopes or not SCOPES.keys() >= set(scopes):
         raise _unfit("scopes", "Choose what the token is for.")
+    if DROP in scopes and (len(scopes) > 1 or person.id != token_id):
+        raise _unfit("scopes", "Sending files alone is for a service, and for nothing besides.")
     if not 1 <= wanted.days <= LONGEST_DAYS:
         raise _unfit("days", f"Choose between 1 and {LONGEST_DAYS} days.")
     facts = (("Name", name), ("For", ", ".join(scopes)), ("Days", str(wanted.days)))

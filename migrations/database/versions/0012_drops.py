@@ -70,6 +70,8 @@ def _add_requests() -> None:
     checks = {
         "limits": "files_limit > 0 and file_limit > 0 and bytes_limit > 0",
         "end": "expires_at > created_at",
+        "link_or_token": "(token_id is null) = (slot_id is not null)"
+        " and (token_id is null) = (link_lock is not null) and (token_id is null) = (auth_digest is not null)",
     }
     op.create_table(
         "file_requests",
@@ -83,9 +85,10 @@ def _add_requests() -> None:
         sa.Column("file_limit", sa.BigInteger(), nullable=False),
         sa.Column("bytes_limit", sa.BigInteger(), nullable=False),
         sa.Column("note_lock", sa.LargeBinary(), nullable=True),
-        sa.Column("slot_id", sa.Uuid(), nullable=False),
-        sa.Column("link_lock", sa.LargeBinary(), nullable=False),
-        sa.Column("auth_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("token_id", sa.Uuid(), nullable=True),
+        sa.Column("slot_id", sa.Uuid(), nullable=True),
+        sa.Column("link_lock", sa.LargeBinary(), nullable=True),
+        sa.Column("auth_digest", sa.LargeBinary(length=32), nullable=True),
         sa.Column("argon2_salt", sa.LargeBinary(), nullable=True),
         *(
             sa.Column(f"argon2_{name}", sa.Integer(), nullable=True)
@@ -98,11 +101,11 @@ def _add_requests() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         *(sa.CheckConstraint(rule, name=op.f(f"ck_file_requests_{name}")) for name, rule in checks.items()),
-        *_keys("file_requests", keys),
+        *_keys("file_requests", {**keys, "token_id": "tokens"}),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_file_requests")),
         sa.UniqueConstraint("slot_id", name=op.f("uq_file_requests_slot_id")),
     )
-    _index("file_requests", "bundle_id", "office_id", "owner_id", "expires_at")
+    _index("file_requests", "bundle_id", "office_id", "owner_id", "token_id", "expires_at")
 
 
 def _add_senders() -> None:
@@ -135,18 +138,21 @@ def _add_senders() -> None:
 
 
 def _add_files() -> None:
-    keys = {"request_id": "file_requests", "sender_id": "drop_senders", **OF_A_BUNDLE}
+    keys = {"request_id": "file_requests", **OF_A_BUNDLE}
     checks = {
-        "reading_back": "arrived_at is null or sender_file_lock is null",
+        "reading_back": "arrived_at is null or (sender_file_lock is null and sender_grant is null)",
+        "sender": "sender_id is not null or sender_name_lock is null",
         "order": "taken_in_at is null or arrived_at is not null",
     }
     op.create_table(
         "dropped_files",
         sa.Column("id", sa.Uuid(), nullable=False),
         *_ids(keys),
+        sa.Column("sender_id", sa.Uuid(), nullable=True),
         sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
         sa.Column("sender_file_lock", sa.LargeBinary(), nullable=True),
-        sa.Column("sender_name_lock", sa.LargeBinary(), nullable=False),
+        sa.Column("sender_grant", sa.LargeBinary(), nullable=True),
+        sa.Column("sender_name_lock", sa.LargeBinary(), nullable=True),
         sa.Column("sender_digest_lock", sa.LargeBinary(), nullable=True),
         sa.Column("digest_lock", sa.LargeBinary(), nullable=True),
         sa.Column("object_length", sa.BigInteger(), nullable=True),
@@ -159,7 +165,7 @@ def _add_files() -> None:
         sa.Column("taken_in_at", AT, nullable=True),
         sa.Column("failure", sa.String(length=40), nullable=True),
         *(sa.CheckConstraint(rule, name=op.f(f"ck_dropped_files_{name}")) for name, rule in checks.items()),
-        *_keys("dropped_files", {"id": "uploads", **keys}),
+        *_keys("dropped_files", {"id": "uploads", **keys, "sender_id": "drop_senders"}),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dropped_files")),
     )
     _index("dropped_files", "request_id", "sender_id", "bundle_id")

@@ -1,0 +1,63 @@
+"""Programs that send files into a bundle and can read nothing: a service's token that a member lets in.
+
+Such a token has the scope `drop` and no other, so no permission at all. A member lets it send into one bundle, within limits
+like a person's; there is no link. Per file DK is granted to the token until the file has arrived, and never again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import select
+
+from vault.access.principals import Principal, vouched_key
+from vault.access.scopes import DROP
+from vault.crypto.secret import Secret
+from vault.drops.models import FileRequest
+from vault.drops.visits import require_open
+from vault.errors import NotFound, Unauthenticated
+from vault.people.models import Person, Token
+from vault.people.tokens import is_live, token_lives
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program inside a request that is for its token. Its files are all those of the request."""
+
+    request: FileRequest
+    token_id: UUID
+    seed: Secret
+    sender_id: UUID | None = None
+
+
+def enter_by_token(tx: Transaction, request_id: UUID) -> Program:
+    """The actor's token inside its request.
+
+    Errors: `NotFound` for another's request, `Gone` for one that ended, `Unauthenticated`.
+    """
+    request, token_id = tx.session.get(FileRequest, request_id), tx.actor.principal_id
+    if request is None or token_id is None or request.token_id != token_id or tx.actor.session is None:
+        raise NotFound
+    if not token_lives(tx):
+        raise Unauthenticated("The token is unknown, or it has ended.")
+    require_open(tx, request)
+    return Program(request, token_id, tx.actor.session.seed)
+
+
+def programs_of(tx: Transaction, office_id: UUID) -> Sequence[Token]:
+    """The live tokens of an office that may send files, by name."""
+    query = select(Token, Person).join(Person, Person.id == Token.person_id)
+    here = query.where(Token.ended_at.is_(None), Token.id == Token.person_id, Person.office_id == office_id)
+    found = tx.session.execute(here.order_by(Token.name, Token.id)).unique()
+    return [token for token, person in found if token.scopes == [DROP] and is_live(token, person, tx.now)]
+
+
+def key_of_token(tx: Transaction, token_id: UUID) -> bytes:
+    """The token's public key, which its slot vouches for. Errors: `Conflict`, `Tampered`."""
+    return vouched_key(tx.keystore, tx.session.get_one(Principal, token_id))
