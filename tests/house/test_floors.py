@@ -11,10 +11,10 @@ import pytest
 
 from tests.house.tree import Module, modules
 
-STONE = ("errors", "settings", "crypto")
+STONE = ("addresses", "errors", "settings", "crypto")
 PIPES = (
     *("clock", "cursors", "db", "deployment", "durable", "folder_queue", "inspection"),
-    *("jobs", "keystore", "kms", "migrations", "store"),
+    *("jobs", "keystore", "kms", "languages", "mail", "migrations", "store"),
 )
 FRAME = ("access", "audit", "rotation", "runtime", "slots")
 ROOMS = ("people", "cases", "bundles", "transfers", "shares", "matrix")
@@ -38,9 +38,11 @@ SOLE_IMPORTERS = {
     "webauthn": ("vault.people.passkeys",),
     "boto3": ("vault.kms.aws",),
     "botocore": ("vault.kms.aws",),
+    "babel": ("vault.languages", "vault.web.locale"),
+    "smtplib": ("vault.mail",),
     "pickle": (),
 }
-FRONT_ONLY = {"flask", "werkzeug", "jinja2", "click", "babel"}
+FRONT_ONLY = {"flask", "werkzeug", "jinja2", "click"}
 
 
 def floor(name: str) -> int:
