@@ -279,6 +279,8 @@ class Factory:
         password: str = "",
         organisation: str = "A mission",
         is_confirmed: bool = True,
+        asks_code: bool | None = None,
+        language: str = "en",
     ) -> Lent:
         """A link on these documents of one bundle (one made-up document if none), by a caseworker if nobody is named."""
         owner = owner or self.actor()
@@ -293,6 +295,8 @@ class Factory:
             max_openings=openings,
             password_key=derive(password, profile) if profile else None,
             profile=profile,
+            asks_code=asks_code,
+            language=language,
         )
 
         def make(tx: Transaction) -> tuple[Share, Secret]:

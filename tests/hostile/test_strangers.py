@@ -38,13 +38,14 @@ PUBLIC = {
     "shares_pages.landing": "recipients have no account",
     "shares_pages.opening": "the same",
     "shares_pages.opening_here": "the same",
+    "shares_pages.code": "the same",
     "shares_pages.documents": "the same: their cookie is asked for",
     "shares_pages.content": "the same",
     "shares_pages.recording": "the same",
     "shares_pages.finish": "the same",
 }
 BY_LINK = "shares_pages."
-NEEDS_NO_TOKEN = {"shares_pages.opening", "shares_pages.opening_here", "shares_pages.finish"}
+NEEDS_NO_TOKEN = {f"shares_pages.{name}" for name in ("opening", "opening_here", "code", "finish")}
 LOOKS_ALONE = {
     *("audit_entries", "audit_head", "clock_mark", "readings", "sessions", "known_devices"),
     *("unlockings", "enrolments"),

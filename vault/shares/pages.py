@@ -17,6 +17,8 @@ from vault.bundles.queries import count_files
 from vault.cases.models import Case
 from vault.crypto.locks import unlock_text
 from vault.people.models import Office
+from vault.settings import Settings
+from vault.shares.codes import AGAIN_AFTER
 from vault.shares.models import Opening, Organisation, Share, SharedDocument
 from vault.shares.queries import agreement_with
 from vault.shares.visits import Visit
@@ -53,6 +55,7 @@ class SharePage(BaseModel):
     openings: int
     max_openings: int
     has_password: bool
+    asks_code: bool
     last_opened_at: datetime | None
     opened_at: list[datetime]
     now: datetime
@@ -61,16 +64,19 @@ class SharePage(BaseModel):
 
 
 class NewSharePage(BaseModel):
-    """The answer to making a link: its address, once."""
+    """The answer to making a link: its address, once. `is_mailed`: whether it was sent, if that was asked for."""
 
     id: UUID
     url: str
     expires_at: datetime
     max_openings: int
     has_password: bool
+    asks_code: bool
     recipient: RecipientPage
     agreement: str | None
     documents: int
+    can_mail: bool
+    is_mailed: bool | None = None
 
 
 class OpeningPage(BaseModel):
@@ -116,6 +122,7 @@ class ShareFormPage(BaseModel):
     organisations: list[OrganisationPage]
     expires_at: str
     longest_days: int
+    can_mail: bool
 
 
 class LentPage(BaseModel):
@@ -141,6 +148,13 @@ class VisitPage(BaseModel):
     rejoin_until: datetime
     openings_left: int
     items: list[LentPage]
+
+
+class CodePage(BaseModel):
+    """A code was asked for: how long it is good, and when the next may be asked for, in seconds."""
+
+    valid_for: int
+    again_after: int
 
 
 class RekeyingPage(BaseModel):
@@ -202,6 +216,7 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
         openings=share.openings,
         max_openings=share.max_openings,
         has_password=share.profile is not None,
+        asks_code=share.asks_code,
         last_opened_at=max((opening.opened_at for opening in openings), default=None),
         opened_at=[opening.opened_at for opening in openings],
         now=tx.now,
@@ -224,9 +239,11 @@ def new_share_page(tx: Transaction, share: Share, url: str) -> NewSharePage:
         expires_at=share.expires_at,
         max_openings=share.max_openings,
         has_password=share.profile is not None,
+        asks_code=share.asks_code,
         recipient=recipient_page(share),
         agreement=_agreement(tx, share.recipient.organisation_id),
         documents=len(share.documents),
+        can_mail=bool(tx.settings.smtp_url),
     )
 
 
@@ -274,7 +291,14 @@ def share_form_page(
         ],
         expires_at=expiry.strftime("%Y-%m-%dT%H:%M"),
         longest_days=tx.settings.share_longest.days,
+        can_mail=bool(tx.settings.smtp_url),
     )
+
+
+def code_page(settings: Settings) -> CodePage:
+    """What is said to whoever asked for a code, whether or not the address was the recipient's."""
+    life = int(settings.code_life.total_seconds())
+    return CodePage(valid_for=life, again_after=int(AGAIN_AFTER.total_seconds()))
 
 
 def visit_page(tx: Transaction, visit: Visit, playable: Container[str]) -> VisitPage:

@@ -44,6 +44,8 @@ class Lending:
     max_openings: int
     password_key: bytes | None = None
     profile: Argon2Profile | None = None
+    asks_code: bool | None = None
+    language: str = "en"
 
 
 def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Share, Secret]:
@@ -72,6 +74,7 @@ def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Sha
         max_openings=share.max_openings,
         expires_at=share.expires_at,
         has_password=share.profile is not None,
+        asks_code=share.asks_code,
     )
     return share, Secret(secret)
 
@@ -167,11 +170,20 @@ def _new_share(tx: Transaction, bundle: Bundle, wanted: Lending, secret: bytes, 
         expires_at=expires_at,
         absolute_end_at=absolute_end,
         max_openings=wanted.max_openings,
+        asks_code=_asks_code(tx, wanted),
     )
     if wanted.profile is not None:
         share.argon2_salt, share.argon2_memory_kib = wanted.profile.salt, wanted.profile.memory_kib
         share.argon2_time, share.argon2_lanes = wanted.profile.time, wanted.profile.lanes
     return tx.add(share)
+
+
+def _asks_code(tx: Transaction, wanted: Lending) -> bool:
+    """Whether the link asks for an e-mailed code: as wanted, or wherever mails can be sent."""
+    can_mail = bool(tx.settings.smtp_url)
+    if wanted.asks_code and not can_mail:
+        raise _unfit("/asks_code", "No mail server is set, so no code can be sent.")
+    return can_mail if wanted.asks_code is None else wanted.asks_code
 
 
 def _shareable(tx: Transaction, opened: OpenBundle, document_id: UUID) -> Document:
@@ -222,6 +234,7 @@ def _recipient(tx: Transaction, wanted: Lending) -> Recipient:
             organisation_id=organisation.id,
             name=wanted.recipient_name,
             email=wanted.email,
+            language=wanted.language,
             created_at=tx.now,
         )
     )

@@ -13,13 +13,13 @@ from vault.bundles.document_views import leads_to_password
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
 from vault.bundles.queries import files_of
-from vault.crypto.encoding import b64url
 from vault.crypto.passwords import derive
-from vault.crypto.secret import Secret
 from vault.errors import Conflict, Fault, Invalid
 from vault.runtime import Transaction
-from vault.shares import emergency_views, ending_views, loan_views, rekeying_views, visit_views
+from vault.shares import emergency_views, ending_views, letter_views, loan_views, rekeying_views, visit_views
 from vault.shares.forms import Extension, NewShare, NewShareForm, Revocation
+from vault.shares.letter_views import sent
+from vault.shares.letters import link_url
 from vault.shares.models import Share
 from vault.shares.pages import (
     NewSharePage,
@@ -43,6 +43,7 @@ bp = Blueprint("shares", __name__, template_folder="templates")
 pages = Blueprint("shares_pages", __name__)
 ending_views.register(bp)
 emergency_views.register(bp)
+letter_views.register(bp)
 loan_views.register(bp, pages)
 rekeying_views.register(bp, pages)
 visit_views.register(pages)
@@ -108,7 +109,9 @@ def create(bundle_id: UUID) -> ResponseReturnValue:
     lending = _lending(wanted)
     with transaction() as tx:
         share, secret = create_share(tx, bundle_id, lending)
-        page = new_share_page(tx, share, _link(tx, share, secret))
+        page = new_share_page(tx, share, link_url(tx, share, secret))
+    if wanted.send:
+        page.is_mailed = sent(share.id, secret)
     response = respond("shares/made.html", page, status=201)
     response.headers["Location"] = url_for(".show", share_id=page.id)
     return response
@@ -204,11 +207,8 @@ def _lending(wanted: NewShare) -> Lending:
         max_openings=wanted.max_openings,
         password_key=derive(wanted.password, profile) if wanted.password and profile else None,
         profile=profile,
+        asks_code=wanted.asks_code,
     )
-
-
-def _link(tx: Transaction, share: Share, secret: Secret) -> str:
-    return f"{tx.settings.base_url}/s/{b64url(share.id.bytes)}#{b64url(secret.reveal())}"
 
 
 def _shown(tx: Transaction, share: Share) -> SharePage:
