@@ -22,6 +22,8 @@ from babel.support import NullTranslations, Translations
 
 CATALOGUES = Path(__file__).parent / "translations"
 ACCENTED = str.maketrans("aceinouyACEINOUYdlst", "áçéíñöûýÁÇÉÎÑÖÛÝđłšţ")
+PARTIAL = "Recipients' pages and letters only."
+"""What the head of a catalogue says until all pages are in it."""
 KEPT = re.compile(r"(%\(\w+\)[sd]|%%|<[^>]*>|&\w+;)")
 
 
@@ -31,6 +33,8 @@ class Language(NamedTuple):
     tag: str
     locale: Locale
     translations: NullTranslations
+    is_whole: bool = True
+    """Whether every page speaks it; otherwise only the recipients' pages and letters do."""
 
     @property
     def name(self) -> str:
@@ -74,9 +78,11 @@ def read_catalogues(folder: Path) -> list[Language]:
         locale = Locale.parse(path.parent.parent.name)
         compiled = BytesIO()
         with path.open("rb") as source:
-            write_mo(compiled, read_po(source, locale=locale))
+            catalogue = read_po(source, locale=locale)
+        write_mo(compiled, catalogue)
         compiled.seek(0)
-        found.append(Language(str(locale).replace("_", "-"), locale, Translations(compiled)))
+        is_whole = PARTIAL not in catalogue.header_comment
+        found.append(Language(str(locale).replace("_", "-"), locale, Translations(compiled), is_whole))
     return found
 
 

@@ -117,7 +117,7 @@ def write(
     gettext = language.translations.gettext
     shown = {name: _shown(name, value, language) for name, value in fields.items()}
     wordings = (paragraph.wording(shown, said) for paragraph in found.paragraphs)
-    lines = [(words if words.startswith("%(") else gettext(words)) % shown for words in wordings if words]
+    lines = [(words if PLACES.fullmatch(words) else gettext(words)) % shown for words in wordings if words]
     body = "\n".join(lines) + "\n"
     return Letter(to, gettext(found.subject), body, language.tag, found.has_secret)
 

@@ -15,6 +15,7 @@ from vault.languages import CATALOGUES, ENGLISH, PSEUDO, Language, message, mome
 
 __all__ = ["Language", "gettext", "message", "ngettext", "npgettext", "pgettext", "pseudo", "read_catalogues"]
 COOKIE = "lang"
+RECIPIENTS = "/s/"
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -29,8 +30,7 @@ def install(app: Flask, *, pseudo_languages: bool = False, catalogues: Path = CA
     app.jinja_env.filters.update(caseno=caseno, filesize=filesize, duration=duration, clock=clock_of)
     app.jinja_env.filters.update(when=when, date=day)
     app.add_template_global(language, "language")
-    offered = [language for language in spoken if language not in PSEUDO]
-    app.add_template_global(lambda: offered, "languages")
+    app.add_template_global(lambda: [each for each in _here().values() if each not in PSEUDO], "languages")
     app.after_request(_keep_choice)
 
 
@@ -39,8 +39,15 @@ def language() -> Language:
     if not has_request_context():
         return ENGLISH
     if "language" not in g:
-        g.language = _choose(current_app.extensions["languages"])
+        g.language = _choose(_here())
     return g.language  # type: ignore[no-any-return]
+
+
+def _here() -> dict[str, Language]:
+    """The languages of this page, by tag: the recipients' pages speak some that others do not yet."""
+    spoken: dict[str, Language] = current_app.extensions["languages"]
+    of_recipients = request.path.startswith(RECIPIENTS)
+    return {tag: each for tag, each in spoken.items() if each.is_whole or of_recipients}
 
 
 def _choose(spoken: dict[str, Language]) -> Language:
@@ -57,7 +64,7 @@ def _choose(spoken: dict[str, Language]) -> Language:
 
 def _keep_choice(response: Response) -> Response:
     choice = request.args.get("lang", "")
-    if choice in current_app.extensions["languages"]:
+    if choice in _here():
         secure, year = request.is_secure, timedelta(days=365)
         response.set_cookie(COOKIE, choice, max_age=year, secure=secure, httponly=True, samesite="Lax")
     return response
