@@ -304,6 +304,8 @@ class Factory(Partners):
         password: str = "",
         organisation: str = "A mission",
         is_confirmed: bool = True,
+        asks_code: bool | None = None,
+        language: str = "en",
     ) -> Lent:
         """A link on these documents of one bundle (one made-up document if none), by a caseworker if nobody is named.
 
@@ -322,6 +324,8 @@ class Factory(Partners):
             max_openings=openings,
             password_key=derive(password, profile) if profile else None,
             profile=profile,
+            asks_code=asks_code,
+            language=language,
         )
 
         def make(tx: Transaction) -> tuple[Share, Secret]:

@@ -25,6 +25,8 @@ NOON = datetime(2026, 11, 22, 12, 30, 15, 250_000, tzinfo=UTC)
 ROWS = 3
 BY_LOG = {"audit_entries", "audit_head", "alembic_version"}
 """Tables that are not filled by hand: the log writes its own."""
+MOVED = {("openings", name): ("opening_devices", "opening_id") for name in ("auth_digest", "session_lock")}
+"""Columns that stand in another table now, and what names their row there."""
 SINGLE = {"clock_mark", "deployment"}
 CHOICES = {
     "tier": "confidential",
@@ -120,7 +122,10 @@ def rows_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
 
 
 def narrowed(rows: dict[str, list[dict[str, Any]]], to: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """The same rows, of the tables and columns that there were before."""
+    """The same rows, of the tables and columns that there were before; what has moved is taken from where it is now."""
+    for (table, column), (elsewhere, key) in MOVED.items():
+        found = {row[key]: row[column] for row in rows[elsewhere]}
+        rows = rows | {table: [row | {column: found[row["id"]]} for row in rows[table]]}
     return {
         table: sorted(({name: row[name] for name in before[0]} for row in rows[table]), key=repr)
         for table, before in to.items()

@@ -20,6 +20,24 @@ def test_an_empty_environment_gives_the_embedded_vault(tmp_path):
     assert settings.store == f"disk:{tmp_path}/objects"
 
 
+def test_mails_come_from_the_host_that_links_lead_to():
+    settings = Settings.from_env({"CASEVAULT_BASE_URL": "https://vault.example.org:8443"})
+    assert settings.mail_from == "casevault@vault.example.org"
+    assert not settings.smtp_url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["a.example", "http://a.example", "smtp:///", "smtp://user@a.example", "smtp://u:hunter2@a.example/x"],
+)
+def test_an_address_that_is_no_mail_servers_is_refused_and_not_repeated(url):
+    with pytest.raises(Misconfigured) as caught:
+        Settings.from_env({"CASEVAULT_SMTP_URL": url, "CASEVAULT_MAIL_FROM": "a@b\r\nBcc: c@d"})
+    assert {fault.pointer for fault in caught.value.errors} == {"CASEVAULT_SMTP_URL", "CASEVAULT_MAIL_FROM"}
+    assert "a.example" not in caught.value.message
+    assert "hunter2" not in caught.value.message
+
+
 def test_every_fault_is_named_at_once():
     assert faults_of(CASEVAULT_BIND="nowhere", CASEVAULT_SHARE_DAYS="0", CASEVAULT_PROFILE="live") == {
         "CASEVAULT_BIND",

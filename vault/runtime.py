@@ -28,6 +28,7 @@ from vault.db import Row, reader_of
 from vault.errors import NotFound, ReasonDue, Refusal, Refused, VaultError, VaultSealed
 from vault.jobs import enqueue
 from vault.keystore.service import Keystore
+from vault.mail import Post, open_post
 from vault.settings import Settings
 from vault.slots import Destruction, finish_destruction
 from vault.store.base import Store
@@ -47,7 +48,7 @@ class Rings(Protocol):
 
 @dataclass
 class Runtime:
-    """The engine, keystore, object store, bell and clock of one process."""
+    """The engine, keystore, object store, bell, clock and post of one process."""
 
     settings: Settings
     engine: Engine
@@ -56,8 +57,10 @@ class Runtime:
     bell: Rings
     clock: Clock = field(default_factory=Clock)
     is_sealed: bool = False
+    post: Post = field(init=False)
 
     def __post_init__(self) -> None:
+        self.post = open_post(self.settings)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._readers = sessionmaker(reader_of(self.engine), expire_on_commit=False, autoflush=False)
 

@@ -5,7 +5,6 @@ A secret may also be given as `CASEVAULT_X_FILE`, a path whose content is the va
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from vault.addresses import is_loopback, mail_from, smtp_url
 from vault.crypto.passwords import Argon2Profile, new_profile
 from vault.errors import Fault, Misconfigured
 
@@ -109,6 +109,8 @@ class Settings:
     store: str = _setting("STORE", str, "", help="disk:PATH")
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
+    smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")
+    mail_from: str = _setting("MAIL_FROM", mail_from, "", help="who mails come from")
     web_threads: int = _setting("WEB_THREADS", _positive, 48, help="requests at once, per web process")
     web_processes: int = _setting("WEB_PROCESSES", _positive, 2, help="web processes")
     head_patience: timedelta = _setting(
@@ -136,6 +138,9 @@ class Settings:
     )
     share_default: timedelta = _setting("SHARE_DAYS", _days, timedelta(days=7), help="days a link lives")
     share_longest: timedelta = _setting("SHARE_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    code_life: timedelta = _setting(
+        "CODE_MINUTES", _minutes, timedelta(minutes=10), help="minutes an e-mailed code is good for"
+    )
     loan_default: timedelta = _setting("LOAN_DAYS", _days, timedelta(days=7), help="days a loan lives")
     loan_longest: timedelta = _setting("LOAN_MAX_DAYS", _days, timedelta(days=30), help="days at most")
     request_default: timedelta = _setting(
@@ -212,6 +217,7 @@ class Settings:
             kms=self.kms or f"keyring:{data / 'keyring' / 'keyring.json'}",
             broker_url=self.broker_url or "filesystem://",
         )
+        whole = replace(whole, mail_from=self.mail_from or f"casevault@{urlsplit(whole.base_url).hostname}")
         faults = [*whole._unsafe_bind(), *whole._keystore_in_database(), *whole._embedded_in_production()]
         if faults:
             raise _refusal(faults)
@@ -244,7 +250,7 @@ class Settings:
         host = self.bind.rpartition(":")[0].strip("[]")
         if bool(self.tls_cert) != bool(self.tls_key):
             return [Fault("CASEVAULT_TLS_CERT", "a certificate and its key come together")]
-        if _is_loopback(host) or self.tls_cert or self.trusted_proxies:
+        if is_loopback(host) or self.tls_cert or self.trusted_proxies:
             return []
         return [
             Fault(
@@ -327,12 +333,3 @@ def _refusal(faults: list[Fault]) -> Misconfigured:
 
 def _shown(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

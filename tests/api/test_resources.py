@@ -59,6 +59,7 @@ POST /shares/{share_id}/revocation
 POST /shares/{share_id}/extension
 POST /shares/{share_id}/resumption
 GET /shares/{share_id}/openings
+POST /shares/{share_id}/letter
 GET /loans
 GET /lent
 POST /documents/{document_id}/loans
@@ -73,6 +74,7 @@ POST DELETE /teams/{team_id}/members
 GET /office/video
 POST /office/video/approval
 POST /office/video/withdrawal
+GET POST /office/mail
 GET /office/matrix
 GET /office/matrix/history
 GET /office/matrix/cell

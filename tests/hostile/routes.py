@@ -67,6 +67,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/documents/<>/export": {"recipients": [age_recipient(public_key(bytes(32)))]},
     "/shares/<>/revocation": {"reason": "wrong mission"},
     "/shares/<>/extension": {"expires_at": FUTURE},
+    "/shares/<>/letter": {"secret": "A" * 43},
     "/office/matrix/changes": {
         "role": "reviewer",
         "document_type": "rrf",

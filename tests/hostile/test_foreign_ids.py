@@ -32,6 +32,7 @@ BY_LINK = ("/s/<", "/r/<", "/files/requests/<")
 LEAD_ON = ("bundles.index", "bundles.documents", "bundles.versions", "transfers.bookmarks")
 """Addresses of the API that lead people to the page that shows the same, whatever the id."""
 NEEDS_MORE = {
+    ("/shares/<>/letter", 400),  # the secret is another link's
     ("/documents/<>/move", 423),  # the other bundle is locked
     ("/bundles/<>/rekeying", 400),  # the case's number is typed to confirm
     ("/cases/<>/move", 403),

@@ -38,6 +38,7 @@ PUBLIC = {
     "shares_pages.landing": "recipients have no account",
     "shares_pages.opening": "the same",
     "shares_pages.opening_here": "the same",
+    "shares_pages.code": "the same",
     "shares_pages.documents": "the same: their cookie is asked for",
     "shares_pages.content": "the same",
     "shares_pages.recording": "the same",
@@ -59,7 +60,7 @@ PUBLIC = {
 }
 BY_LINK = ("shares_pages.", "drops_pages.")
 NEEDS_NO_TOKEN = {
-    *("shares_pages.opening", "shares_pages.opening_here", "shares_pages.finish"),
+    *(f"shares_pages.{name}" for name in ("opening", "opening_here", "code", "finish")),
     *("drops_pages.opening", "drops_pages.opening_here", "drops_pages.leave"),
 }
 LOOKS_ALONE = {

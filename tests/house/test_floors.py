@@ -11,10 +11,10 @@ import pytest
 
 from tests.house.tree import Module, modules
 
-STONE = ("errors", "settings", "crypto")
+STONE = ("addresses", "errors", "settings", "crypto")
 PIPES = (
     *("clock", "cursors", "db", "deployment", "durable", "folder_queue", "inspection"),
-    *("jobs", "keystore", "kms", "migrations", "store"),
+    *("jobs", "keystore", "kms", "languages", "mail", "migrations", "store"),
 )
 FRAME = ("access", "audit", "rotation", "runtime", "slots")
 ROOMS = ("people", "cases", "bundles", "transfers", "shares", "drops", "matrix")
@@ -38,12 +38,14 @@ SOLE_IMPORTERS = {
     "webauthn": ("vault.people.passkeys",),
     "boto3": ("vault.kms.aws",),
     "botocore": ("vault.kms.aws",),
+    "babel": ("vault.languages", "vault.web.locale"),
     "http": ("vault.client.line",),
+    "smtplib": ("vault.mail",),
     "xml": ("vault.demo.papers",),
     "zipfile": ("vault.demo.papers",),
     **dict.fromkeys(("marshal", "pickle", "requests", "shelve", "tarfile", "yaml"), ()),
 }
-FRONT_ONLY = {"flask", "werkzeug", "jinja2", "click", "babel"}
+FRONT_ONLY = {"flask", "werkzeug", "jinja2", "click"}
 
 
 def floor(name: str) -> int:

@@ -8,8 +8,9 @@ from vault.access.actor import STRANGER
 from vault.crypto.passwords import derive
 from vault.errors import Gone, Invalid, TooMany
 from vault.shares.arrivals import open_link
+from vault.shares.guesses import MOST_GUESSES
 from vault.shares.service import resume_share
-from vault.shares.visits import MOST_GUESSES, WrongPassword, enter, finish_visit, knock, open_share
+from vault.shares.visits import WrongPassword, enter, finish_visit, knock, open_share
 
 PASSWORD = "blue heron at noon"
 
@@ -241,7 +242,7 @@ def test_a_session_lock_of_another_visit_opens_nothing(make, runtime, act, tampe
     lent = make.share()
     first, second = opened(runtime, lent), opened(runtime, lent)
     with act(STRANGER) as tx:
-        one, two = (enter(tx, lent.share.id, cookie).opening for cookie in (first, second))
+        one, two = (enter(tx, lent.share.id, cookie).device for cookie in (first, second))
     tamper(one, session_lock=two.session_lock)
 
     with pytest.raises(Gone), act(STRANGER) as tx:

@@ -5,6 +5,7 @@ SHA-1 is used here alone. A code opens no lock: it only shows that somebody has 
 
 import base64
 import os
+import secrets
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
@@ -14,6 +15,7 @@ from vault.crypto.secret import compare
 
 STEP_SECONDS = 30
 DIGITS = 6
+MAILED_DIGITS = 8
 _SEED = 20
 _DRIFT = 1
 
@@ -27,6 +29,11 @@ def new_recovery_code() -> str:
     """80 random bits as 16 letters and digits of base32, in groups of four."""
     letters = base64.b32encode(os.urandom(10)).decode("ascii")
     return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+
+
+def new_mailed_code() -> str:
+    """8 random digits, for a mail."""
+    return f"{secrets.randbelow(10**MAILED_DIGITS):0{MAILED_DIGITS}d}"
 
 
 def spell_seed(seed: bytes) -> str:

@@ -118,6 +118,12 @@ class ApprovalRemark(Form):
     remark: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
+class MailContent(Form):
+    """Whether the office's mails carry case numbers."""
+
+    case_numbers: bool = False
+
+
 class NewTokenForm(Form):
     """A token to be made."""
 

@@ -1,4 +1,7 @@
-"""One's own office over HTTP: whether it takes recordings on video, which its Personal Data Controller decides."""
+"""One's own office over HTTP: whether it takes recordings on video, and whether its mails carry case numbers.
+
+Its Personal Data Controller decides both.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from vault.errors import Conflict
 from vault.people.approvals import approve_video, own_office, withdraw_video
-from vault.people.forms import ApprovalRemark
+from vault.people.forms import ApprovalRemark, MailContent
+from vault.people.mailing import set_numbers_in_mail
 from vault.people.models import Office
-from vault.people.pages import VideoApproval, video_approval
+from vault.people.pages import MailPage, VideoApproval, mail_page, video_approval
 from vault.runtime import Transaction
 from vault.web.acting import transaction
 from vault.web.media import speaks_json
@@ -23,6 +27,8 @@ def register(bp: Blueprint) -> None:
     bp.get("/office/video")(video)
     bp.post("/office/video/approval")(approve)
     bp.post("/office/video/withdrawal")(withdraw)
+    bp.get("/office/mail")(mail)
+    bp.post("/office/mail")(change_mail)
 
 
 @documented("Whether your office takes recordings on video", returns=VideoApproval, errors=["forbidden"])
@@ -69,3 +75,30 @@ def withdraw() -> ResponseReturnValue:
 def _answer(tx: Transaction, office: Office) -> ResponseReturnValue:
     onward = url_for("api_people.video") if speaks_json(request) else url_for("people.video", notice="saved")
     return respond("people/video.html", video_approval(tx, office), location=onward)
+
+
+@documented("What the mails of your office may carry", returns=MailPage, errors=["forbidden"])
+@signed_in
+def mail() -> ResponseReturnValue:
+    """Whether case numbers are among it."""
+    with transaction() as tx:
+        page = mail_page(tx, own_office(tx))
+    return respond("people/office_mail.html", page)
+
+
+@documented(
+    "Let case numbers into the mails of your office, or keep them out",
+    body=MailContent,
+    returns=MailPage,
+    status=201,
+    errors=["forbidden"],
+)
+@signed_in
+@shows_form(mail)
+def change_mail() -> ResponseReturnValue:
+    """Decided, for every mail from now on."""
+    wanted = parse(MailContent)
+    with transaction() as tx:
+        page = mail_page(tx, set_numbers_in_mail(tx, wanted.case_numbers))
+    onward = url_for("api_people.mail") if speaks_json(request) else url_for("people.mail", notice="saved")
+    return respond("people/office_mail.html", page, location=onward)

@@ -40,6 +40,14 @@ class VideoApproval(BaseModel):
     remark: str | None
 
 
+class MailPage(BaseModel):
+    """What the mails of an office may carry; `has_server`: whether mails with a secret can be sent."""
+
+    office: str
+    case_numbers: bool
+    has_server: bool
+
+
 class PersonEntry(BaseModel):
     """A person in a list. `state` is invited, active, locked, expired or left."""
 
@@ -145,6 +153,12 @@ def video_approval(tx: Transaction, office: Office) -> VideoApproval:
         decided_by=decider.display_name if decider else None,
         remark=remark_of(tx, office),
     )
+
+
+def mail_page(tx: Transaction, office: Office) -> MailPage:
+    """What the mails of the actor's office carry."""
+    numbers, server = office.numbers_unmailed_at is None, bool(tx.settings.smtp_url)
+    return MailPage(office=office.name, case_numbers=numbers, has_server=server)
 
 
 def person_entry(tx: Transaction, person: Person) -> PersonEntry:

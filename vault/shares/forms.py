@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -97,6 +97,8 @@ class NewShare(Asked):
     expires_at: Moment | None = None
     max_openings: int | None = Field(default=None, ge=1, le=100)
     password: Password | None = None
+    asks_code: bool | None = None
+    send: bool = False
     view_only: bool = False
 
     @field_validator("view_only")
@@ -119,6 +121,8 @@ class NewShareForm(Asked):
     expires_at: Moment | None = None
     max_openings: int | None = Field(default=None, ge=1, le=100)
     password: Password | None = None
+    asks_code: bool = False
+    send: bool = False
 
     def as_share(self) -> NewShare:
         """The form as the API would have sent it."""
@@ -130,6 +134,8 @@ class NewShareForm(Asked):
             expires_at=self.expires_at,
             max_openings=self.max_openings,
             password=self.password,
+            asks_code=self.asks_code,
+            send=self.send,
         )
 
 
@@ -164,11 +170,21 @@ class Move(Asked):
     bundle: UUID
 
 
-class NewOpening(Asked):
-    """The secret of a link, as its fragment carries it or as the whole link was pasted, and its password."""
+def _digits(value: object) -> object:
+    """A code as it was typed or pasted: spaces and marks of direction are left out, digits of any script count."""
+    if not isinstance(value, str):
+        return value
+    kept = (each for each in value if not each.isspace() and unicodedata.category(each) not in ("Cf", "Pd"))
+    return "".join(str(unicodedata.digit(each, each)) for each in kept)
+
+
+Code = Annotated[str, BeforeValidator(_digits), StringConstraints(pattern=r"^[0-9]{8}$")]
+
+
+class LinkSecret(Asked):
+    """The secret of a link, as its fragment carries it or as the whole link was pasted."""
 
     secret: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-    password: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
 
     def secret_bytes(self) -> bytes:
         """The 32 bytes; `Gone` for anything else, so that a wrong code looks like a wrong link."""
@@ -179,3 +195,20 @@ class NewOpening(Asked):
         if len(raw) != 32:
             raise Gone
         return raw
+
+
+class NewOpening(LinkSecret):
+    """What opens a link: its secret, the e-mailed code and the password, as far as it asks for them."""
+
+    password: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    code: Code | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What opens the link, by name."""
+        return {"secret": self.secret_bytes(), "password": self.password, "code": self.code}
+
+
+class NewCode(LinkSecret):
+    """Who asks for a code, and to which address it shall go."""
+
+    email: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254)]

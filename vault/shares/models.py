@@ -17,6 +17,7 @@ from vault.db import Row
 
 EMERGENCY = "emergency"
 PURPOSES = ("interpreting", EMERGENCY)
+MOST_CODE_TRIES = 5
 
 
 class Organisation(Row):
@@ -106,6 +107,7 @@ class Share(Row):
     absolute_end_at: Mapped[datetime]
     max_openings: Mapped[int]
     openings: Mapped[int] = mapped_column(default=0)
+    asks_code: Mapped[bool] = mapped_column(default=False)
     revoked_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -152,20 +154,52 @@ class SharedDocument(Row):
 
 
 class Opening(Row):
-    """One visit of the recipient. The cookie of the visit opens the session lock, which holds the link key LK.
+    """One visit of the recipient, on one device or on several.
 
-    After the idle time secret and password are asked again; with the cookie they rejoin this visit until `ends_at`.
+    With the cookie of a device, or with a fresh code, the recipient rejoins it until `ends_at`.
     """
 
     __tablename__ = "openings"
 
     share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
-    auth_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
-    session_lock: Mapped[bytes] = mapped_column(LargeBinary)
     opened_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class OpeningDevice(Row):
+    """One browser of a visit. Its cookie opens the session lock, which holds the link key LK.
+
+    After its idle time secret and password are asked again.
+    """
+
+    __tablename__ = "opening_devices"
+
+    opening_id: Mapped[UUID] = mapped_column(ForeignKey("openings.id"), index=True)
+    auth_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    session_lock: Mapped[bytes] = mapped_column(LargeBinary)
+    seen_at: Mapped[datetime]
+
+
+class ShareCode(Row):
+    """The newest e-mailed code of a link, as its MAC alone, and how often it was tried.
+
+    `asked_at`: when somebody who knew the secret last asked for one, whether or not the address was the recipient's.
+    """
+
+    __tablename__ = "share_codes"
+    __table_args__ = (
+        CheckConstraint(f"tries <= {MOST_CODE_TRIES}", name="tries"),
+        CheckConstraint("(mac IS NULL) = (expires_at IS NULL)", name="expiry"),
+    )
+
+    share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), unique=True)
+    asked_at: Mapped[datetime]
+    mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    expires_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    used_at: Mapped[datetime | None]
 
 
 class Loan(Row):

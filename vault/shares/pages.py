@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -15,13 +15,10 @@ from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle
 from vault.bundles.queries import count_files
 from vault.cases.models import Case
-from vault.crypto.locks import unlock_text
-from vault.people.models import Office
-from vault.shares.models import Agreement, Opening, Organisation, Share, SharedDocument
+from vault.shares.models import Agreement, Opening, Organisation, Share
 from vault.shares.policies import limits_for
 from vault.shares.purposes import PURPOSES
 from vault.shares.terms import agreements_with
-from vault.shares.visits import Visit
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -59,6 +56,7 @@ class SharePage(BaseModel):
     openings: int
     max_openings: int
     has_password: bool
+    asks_code: bool
     last_opened_at: datetime | None
     opened_at: list[datetime]
     now: datetime
@@ -67,16 +65,19 @@ class SharePage(BaseModel):
 
 
 class NewSharePage(BaseModel):
-    """The answer to making a link: its address, once."""
+    """The answer to making a link: its address, once. `is_mailed`: whether it was sent, if that was asked for."""
 
     id: UUID
     url: str
     expires_at: datetime
     max_openings: int
     has_password: bool
+    asks_code: bool
     recipient: RecipientPage
     agreement: str | None
     documents: int
+    can_mail: bool
+    is_mailed: bool | None = None
 
 
 class OpeningPage(BaseModel):
@@ -128,31 +129,7 @@ class ShareFormPage(BaseModel):
     max_openings: int
     most_openings: int
     password_required: bool
-
-
-class LentPage(BaseModel):
-    """A document as the recipient sees it; `n` counts from 1, `length` is in bytes. What is playable has a player."""
-
-    n: int
-    title: str
-    file_name: str
-    document_type: str
-    type_name: str
-    media_type: str
-    length: int
-    is_playable: bool
-
-
-class VisitPage(BaseModel):
-    """What a recipient sees after opening a link. Until `rejoin_until` coming back costs no opening."""
-
-    id: UUID
-    office: str
-    case_number: str
-    expires_at: datetime
-    rejoin_until: datetime
-    openings_left: int
-    items: list[LentPage]
+    can_mail: bool
 
 
 class RekeyingPage(BaseModel):
@@ -216,6 +193,7 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
         openings=share.openings,
         max_openings=share.max_openings,
         has_password=share.profile is not None,
+        asks_code=share.asks_code,
         last_opened_at=max((opening.opened_at for opening in openings), default=None),
         opened_at=[opening.opened_at for opening in openings],
         now=tx.now,
@@ -243,9 +221,11 @@ def new_share_page(tx: Transaction, share: Share, url: str) -> NewSharePage:
         expires_at=share.expires_at,
         max_openings=share.max_openings,
         has_password=share.profile is not None,
+        asks_code=share.asks_code,
         recipient=recipient_page(share),
         agreement=_agreement(tx, share),
         documents=len(share.documents),
+        can_mail=bool(tx.settings.smtp_url),
     )
 
 
@@ -298,37 +278,7 @@ def share_form_page(
         max_openings=limits.default_openings,
         most_openings=limits.most_openings,
         password_required=limits.password_required,
-    )
-
-
-def visit_page(tx: Transaction, visit: Visit, playable: Container[str]) -> VisitPage:
-    """The list of files that the recipient may read; `playable` are the media types that browsers play."""
-    share = visit.share
-    return VisitPage(
-        id=share.id,
-        office=tx.session.get_one(Office, share.office_id).name,
-        case_number=tx.session.get_one(Case, share.case_id).number,
-        expires_at=share.expires_at,
-        rejoin_until=min(visit.opening.ends_at, share.expires_at),
-        openings_left=share.max_openings - share.openings,
-        items=[lent_page(tx, visit, lent, playable) for lent in share.documents],
-    )
-
-
-def lent_page(tx: Transaction, visit: Visit, lent: SharedDocument, playable: Container[str]) -> LentPage:
-    """One file, its names opened with the link's key."""
-    document = tx.session.get_one(Document, lent.document_id)
-    version = tx.session.get_one(Version, lent.version_id)
-    key, holder = visit.key.reveal(), visit.share.id
-    return LentPage(
-        n=lent.position,
-        title=unlock_text(key, holder, "document.title", document.id, lent.title_lock),
-        file_name=unlock_text(key, holder, "version.file_name", version.id, lent.file_name_lock),
-        document_type=document.document_type,
-        type_name=DOCUMENT_TYPES[document.document_type].name,
-        media_type=version.media_type,
-        length=version.length,
-        is_playable=document.kind == "recording" and version.media_type in playable,
+        can_mail=bool(tx.settings.smtp_url),
     )
 
 

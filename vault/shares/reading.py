@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
     from vault.shares.lending import lent_content
     from vault.shares.models import SharedDocument
-from vault.shares.visits import Visit
+    from vault.shares.visits import Visit
 
 
 def lent_document(visit: Visit, n: int) -> SharedDocument:
@@ -64,6 +64,7 @@ class VisitWatch:
     ) -> None:
         self._runtime, self._visitor, self._reading_id = runtime, visitor, reading_id
         self._share_id, self._opening_id = visit.share.id, visit.opening.id
+        self._device_id = visit.device.id
         self._used_at = time.monotonic()
 
     def still_allowed(self) -> bool:
@@ -73,7 +74,7 @@ class VisitWatch:
         if allowed and time.monotonic() - self._used_at >= USE_EVERY:
             self._used_at = time.monotonic()
             with self._runtime.transaction(self._visitor) as tx:
-                keep_visit(tx, self._opening_id)
+                keep_visit(tx, self._device_id)
         return allowed
 
     def served(self, ranges: Sequence[tuple[int, int]]) -> None:
@@ -82,4 +83,4 @@ class VisitWatch:
             return
         with self._runtime.transaction(self._visitor) as tx:
             record_served(tx, self._reading_id, ranges)
-            keep_visit(tx, self._opening_id)
+            keep_visit(tx, self._device_id)

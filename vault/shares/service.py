@@ -48,6 +48,7 @@ class Lending:
     profile: Argon2Profile | None = None
     purpose: str = RESETTLEMENT
     language: str | None = None
+    asks_code: bool | None = None
 
 
 def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Share, Secret]:
@@ -80,6 +81,7 @@ def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Sha
         purpose=share.purpose,
         agreement=share.agreement_id,
         exceptions=[each.id for each in terms.exceptions],
+        asks_code=share.asks_code,
     )
     return share, Secret(secret)
 
@@ -185,11 +187,20 @@ def _new_share(
         expires_at=expires_at,
         absolute_end_at=absolute_end,
         max_openings=most,
+        asks_code=_asks_code(tx, wanted),
     )
     if wanted.profile is not None:
         share.argon2_salt, share.argon2_memory_kib = wanted.profile.salt, wanted.profile.memory_kib
         share.argon2_time, share.argon2_lanes = wanted.profile.time, wanted.profile.lanes
     return tx.add(share)
+
+
+def _asks_code(tx: Transaction, wanted: Lending) -> bool:
+    """Whether the link asks for an e-mailed code: as wanted, or wherever mails can be sent."""
+    can_mail = bool(tx.settings.smtp_url)
+    if wanted.asks_code and not can_mail:
+        raise _unfit("/asks_code", "No mail server is set, so no code can be sent.")
+    return can_mail if wanted.asks_code is None else wanted.asks_code
 
 
 def _shareable(tx: Transaction, opened: OpenBundle, document_id: UUID) -> Document:
@@ -236,6 +247,7 @@ def _recipient(tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms) -
             office_id=bundle.office_id,
             name=wanted.recipient_name,
             email=wanted.email,
+            language=wanted.language,
             created_at=tx.now,
         )
     )

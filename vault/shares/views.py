@@ -15,15 +15,14 @@ from vault.bundles.document_views import leads_to_password
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
 from vault.bundles.queries import files_of
-from vault.crypto.encoding import b64url
 from vault.crypto.passwords import derive
-from vault.crypto.secret import Secret
 from vault.errors import Conflict, Fault, Invalid
 from vault.runtime import Transaction
 from vault.shares import (
     emergency_views,
     ending_views,
     exception_views,
+    letter_views,
     loan_views,
     organisation_views,
     policy_views,
@@ -32,6 +31,8 @@ from vault.shares import (
     visit_views,
 )
 from vault.shares.forms import Extension, NewShare, NewShareForm, Revocation
+from vault.shares.letter_views import sent
+from vault.shares.letters import link_url
 from vault.shares.models import Share
 from vault.shares.pages import (
     NewSharePage,
@@ -56,6 +57,7 @@ pages = Blueprint("shares_pages", __name__)
 ending_views.register(bp)
 emergency_views.register(bp)
 exception_views.register(bp)
+letter_views.register(bp)
 loan_views.register(bp, pages)
 organisation_views.register(bp)
 policy_views.register(bp)
@@ -133,7 +135,9 @@ def create(bundle_id: UUID) -> ResponseReturnValue:
     lending = _lending(wanted)
     with flat_faults(), transaction() as tx:
         share, secret = create_share(tx, bundle_id, lending)
-        page = new_share_page(tx, share, _link(tx, share, secret))
+        page = new_share_page(tx, share, link_url(tx, share, secret))
+    if wanted.send:
+        page.is_mailed = sent(share.id, secret)
     response = respond("shares/made.html", page, status=201)
     response.headers["Location"] = url_for(".show", share_id=page.id)
     return response
@@ -231,6 +235,7 @@ def _lending(wanted: NewShare) -> Lending:
         language=wanted.recipient.language,
         password_key=derive(wanted.password, profile) if wanted.password and profile else None,
         profile=profile,
+        asks_code=wanted.asks_code,
     )
 
 
@@ -245,10 +250,6 @@ def flat_faults() -> Iterator[None]:
                 Fault(each.pointer.removeprefix("/recipient"), each.message) for each in error.errors
             )
         raise
-
-
-def _link(tx: Transaction, share: Share, secret: Secret) -> str:
-    return f"{tx.settings.base_url}/s/{b64url(share.id.bytes)}#{b64url(secret.reveal())}"
 
 
 def _shown(tx: Transaction, share: Share) -> SharePage:

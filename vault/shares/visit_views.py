@@ -6,21 +6,23 @@ from uuid import UUID
 
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
 
 from vault.access.actor import STRANGER, Actor, visitor
 from vault.crypto.encoding import b64url, unb64url
-from vault.errors import Gone, NotFound, Tampered, TooMany
+from vault.errors import Conflict, Gone, NotFound, Tampered, TooMany
 from vault.runtime import Transaction
-from vault.shares.arrivals import open_link
-from vault.shares.forms import NewOpening
-from vault.shares.pages import lent_page, visit_page
+from vault.shares.arrivals import open_link, request_code
+from vault.shares.forms import NewCode, NewOpening
 from vault.shares.reading import VisitWatch, lent_document, open_lent, record_lent
-from vault.shares.visits import Visit, enter, finish_visit, read_cookie
+from vault.shares.visit_pages import code_page, lent_page, visit_page
+from vault.shares.visits import CodeDue, Visit, enter, finish_visit, read_cookie
 from vault.web import csrf
 from vault.web.acting import runtime, transaction
 from vault.web.lanes import in_lane
+from vault.web.media import speaks_json
 from vault.web.ranges import asked_part
-from vault.web.respond import parse, respond, shows_form
+from vault.web.respond import form_state, parse, respond, shows_form
 from vault.web.streams import PLAYABLE, send_version
 
 
@@ -29,6 +31,7 @@ def register(pages: Blueprint) -> None:
     pages.get("/s/<link>")(landing)
     pages.post("/s/<link>", endpoint="opening_here")(opening)
     pages.post("/s/<link>/opening")(opening)
+    pages.post("/s/<link>/code")(code)
     pages.get("/s/<link>/documents")(documents)
     pages.get("/s/<link>/documents/<int:n>/content")(content)
     pages.get("/s/<link>/documents/<int:n>/recording")(recording)
@@ -36,22 +39,41 @@ def register(pages: Blueprint) -> None:
 
 
 def landing(link: str) -> ResponseReturnValue:  # noqa: ARG001 - the page must not depend on it
-    """The same page for every link, real or not: it spends nothing, tells nothing and sets no cookie."""
-    return respond("shares/landing.html", None)
+    """The same page for every link, real or not: it spends nothing, tells nothing and sets no cookie.
+
+    Shown again it asks for what is due: a code only of whoever proved the secret.
+    """
+    due, typed = form_state().faults, form_state().typed
+    if "code" in due or ("password" in due and typed.get("code", [""])[0]):
+        return respond("shares/code.html", code_page(runtime().settings))
+    return respond("shares/identity.html" if "email" in due else "shares/landing.html", None)
 
 
 @csrf.exempt("the link's secret is in the body, and no cookie is set before the link is opened")
 @shows_form(landing, Gone, TooMany)
 def opening(link: str) -> ResponseReturnValue:
-    """The link is open for this browser; programs get the list of documents at once."""
+    """The link is open for this browser; programs get the list of documents at once. Who owes a code is led to it."""
     wanted, share_id = parse(NewOpening), _share_id(link)
-    value = open_link(runtime(), share_id, wanted.secret_bytes(), wanted.password, _cookie(share_id))
+    try:
+        value = open_link(runtime(), share_id, **wanted.given(), cookie=_cookie(share_id))
+    except CodeDue:
+        if speaks_json(request):
+            raise
+        return respond("shares/identity.html", None)
     with transaction(_visitor_of(value)) as tx:
         page = visit_page(tx, enter(tx, share_id, value), PLAYABLE)
     response = respond("shares/documents.html", page, location=url_for(".documents", link=link))
-    secure = runtime().settings.is_https
-    response.set_cookie(_cookie_name(share_id), value, httponly=True, samesite="Lax", secure=secure, path="/")
+    _remember(response, share_id, value)
     return response
+
+
+@csrf.exempt("the link's secret is in the body, and no cookie is set before the link is opened")
+@shows_form(landing, Gone, Conflict, TooMany)
+def code(link: str) -> ResponseReturnValue:
+    """A code is on its way if the address is the recipient's; the answer is the same if it is not."""
+    wanted = parse(NewCode)
+    request_code(runtime(), _share_id(link), wanted.secret_bytes(), wanted.email)
+    return respond("shares/code.html", code_page(runtime().settings), status=202)
 
 
 @shows_form(landing, Gone)
@@ -115,6 +137,12 @@ def _cookie_name(share_id: UUID) -> str:
 
 def _cookie(share_id: UUID) -> str | None:
     return request.cookies.get(_cookie_name(share_id))
+
+
+def _remember(response: Response, share_id: UUID, value: str) -> None:
+    """This browser keeps the visit's cookie, until it is closed."""
+    name, secure = _cookie_name(share_id), runtime().settings.is_https
+    response.set_cookie(name, value, httponly=True, samesite="Lax", secure=secure, path="/")
 
 
 def _visitor(link: str) -> Actor:

@@ -1,12 +1,12 @@
 """The recipient's side: opening a link, coming back to an opening, finishing.
 
 Strangers are never told why a link does not open; whoever proved the secret is. What a recipient does from the page on,
-with the password's slow hash between two transactions, is `arrivals`.
+with the password's slow hash between two transactions, is `arrivals`; e-mailed codes are `codes`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, update
 
 from vault.access.policy import Permission
-from vault.access.throttle import Limit, forget_tries, give_back_try, take_try, tries_of
 from vault.crypto.encoding import b64url, unb64url
 from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import session_lock
@@ -22,54 +21,71 @@ from vault.crypto.marks import link_auth, link_auth_stored, link_key, session_au
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, compare, random_key
 from vault.db import for_change
-from vault.errors import Fault, Gone, Invalid, Refusal, Tampered, TooMany
-from vault.runtime import refusal_about
+from vault.errors import Fault, Gone, Invalid, Tampered
+from vault.shares.guesses import PASSWORDS, forget_guesses, share_refusal, take_guess
 from vault.shares.lending import lock_of, owner_may
-from vault.shares.models import Opening, Share, SharedDocument
+from vault.shares.models import Opening, OpeningDevice, Share, ShareCode, SharedDocument
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
-GUESSES = Limit(free=10, first=timedelta(minutes=1), longest=timedelta(minutes=1))
-MOST_GUESSES = 50
 SEEN_EVERY = timedelta(seconds=30)
 
 SPENT = "All openings of this link are used up. Ask the sender for a new one."
+WRONG_CODE = "The code does not fit, or is no longer good. Try again, or ask for a new one."
 
 
 class WrongPassword(Invalid):
     """The secret is right and the link's password is not. Nothing was opened."""
 
 
+class CodeDue(Invalid):
+    """The secret is right, and the link asks for the code that is e-mailed to its recipient. Nothing was opened."""
+
+
+class WrongCode(Invalid):
+    """The secret is right and the e-mailed code is not, or not any more. Nothing was opened."""
+
+
+@dataclass(frozen=True)
+class ProvedCode:
+    """An e-mailed code that fitted: the MAC of the row that it was checked against."""
+
+    mac: bytes = field(repr=False)
+
+
 @dataclass(frozen=True)
 class Visit:
-    """A recipient inside a share: the share, the opening, and the key SHK of the link."""
+    """A recipient inside a share: the share, the opening, the device, and the key SHK of the link."""
 
     share: Share
     opening: Opening
+    device: OpeningDevice
     key: Secret
 
 
 def knock(
-    tx: Transaction, share_id: UUID, secret: bytes, has_password: bool, cookie: str | None = None
+    tx: Transaction,
+    share_id: UUID,
+    secret: bytes,
+    has_password: bool,
+    cookie: str | None = None,
+    code: ProvedCode | None = None,
 ) -> Argon2Profile | None:
     """Whether this secret may try to open the link; the password's profile when it has one. Spends no opening.
 
-    Errors: `Gone`, `Invalid` when the password is missing, `TooMany` when guesses come too fast.
+    Errors: `Gone`, `CodeDue`, `Invalid` when the password is missing, `TooMany` when guesses come too fast.
     """
-    share = _proved(tx, share_id, secret)
-    if _returning(tx, share, cookie) is None and share.openings >= share.max_openings:
+    share = proved_share(tx, share_id, secret)
+    opening = rejoinable(tx, share, cookie, code)
+    if opening is None and share.openings >= share.max_openings:
         raise _closed(share, "spent", SPENT)
     if share.profile is None:
         return None
     if not has_password:
         fault = Fault("/password", "This link has a password. The sender gives it to you another way.")
         raise Invalid("Nothing was opened.", errors=[fault])
-    try:
-        take_try(tx.session, _guess_name(share.id), GUESSES, tx.now)
-    except TooMany as error:
-        error.refusal = _refusal(share, "too-many")
-        raise
+    take_guess(tx, share, PASSWORDS)
     return share.profile
 
 
@@ -79,54 +95,59 @@ def open_share(
     secret: bytes,
     password_key: bytes | None = None,
     cookie: str | None = None,
+    code: ProvedCode | None = None,
 ) -> tuple[Visit, str]:
     """Open the link: the visit and its cookie value. A proved visitor with an unfinished opening comes back to it.
 
-    One conditional UPDATE takes an opening, so a budget of N opens N times whoever races.
-    Errors: `Gone`, `WrongPassword`.
+    One conditional UPDATE takes an opening, so a budget of N opens N times whoever races; another uses the code up.
+    Errors: `Gone`, `WrongPassword`, `CodeDue`, `WrongCode`.
     """
-    share = _proved(tx, share_id, secret)
+    share = proved_share(tx, share_id, secret)
+    opening = rejoinable(tx, share, cookie, code)
     slot = _slot(tx, share)
     key = link_key(secret, password_key, share.id)
     try:
         share_key = lock_of(share).open(key, slot, blob=share.link_lock)
     except Tampered:
         raise _misfit(share) from None
-    opening = _returning(tx, share, cookie)
+    if code is not None:
+        _use_up(tx, share, code)
     event = "share.rejoined" if opening else "share.opened"
-    opening = opening or _spend(tx, share)
-    visit_secret = random_key()
-    opening.auth_digest = session_auth(visit_secret, opening.id)
-    opening.session_lock = session_lock(opening.id, share.id).close(visit_secret, slot, plaintext=key)
+    opening = opening or tx.add(_spend(tx, share))
     opening.seen_at = tx.now
-    tx.add(opening)
-    if share.profile is not None:
-        forget_tries(tx.session, _guess_name(share.id))
+    visit_secret = random_key()
+    device = _device(tx, share, opening, cookie)
+    device.auth_digest = session_auth(visit_secret, opening.id)
+    device.session_lock = session_lock(opening.id, share.id).close(visit_secret, slot, plaintext=key)
+    device.seen_at = tx.now
+    tx.add(device)
+    forget_guesses(tx, share)
     tx.record(event, share, opening=opening.id)
-    return Visit(share, opening, Secret(share_key)), b64url(opening.id.bytes + visit_secret)
+    return Visit(share, opening, device, Secret(share_key)), b64url(opening.id.bytes + visit_secret)
 
 
 def enter(tx: Transaction, share_id: UUID, cookie: str | None) -> Visit:
     """The visit that a cookie proves, while it has not idled. Errors: `Gone`, to a stranger without a reason."""
     share = tx.session.get(Share, share_id)
-    found = _opening_of(tx, share, cookie) if share else None
+    found = _device_of(tx, share, cookie) if share else None
     if share is None or found is None:
         raise Gone
-    opening, visit_secret = found
+    device, visit_secret = found
+    opening = tx.session.get_one(Opening, device.opening_id)
     _require_live(tx, share)
     if not _is_unfinished(tx, opening):
         raise Gone("This visit has ended. To see the documents again, open the link again.")
-    if tx.now >= opening.seen_at + tx.settings.visitor_idle:
+    if tx.now >= device.seen_at + tx.settings.visitor_idle:
         raise Gone("You were away for a while. Open the link again: it costs no opening.")
     slot = _slot(tx, share)
     try:
-        key = session_lock(opening.id, share.id).open(visit_secret, slot, blob=opening.session_lock)
+        key = session_lock(opening.id, share.id).open(visit_secret, slot, blob=device.session_lock)
         share_key = lock_of(share).open(key, slot, blob=share.link_lock)
     except Tampered:
         raise Gone from None
-    if tx.now - opening.seen_at > SEEN_EVERY:
-        opening.seen_at = tx.now
-    return Visit(share, opening, Secret(share_key))
+    if tx.now - device.seen_at > SEEN_EVERY:
+        device.seen_at = opening.seen_at = tx.now
+    return Visit(share, opening, device, Secret(share_key))
 
 
 def finish_visit(tx: Transaction, visit: Visit) -> None:
@@ -144,39 +165,45 @@ def is_still_open(tx: Transaction, share_id: UUID, opening_id: UUID) -> bool:
     return share.is_live(tx.now) and _owner_may_share(tx, share)
 
 
-def keep_visit(tx: Transaction, opening_id: UUID) -> None:
+def keep_visit(tx: Transaction, device_id: UUID) -> None:
     """A running download counts as use: the visit does not idle meanwhile."""
-    opening = tx.session.get_one(Opening, opening_id)
+    device = tx.session.get_one(OpeningDevice, device_id)
+    opening = tx.session.get_one(Opening, device.opening_id)
     if opening.ended_at is None:
+        device.seen_at = max(device.seen_at, tx.now)
         opening.seen_at = max(opening.seen_at, tx.now)
 
 
-def give_back_guess(tx: Transaction, share_id: UUID) -> None:
-    """The password was never tried, because the vault was busy."""
-    give_back_try(tx.session, _guess_name(share_id))
-
-
-def suspend_if_guessed(tx: Transaction, share_id: UUID) -> None:
-    """After fifty wrong passwords in a row the link sleeps until its owner lets it work again."""
-    share = tx.session.get(Share, share_id, with_for_update=for_change(Share))
-    name = _guess_name(share_id)
-    if share is None or not share.is_live(tx.now) or tries_of(tx.session, name) < MOST_GUESSES:
-        return
-    share.suspended_at = tx.now
-    share.revision += 1
-    forget_tries(tx.session, name)
-    tx.record("share.suspended", share, reason="passwords")
-
-
-def _proved(tx: Transaction, share_id: UUID, secret: bytes) -> Share:
+def proved_share(tx: Transaction, share_id: UUID, secret: bytes) -> Share:
     """The share whose secret this is, if it is live; `Gone` otherwise, with a reason only for the right secret."""
     share = tx.session.get(Share, share_id, with_for_update=for_change(Share))
     if share is None:
         raise Gone
     if not compare(link_auth_stored(link_auth(secret, share_id)), share.auth_digest):
-        raise Gone(refusal=_refusal(share, "secret"))
+        raise Gone(refusal=share_refusal(share, "secret"))
     _require_live(tx, share)
     return share
+
+
+def rejoinable(
+    tx: Transaction, share: Share, cookie: str | None, code: ProvedCode | None = None
+) -> Opening | None:
+    """The unfinished opening that whoever asks comes back to: that of the cookie, or with a code the newest.
+
+    `CodeDue` when the link asks for a code and neither is there.
+    """
+    found = _device_of(tx, share, cookie)
+    opening = tx.session.get_one(Opening, found[0].opening_id) if found else None
+    if opening is not None and _is_unfinished(tx, opening):
+        return opening
+    if not share.asks_code:
+        return None
+    if code is None:
+        fault = Fault("/code", "This link asks for a code. It is sent to the recipient's e-mail address.")
+        raise CodeDue("Nothing was opened.", errors=[fault])
+    unfinished = (Opening.share_id == share.id, Opening.ended_at.is_(None), Opening.ends_at > tx.now)
+    query = select(Opening).where(*unfinished).order_by(Opening.opened_at.desc(), Opening.id).limit(1)
+    return tx.session.scalar(query)
 
 
 def _require_live(tx: Transaction, share: Share) -> None:
@@ -195,22 +222,27 @@ def _owner_may_share(tx: Transaction, share: Share) -> bool:
     return owner_may(tx, share.owner_id, share.bundle_id, Permission.SHARE_CREATE, lent)
 
 
-def _returning(tx: Transaction, share: Share, cookie: str | None) -> Opening | None:
-    found = _opening_of(tx, share, cookie)
-    return found[0] if found and _is_unfinished(tx, found[0]) else None
-
-
 def _is_unfinished(tx: Transaction, opening: Opening) -> bool:
     return opening.ended_at is None and tx.now < opening.ends_at
 
 
-def _opening_of(tx: Transaction, share: Share, cookie: str | None) -> tuple[Opening, bytes] | None:
-    """The opening that a cookie proves, with the cookie's secret."""
+def _device_of(tx: Transaction, share: Share, cookie: str | None) -> tuple[OpeningDevice, bytes] | None:
+    """The device of a visit to this share that a cookie proves, with the cookie's secret."""
     named = read_cookie(cookie)
-    opening = tx.session.get(Opening, named[0]) if named else None
-    if named is None or opening is None or opening.share_id != share.id:
+    if named is None:
         return None
-    return (opening, named[1]) if compare(session_auth(named[1], opening.id), opening.auth_digest) else None
+    of_share = select(OpeningDevice).join(Opening, Opening.id == OpeningDevice.opening_id)
+    of_share = of_share.where(Opening.id == named[0], Opening.share_id == share.id)
+    device = tx.session.scalar(of_share.where(OpeningDevice.auth_digest == session_auth(named[1], named[0])))
+    return (device, named[1]) if device else None
+
+
+def _device(tx: Transaction, share: Share, opening: Opening, cookie: str | None) -> OpeningDevice:
+    """The device that comes back to the opening, whose cookie dies with this, or a new one."""
+    found = _device_of(tx, share, cookie)
+    if found and found[0].opening_id == opening.id:
+        return found[0]
+    return OpeningDevice(id=uuid4(), opening_id=opening.id)
 
 
 def read_cookie(cookie: str | None) -> tuple[UUID, bytes] | None:
@@ -235,7 +267,27 @@ def _spend(tx: Transaction, share: Share) -> Opening:
     if taken is None:
         raise _closed(share, "spent", SPENT)
     tx.session.refresh(share, ["openings"])
-    return Opening(id=uuid4(), share_id=share.id, opened_at=tx.now, ends_at=tx.now + tx.settings.rejoin)
+    end = tx.now + tx.settings.rejoin
+    return Opening(id=uuid4(), share_id=share.id, opened_at=tx.now, seen_at=tx.now, ends_at=end)
+
+
+def _use_up(tx: Transaction, share: Share, code: ProvedCode) -> None:
+    """The code opens nothing any more; `WrongCode` when another request was faster or a newer one was asked for."""
+    used = update(ShareCode).where(
+        ShareCode.share_id == share.id, ShareCode.mac == code.mac, ShareCode.used_at.is_(None)
+    )
+    fresh = {"synchronize_session": False}
+    if (
+        tx.session.scalar(used.values(used_at=tx.now).returning(ShareCode.id), execution_options=fresh)
+        is None
+    ):
+        raise wrong_code(share)
+
+
+def wrong_code(share: Share) -> WrongCode:
+    """Nothing was opened: the code is wrong, old, used or tried too often."""
+    fault = Fault("/code", WRONG_CODE)
+    return WrongCode("Nothing was opened.", errors=[fault], refusal=share_refusal(share, "code"))
 
 
 def _slot(tx: Transaction, share: Share) -> bytes:
@@ -251,16 +303,8 @@ def _misfit(share: Share) -> Gone | WrongPassword:
     if share.profile is None:
         return _closed(share, "lock", "")
     fault = Fault("/password", "The password does not fit.")
-    return WrongPassword("Nothing was opened.", errors=[fault], refusal=_refusal(share, "password"))
-
-
-def _guess_name(share_id: UUID) -> str:
-    return f"link:{share_id}"
-
-
-def _refusal(share: Share, reason: str) -> Refusal:
-    return refusal_about(share, "share.refused", reason=reason)
+    return WrongPassword("Nothing was opened.", errors=[fault], refusal=share_refusal(share, "password"))
 
 
 def _closed(share: Share, reason: str, message: str) -> Gone:
-    return Gone(message, refusal=_refusal(share, reason))
+    return Gone(message, refusal=share_refusal(share, reason))

@@ -1,74 +1,22 @@
-"""Languages: which one a request speaks, its catalogue, and how numbers, sizes and times are written in it.
+"""Languages on pages: which one a request speaks, and how numbers, sizes and times are written in it.
 
-Catalogues are `vault/translations/<language>/LC_MESSAGES/messages.po`, compiled in memory at start; English
-needs none. Two pseudo-languages, never in production, show what a translator would: `en-XA` (accents, 40 %
-longer, brackets round each sentence, so that cut or glued sentences stand out) and `ar-XB` (the same, right
-to left).
+The catalogues, and the two pseudo-languages that are never spoken in production, are `vault.languages`.
 """
 
-import re
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
 
-from babel import Locale
-from babel.dates import format_date, format_datetime
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
+from babel.dates import format_date
 from babel.numbers import format_decimal
-from babel.support import NullTranslations, Translations
 from flask import Flask, Response, current_app, g, has_request_context, request
 from markupsafe import Markup
 
-CATALOGUES = Path(__file__).parent.parent / "translations"
+from vault.languages import CATALOGUES, ENGLISH, PSEUDO, Language, message, moment, pseudo, read_catalogues
+
+__all__ = ["Language", "gettext", "message", "ngettext", "npgettext", "pgettext", "pseudo", "read_catalogues"]
 COOKIE = "lang"
-ACCENTED = str.maketrans("aceinouyACEINOUYdlst", "áçéíñöûýÁÇÉÎÑÖÛÝđłšţ")
-KEPT = re.compile(r"(%\(\w+\)[sd]|%%|<[^>]*>|&\w+;)")
+RECIPIENTS = "/s/"
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
-
-
-class Language(NamedTuple):
-    """A language as pages name it, and its words."""
-
-    tag: str
-    locale: Locale
-    translations: NullTranslations
-
-    @property
-    def name(self) -> str:
-        """Its own name for itself; of a pseudo-language, the tag."""
-        pseudo_language = isinstance(self.translations, PseudoTranslations)
-        return self.tag if pseudo_language else self.locale.get_language_name(self.locale) or self.tag
-
-    @property
-    def direction(self) -> str:
-        """`ltr` or `rtl`, for the `dir` attribute."""
-        return self.locale.text_direction
-
-
-class PseudoTranslations(NullTranslations):
-    """English in disguise: placeholders and markup stay, everything else gets accents and length."""
-
-    def gettext(self, message: str) -> str:
-        return pseudo(message)
-
-    def ngettext(self, msgid1: str, msgid2: str, num: int) -> str:
-        return pseudo(msgid1 if num == 1 else msgid2)
-
-    def pgettext(self, context: str, message: str) -> str:  # noqa: ARG002
-        return pseudo(message)
-
-    def npgettext(self, context: str, singular: str, plural: str, num: int) -> str:  # noqa: ARG002
-        return pseudo(singular if num == 1 else plural)
-
-
-ENGLISH = Language("en", Locale("en", "GB"), NullTranslations())
-PSEUDO = (
-    Language("en-XA", Locale("en", "GB"), PseudoTranslations()),
-    Language("ar-XB", Locale("ar"), PseudoTranslations()),
-)
 
 
 def install(app: Flask, *, pseudo_languages: bool = False, catalogues: Path = CATALOGUES) -> None:
@@ -82,22 +30,8 @@ def install(app: Flask, *, pseudo_languages: bool = False, catalogues: Path = CA
     app.jinja_env.filters.update(caseno=caseno, filesize=filesize, duration=duration, clock=clock_of)
     app.jinja_env.filters.update(when=when, date=day, country=country)
     app.add_template_global(language, "language")
-    offered = [language for language in spoken if language not in PSEUDO]
-    app.add_template_global(lambda: offered, "languages")
+    app.add_template_global(lambda: [each for each in _here().values() if each not in PSEUDO], "languages")
     app.after_request(_keep_choice)
-
-
-def read_catalogues(folder: Path) -> list[Language]:
-    """Every language that has a `messages.po` below `folder`, by tag."""
-    found = []
-    for path in sorted(folder.glob("*/LC_MESSAGES/messages.po")):
-        locale = Locale.parse(path.parent.parent.name)
-        compiled = BytesIO()
-        with path.open("rb") as source:
-            write_mo(compiled, read_po(source, locale=locale))
-        compiled.seek(0)
-        found.append(Language(str(locale).replace("_", "-"), locale, Translations(compiled)))
-    return found
 
 
 def language() -> Language:
@@ -105,8 +39,15 @@ def language() -> Language:
     if not has_request_context():
         return ENGLISH
     if "language" not in g:
-        g.language = _choose(current_app.extensions["languages"])
+        g.language = _choose(_here())
     return g.language  # type: ignore[no-any-return]
+
+
+def _here() -> dict[str, Language]:
+    """The languages of this page, by tag: the recipients' pages speak some that others do not yet."""
+    spoken: dict[str, Language] = current_app.extensions["languages"]
+    of_recipients = request.path.startswith(RECIPIENTS)
+    return {tag: each for tag, each in spoken.items() if each.is_whole or of_recipients}
 
 
 def _choose(spoken: dict[str, Language]) -> Language:
@@ -123,15 +64,10 @@ def _choose(spoken: dict[str, Language]) -> Language:
 
 def _keep_choice(response: Response) -> Response:
     choice = request.args.get("lang", "")
-    if choice in current_app.extensions["languages"]:
+    if choice in _here():
         secure, year = request.is_secure, timedelta(days=365)
         response.set_cookie(COOKIE, choice, max_age=year, secure=secure, httponly=True, samesite="Lax")
     return response
-
-
-def message(text: str) -> str:
-    """Mark a sentence for the catalogues where it cannot be translated yet."""
-    return text
 
 
 def gettext(text: str) -> str:
@@ -152,19 +88,6 @@ def pgettext(context: str, text: str) -> str:
 def npgettext(context: str, singular: str, plural: str, number: int) -> str:
     """The form for `number`, told apart by `context`."""
     return str(language().translations.npgettext(context, singular, plural, number))
-
-
-@cache
-def pseudo(text: str) -> str:
-    """`[Šávé ~~]`: accents, about 40 % more length, brackets; placeholders, tags and entities are kept.
-
-    What has its brackets already was translated where its numbers were put in.
-    """
-    if text.startswith("[") and text.endswith("]"):
-        return text
-    parts = KEPT.split(text)
-    parts[::2] = [part.translate(ACCENTED) for part in parts[::2]]
-    return f"[{''.join(parts)}{' ~' * max(1, len(text) // 5)}]"
 
 
 def caseno(number: str) -> Markup:
@@ -198,11 +121,10 @@ def clock_of(milliseconds: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def when(moment: datetime) -> Markup:
-    """A `time` element: `22 Nov 2026, 14:05 UTC`; `moment` is aware."""
-    moment = moment.astimezone(UTC)
-    shown = format_datetime(moment, "d MMM y, HH:mm", locale=language().locale)
-    return _time(moment.isoformat(timespec="seconds").replace("+00:00", "Z"), f"{shown} UTC")
+def when(at: datetime) -> Markup:
+    """A `time` element: `22 Nov 2026, 14:05 UTC`; `at` is aware."""
+    exact = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return _time(exact, moment(at, language().locale))
 
 
 def day(value: date) -> Markup:

@@ -31,6 +31,7 @@ NOTICES = {
     "lent": _("The document is lent."),
     "loan-revoked": _("The loan is revoked. The colleague can no longer open the document."),
     "revoked": _("The link is revoked. Nobody can open it any more."),
+    "link-mailed": _("The link is sent to the recipient."),
     "extended": _("The link lives longer now."),
     "resumed": _("The link works again."),
     "request-ended": _("The file request has ended. What has arrived stays."),

@@ -21,6 +21,7 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from vault import errors
+from vault.mail import NotSent
 from vault.web import csrf, etags
 from vault.web.locale import gettext
 from vault.web.locale import message as _
@@ -78,6 +79,7 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
     errors.BadRange: Meaning(416, _("That part does not exist")),
     errors.TooMany: Meaning(429, _("Too many attempts"), _("Wait a while, then try again.")),
     errors.Busy: Meaning(503, _("Busy for a moment"), _("Nothing was changed. Try again.")),
+    NotSent: Meaning(503, _("No mail was sent"), _("Try again later.")),
     errors.KeysUnavailable: Meaning(
         503,
         _("The keys cannot be reached"),
