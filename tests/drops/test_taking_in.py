@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from sqlalchemy.exc import OperationalError
 
 import vault.transfers.leftovers  # noqa: F401 - registers the handler
+from tests.browsing import Browser
 from tests.factory import PDF
-from vault.access.actor import Role
+from tests.matrix.test_moves import Desk
+from vault.access.actor import STRANGER, Role
 from vault.bundles.members import add_member, remove_member
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.service import lock_bundle
 from vault.drops import taking_in
 from vault.drops.arrivals import open_link
+from vault.drops.dropping import Offer
 from vault.drops.keys import open_drop
 from vault.drops.models import DroppedFile
+from vault.drops.receiving import Door, arrive, receive_drop
 from vault.drops.rekeying import rekey_with_requests
-from vault.errors import BundleLocked, Gone, Tampered
+from vault.drops.visits import enter
+from vault.errors import BundleLocked, Gone, Tampered, TooLarge
 from vault.transfers.models import Upload
 from vault.transfers.reading import open_content
 
@@ -201,8 +209,6 @@ def test_the_old_key_of_a_bundle_opens_no_file_that_comes_after_the_new_one(
 
 
 def test_an_upload_of_a_sender_is_none_of_the_makers(make, act, sender, app, dropped):
-    from tests.browsing import Browser
-
     asked = make.request()
     sender(asked).send()
     file, browser = dropped(asked)[0], Browser(app, asked.owner)
@@ -247,3 +253,83 @@ def test_versions_and_uploads_of_a_drop_are_one(make, sender, opened, dropped, r
     assert version.object_name == upload.object_name
     assert version.seal == file.seal
     assert version.slot_id == upload.slot_id
+
+
+def test_a_case_that_moves_takes_its_waiting_files_along_and_leaves_no_request(
+    make, act, sender, dropped, runtime
+):
+    desk = Desk(make, act)
+    asked, strict = make.request(desk.owner, desk.main), make.request(desk.owner, desk.strict)
+    sender(asked).send()
+    sender(strict).send()
+    desk.accept(desk.offer())
+    for each in (asked, strict):
+        assert [file.state for file in dropped(each)] == ["taken_in"]
+        with pytest.raises(Gone):
+            open_link(runtime, each.request.id, each.secret)
+    document_id = dropped(asked)[0].upload.document_id
+    with act(desk.receiver) as tx:
+        assert open_content(tx, document_id)[0].length == len(PDF)
+
+
+def test_a_sealed_bundle_says_to_its_members_that_files_wait(make, act, sender, app):
+    owner = make.actor()
+    bundle = make.bundle(owner, password=PASSWORD)
+    asked = make.request(owner, bundle)
+    with act(owner) as tx:
+        lock_bundle(tx, bundle.id)
+    sender(asked).send()
+    browser = Browser(app, owner)
+    sentence = "1 file that was sent to this bundle waits to be taken in."
+    for path in (f"/bundles/{bundle.id}", f"/bundles/{bundle.id}/file-requests"):
+        assert sentence in browser.get(path).text
+    listed = browser.api("GET", f"/file-requests/{asked.request.id}").json
+    assert [(file["state"], file["document"]) for file in listed["files"]] == [("waiting", None)]
+    browser.post(f"/bundles/{bundle.id}/unlocking", password=PASSWORD)
+    page = browser.get(f"/bundles/{bundle.id}").text
+    assert sentence not in page
+    assert "form.pdf" in page
+
+
+def again(do):
+    """SQLite has one writer and no queue; over HTTP this is a 503, and tried again."""
+    while True:
+        try:
+            return do()
+        except OperationalError:
+            continue
+
+
+def test_members_who_open_at_once_take_in_once(make, act, sender, opened, dropped, trail):
+    owner, other = make.actor(), make.person()
+    bundle = make.bundle(owner)
+    with act(owner) as tx:
+        add_member(tx, bundle.id, other.id)
+    make.assign(bundle, other)
+    asked = make.request(owner, bundle)
+    clinic = sender(asked)
+    for number in range(4):
+        clinic.send(PDF + b"%%%d" % number)
+    actors = [owner, make.actor(other)] * 4
+    with ThreadPoolExecutor(8) as members:
+        list(members.map(lambda actor: again(lambda: opened(actor, bundle)), actors))
+    assert [file.state for file in dropped(asked)] == ["taken_in"] * 4
+    assert trail().count("document.deposited") == 4
+
+
+def test_senders_at_once_stay_within_the_limits_of_the_request(make, act, dropped, runtime):
+    asked = make.request(files=3)
+    cookies = [open_link(runtime, asked.request.id, asked.secret) for _ in range(6)]
+
+    def send(cookie: str) -> bool:
+        door = Door(lambda: runtime.transaction(STRANGER), lambda tx: enter(tx, asked.request.id, cookie))
+        try:
+            come = receive_drop(door, runtime.store, Offer("form.pdf", "rrf"), iter([PDF]))
+            return bool(arrive(door, runtime.store, come))
+        except TooLarge:
+            return False
+
+    with ThreadPoolExecutor(6) as senders:
+        arrived = list(senders.map(lambda cookie: again(lambda: send(cookie)), cookies))
+    assert arrived.count(True) == 3
+    assert [file.state for file in dropped(asked)].count("waiting") == 3

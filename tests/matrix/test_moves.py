@@ -160,6 +160,7 @@ def test_no_row_of_the_case_stays_behind(desk, make, act):
         begin_resumable(tx, desk.main.id, Wanted("n.pdf", "rrf", "Next", None, ()), Announced(5000))
         tx.add(_copy(tx, desk))
     make.share(desk.owner, [desk.document])
+    make.request(desk.owner, desk.main)
     desk.accept(desk.offer())
     looked = 0
     with act(SYSTEM) as tx:
@@ -171,7 +172,7 @@ def test_no_row_of_the_case_stays_behind(desk, make, act):
             wanted = [desk.case.id] if place != "bundle_id" else [desk.main.id, desk.strict.id]
             offices = set(tx.session.scalars(select(table.c.office_id).where(table.c[place].in_(wanted))))
             assert offices <= {desk.abroad.id}, table.name
-    assert looked == 9
+    assert looked == 11
 
 
 def _copy(tx, desk) -> CopyMade:
