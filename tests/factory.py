@@ -26,7 +26,6 @@ from vault.clock import advance_mark, read_clock
 from vault.crypto.encoding import b64url
 from vault.crypto.one_time_code import one_time_code, step_at
 from vault.crypto.passwords import Argon2Profile, derive, new_profile
-from vault.crypto.secret import Secret
 from vault.db import make_engine
 from vault.deployment import Deployment
 from vault.drops.models import FileRequest
@@ -52,7 +51,7 @@ from vault.people.totp import seed_of
 from vault.runtime import Runtime, Transaction
 from vault.settings import Settings
 from vault.shares.models import Share
-from vault.shares.service import Lending, create_share
+from vault.shares.service import Lending
 from vault.store.memory import MemoryStore
 from vault.transfers.uploads import Wanted, begin_upload, complete_upload, writer_for
 
@@ -328,8 +327,7 @@ class Factory(Partners):
             language=language,
         )
 
-        def make(tx: Transaction) -> tuple[Share, Secret]:
-            return create_share(tx, lent[0].bundle_id, wanted)
+        make = self.approved(owner, lent[0].bundle_id, wanted)
 
         if is_confirmed:
             share, secret = self.confirmed(owner, make)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
 from tests.fakes import SettableClock
-from vault.access.actor import Actor
+from vault.access.actor import Actor, Role
+from vault.access.cells import STRICT
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.models import Bundle, Document
+from vault.crypto.secret import Secret
 from vault.people.models import Office
-from vault.runtime import Runtime
+from vault.runtime import Runtime, Transaction
 from vault.shares.declarations import FORM, bind_declaration, current_version, is_declared
-from vault.shares.models import Agreement, Organisation
+from vault.shares.models import Agreement, Organisation, Share
 from vault.shares.purposes import AGREEABLE
+from vault.shares.requests import (
+    Description,
+    Person,
+    approve_request,
+    digest_of,
+    make_requested,
+    request_shares,
+)
+from vault.shares.service import Lending, create_share
 
 
 class Partners:
@@ -30,6 +41,10 @@ class Partners:
     def document(self, actor: Actor, bundle: Bundle, **said: Any) -> Document:
         """A document of the actor's open bundle."""
         raise NotImplementedError
+
+    person: Callable[..., Any]
+    actor: Callable[..., Actor]
+    confirmed: Callable[..., Any]
 
     def agreement(
         self, office: Office | UUID, organisation: str = "A mission", country: str = "SE", **said: Any
@@ -68,3 +83,30 @@ class Partners:
             self.agreement(owner.office_id, organisation)
         for form in forms:
             self.declaration(owner, form)
+
+    def approved(
+        self, owner: Actor, bundle_id: UUID, wanted: Lending
+    ) -> Callable[[Transaction], tuple[Share, Secret]]:
+        """What makes the link; where a second person is due, one has approved it."""
+        with self.runtime.reading(owner) as tx:
+            if tx.session.get_one(Bundle, bundle_id).tier != STRICT:
+                return lambda tx: create_share(tx, bundle_id, wanted)
+        described = Description(
+            wanted.document_ids,
+            wanted.organisation,
+            [Person(wanted.recipient_name, wanted.email)],
+            wanted.purpose,
+            wanted.expires_at,
+            wanted.max_openings,
+            wanted.profile is not None,
+        )
+        with self.runtime.transaction(owner) as tx:
+            row = request_shares(tx, bundle_id, described)
+        self.confirmed(self.second(owner), lambda tx: approve_request(tx, row.id, digest_of(row)))
+        return lambda tx: make_requested(tx, row.id, wanted.password_key, wanted.profile)[0]
+
+    def second(self, owner: Actor) -> Actor:
+        """A supervisor of the same office."""
+        with self.runtime.reading(owner) as tx:
+            office = tx.session.get_one(Office, owner.office_id)
+        return self.actor(self.person(Role.SUPERVISOR, office=office))

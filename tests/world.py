@@ -33,6 +33,9 @@ from vault.people.totp import keep_new_seed
 from vault.runtime import Transaction
 from vault.shares.loans import Wish, lend_document
 from vault.shares.policy_models import SharePolicy
+from vault.shares.request_models import ShareRequest
+from vault.shares.requests import Description, request_shares
+from vault.shares.requests import Person as RequestedPerson
 from vault.shares.term_models import DisclosureException
 
 if TYPE_CHECKING:
@@ -100,7 +103,7 @@ class World:
             "recording_id": [recording.id],
             "bookmark_id": [bookmark.id],
             "share_id": [share.id],
-            "request_id": [self.make.request(actor, bundle).request.id],
+            "file_request_id": [self.make.request(actor, bundle).request.id],
             "team_id": [team.id],
             "loan_id": [loan.id],
             "token_id": [token.id for token in tokens],
@@ -119,6 +122,7 @@ class World:
             "agreement_id": [self.make.agreements[people[0].office_id]],
             "recipient_id": [share.recipient_id],
             "organisation_id": [share.recipient.organisation_id],
+            "request_id": [self._request(actor, bundle, documents[0]).id],
             "policy_id": [self._policy(people[1])],
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
@@ -146,6 +150,13 @@ class World:
         """The open recertification of the office."""
         with self.make.runtime.transaction(SYSTEM) as tx:
             return (open_round(tx, office_id) or begin_for(tx, office_id)).id
+
+    def _request(self, actor: Actor, bundle: Bundle, document: Document) -> ShareRequest:
+        """Links that are described and can be made."""
+        people = [RequestedPerson("Iris Okello", "iris@mission.example")]
+        wanted = Description([document.id], "A mission", people, "resettlement")
+        with self.make.runtime.transaction(actor) as tx:
+            return request_shares(tx, bundle.id, wanted)
 
     def _policy(self, person: Person) -> UUID:
         """Rules for links that were replaced."""

@@ -16,6 +16,7 @@ from vault.people import factor_models as factors
 from vault.people import models as people
 from vault.shares import models as shares
 from vault.shares import policy_models as policies
+from vault.shares import request_models as requests
 from vault.shares import term_models as terms
 from vault.slots import Destruction
 from vault.transfers import models as transfers
@@ -40,6 +41,7 @@ TABLES = (
     people,
     policies,
     recoveries,
+    requests,
     shares,
     signing,
     terms,

@@ -119,6 +119,12 @@ POST /recipients/{recipient_id}/revocation
 GET POST /cases/{case_id}/exceptions
 POST /exceptions/{exception_id}/ending
 GET POST /documents/{document_id}/declarations
+POST /bundles/{bundle_id}/share-requests
+GET /share-requests
+GET /share-requests/{request_id}
+POST /share-requests/{request_id}/approval
+POST /share-requests/{request_id}/withdrawal
+POST /share-requests/{request_id}/links
 GET POST /office/share-policies
 POST /office/share-policies/{policy_id}/ending
 GET /disclosures

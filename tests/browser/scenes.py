@@ -45,7 +45,7 @@ def set_stage(chromium: Browser, vault: RunningVault) -> Stage:
     sealed = next(each["id"] for each in bundles if each["has_password"])
     plain = next(each["id"] for each in bundles if not each["has_password"])
     walker.api("POST", f"/bundles/{sealed}/unlocking", {"password": told["bundle_password"]})
-    link = _lend(walker, sealed, password=LINK_PASSWORD)["url"]
+    link = _lend_approved(chromium, vault, walker, sealed)
     revoked = _lend(walker, plain)
     walker.api("POST", f"/shares/{revoked['id']}/revocation", {"reason": "Sent to the wrong mission."})
     walker.close()
@@ -69,6 +69,27 @@ def _lend(walker: Walker, bundle: str, **limits: str) -> dict[str, Any]:
     wanted = {"documents": documents, "recipient": RECIPIENT, "max_openings": 50} | limits
     made: dict[str, Any] = walker.api("POST", f"/bundles/{bundle}/shares", wanted)
     return made
+
+
+def _lend_approved(chromium: Browser, vault: RunningVault, walker: Walker, bundle: str) -> str:
+    """What is strictly confidential: described by one, approved by another who proves who that is, made by the first."""
+    documents = [each["id"] for each in walker.api("GET", f"/bundles/{bundle}/documents")["items"]]
+    person = {name: RECIPIENT[name] for name in ("name", "email")}
+    wanted = {"documents": documents, "organisation": RECIPIENT["organisation"], "recipients": [person]}
+    wanted |= {"max_openings": 50, "has_password": True}
+    described = walker.api("POST", f"/bundles/{bundle}/share-requests", wanted)
+    one = f"/share-requests/{described['id']}"
+    approver = Walker.of(chromium, vault, "supervisor")
+    seen = {"seen": described["digest"]}
+    address = f"{vault.url}/api/v1{one}/approval"
+    asked = approver.page.request.post(address, headers={"Accept": "application/json"}, data=seen)
+    proof = {"password": vault.demo()["password"]}
+    question = asked.json()["step_up"]["id"]
+    approver.page.request.post(f"{vault.url}/api/v1/step-ups/{question}", data=proof)
+    approver.api("POST", f"{one}/approval", seen)
+    approver.close()
+    made = walker.api("POST", f"{one}/links", {"password": LINK_PASSWORD})
+    return str(made["items"][0]["url"])
 
 
 def _invite(walker: Walker) -> str:

@@ -123,6 +123,14 @@ BODIES: dict[str, dict[str, Any]] = {
         "default_openings": 2,
         "most_openings": 5,
     },
+    "/bundles/<>/share-requests": {
+        "documents": ["<document>"],
+        "organisation": "A mission",
+        "recipients": [{"name": "Iris Okello", "email": "iris@mission.example"}],
+    },
+    "/share-requests/<>/approval": {"seen": "0" * 64},
+    "/share-requests/<>/withdrawal": {"reason": "not now"},
+    "/share-requests/<>/links": {},
     "/step-ups/<>": {"password": ACCOUNT_PASSWORD},
     "/account/factors/<>": {"code": "000000"},
     "/session": {"username": "nobody", "password": PASSWORD},
@@ -133,6 +141,11 @@ FORMS: dict[str, dict[str, Any]] = {
         "name": "Iris Okello",
         "organisation": "A mission",
         "email": "iris@mission.example",
+    },
+    "/bundles/<>/share-requests": {
+        "documents": "<document>",
+        "organisation": "A mission",
+        "others": "Iris Okello, iris@mission.example",
     },
     "/bundles/<>/password": {
         "old": PASSWORD,

@@ -23,7 +23,7 @@ KINDS = {
     *("case_id", "bundle_id", "document_id", "bookmark_id", "share_id", "person_id", "session_id"),
     *("cell_id", "team_id", "loan_id", "token_id", "factor_id", "step_up_id"),
     *("desk_id", "recovery_id", "reason_id", "round_id", "move_id"),
-    *("agreement_id", "recipient_id", "exception_id", "request_id", "policy_id"),
+    *("agreement_id", "recipient_id", "exception_id", "request_id", "policy_id", "file_request_id"),
 }
 BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
 WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
@@ -69,6 +69,7 @@ NEEDS_MORE = {
     ),
     ("/cases/<>/exceptions", 403),  # a controller makes them
     ("/exceptions/<>/ending", 403),
+    ("/share-requests/<>/approval", 403),
     ("/office/share-policies/<>/ending", 404),
     ("/documents/<>/declarations", 404),  # which declaration is not said
 }

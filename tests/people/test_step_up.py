@@ -14,6 +14,7 @@ from vault.people.proofs import Answer, prove_session, prove_step_up
 from vault.people.service import change_roles, create_person
 from vault.people.step_up import Act, ask_step_up, require_step_up
 from vault.shares.loans import Wish, lend_document, open_borrowed
+from vault.shares.service import Lending
 from vault.transfers.reading import open_content
 
 ACT = Act(
@@ -193,14 +194,19 @@ def strict(make, amal):
     return make.document(amal, make.bundle(amal, tier="strictly_confidential"))
 
 
-def test_a_link_without_a_password_on_what_is_protected_asks(make, amal, strict):
-    with pytest.raises(StepUpDue) as due:
-        make.share(amal, [strict], is_confirmed=False)
+def test_a_link_without_a_password_on_what_is_protected_asks(make, amal, strict, act, runtime):
+    wanted = Lending([strict.id], "Iris Okello", "A mission", "iris@mission.example", None, 3)
+    send, other = (
+        make.approved(amal, strict.bundle_id, each) for each in (wanted, replace(wanted, max_openings=99))
+    )
+    with pytest.raises(StepUpDue) as due, act(amal) as tx:
+        send(tx)
     assert ("Recipient", "Iris Okello") in due.value.act.facts
     make.confirm(amal, due.value.act, Answer(password=PASSWORD))
-    with pytest.raises(StepUpDue):
-        make.share(amal, [strict], openings=99, is_confirmed=False)
-    assert make.share(amal, [strict], is_confirmed=False)
+    with pytest.raises(StepUpDue), act(amal) as tx:
+        other(tx)
+    with act(amal) as tx:
+        assert send(tx)
     assert make.share(amal, [strict], password="seven green boats", is_confirmed=False)
 
 

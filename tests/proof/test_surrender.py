@@ -146,7 +146,7 @@ def _walk(machine, pdf, wav):
         f"/cases/{case_id}/bundles/new",
         f"/cases/{case_id}/bundles",
         title=TITLE,
-        tier="strictly_confidential",
+        tier="confidential",
         password=BUNDLE_PASSWORD,
         password_again=BUNDLE_PASSWORD,
     )

@@ -97,11 +97,17 @@ def test_what_is_set_for_an_organisation_goes_before_what_is_set_for_all(desk, a
     assert made(act, actor, bundle, replace(asked, organisation="Another mission")).max_openings == 1
 
 
+def test_what_is_strictly_confidential_always_needs_a_second_person(act, controller):
+    with pytest.raises(Invalid) as error, act(controller) as tx:
+        set_policy(tx, STRICT, None, TIGHT)
+    assert error.value.errors[0].pointer == "/second_required"
+
+
 def test_rules_are_of_one_tier_and_one_office(desk, act, make, controller):
     actor, bundle, asked = desk
     abroad = make.actor(make.person(Role.CONTROLLER, office=make.office()))
     with act(controller) as tx:
-        set_policy(tx, STRICT, None, TIGHT)
+        set_policy(tx, STRICT, None, replace(TIGHT, second_required=True))
     with act(abroad) as tx:
         set_policy(tx, PLAIN, None, TIGHT)
     assert made(act, actor, bundle, asked).max_openings == 3
@@ -154,7 +160,9 @@ def test_they_are_the_controllers_alone(act, make, controller):
 def test_the_database_holds_one_rule_for_a_place(act, controller, runtime):
     with act(controller) as tx:
         row = set_policy(tx, PLAIN, None, TIGHT)
-    columns = {name: getattr(row, name) for name in set(SharePolicy.__table__.columns.keys()) - {"id"}}
+    columns = {
+        each.name: getattr(row, each.name) for each in SharePolicy.__table__.columns if each.name != "id"
+    }
     for change in ({}, {"tier": STRICT, "default_days": 9}, {"tier": STRICT, "longest_days": 9}):
         with pytest.raises(IntegrityError), runtime.session() as session:
             session.add(SharePolicy(**(columns | change)))

@@ -94,6 +94,7 @@ class Permission(StrEnum):
     REQUEST_SEE = "request.see"
     REQUEST_END = "request.end"
     SHARE_POLICY = "share.policy"
+    SHARE_APPROVE = "share.approve"
 
 
 class Scope(StrEnum):
@@ -214,6 +215,7 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.AGREEMENT_SEE: (_rule(Scope.OFFICE, *_WRITERS), _rule(Scope.EVERYWHERE, Role.AUDITOR)),
     Permission.AGREEMENT_MANAGE: (_rule(Scope.OFFICE, *_LEADS),),
     Permission.EXCEPTION_MAKE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.SHARE_APPROVE: (_rule(Scope.OFFICE, *_LEADS),),
     Permission.SHARE_POLICY: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.REGISTER_SEE: (_rule(Scope.OFFICE, *_LEADS), _rule(Scope.EVERYWHERE, Role.AUDITOR)),
     Permission.REQUEST_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),

@@ -155,4 +155,7 @@ EVENTS: dict[str, str] = {
     "register.exported": "The disclosure register was exported.",
     "share_policy.set": "A controller set rules for links of a tier.",
     "share_policy.ended": "Rules for links of a tier were taken back.",
+    "share.requested": "Links for some people were described.",
+    "share.approved": "A second person approved links that somebody described.",
+    "share.request_dropped": "Described links were taken back or declined.",
 }

@@ -89,22 +89,22 @@ def create(bundle_id: UUID) -> ResponseReturnValue:
         request, secret = create_request(tx, bundle_id, asking)
         page = new_request_page(request, _link(tx, request, secret))
     response = respond("drops/made.html", page, status=201)
-    response.headers["Location"] = url_for(".show", request_id=page.id)
+    response.headers["Location"] = url_for(".show", file_request_id=page.id)
     return response
 
 
-@bp.get("/file-requests/<uuid:request_id>")
+@bp.get("/file-requests/<uuid:file_request_id>")
 @documented("One file request, with what came", returns=RequestPage, errors=["not-found"])
 @signed_in
-def show(request_id: UUID) -> ResponseReturnValue:
+def show(file_request_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
-        request = tx.load(FileRequest, request_id, Permission.REQUEST_SEE)
+        request = tx.load(FileRequest, file_request_id, Permission.REQUEST_SEE)
         _take_in_if_open(tx, tx.session.get_one(Bundle, request.bundle_id))
         page = request_page(tx, request)
     return respond("drops/request.html", page)
 
 
-@bp.post("/file-requests/<uuid:request_id>/ending")
+@bp.post("/file-requests/<uuid:file_request_id>/ending")
 @documented(
     "End a file request now; what has arrived stays",
     body=Ending,
@@ -114,11 +114,11 @@ def show(request_id: UUID) -> ResponseReturnValue:
 )
 @signed_in
 @shows_form(show)
-def end(request_id: UUID) -> ResponseReturnValue:
+def end(file_request_id: UUID) -> ResponseReturnValue:
     wanted = parse(Ending)
     with transaction() as tx:
-        page = request_page(tx, end_request(tx, request_id, wanted.reason))
-    return respond("drops/request.html", page, location=url_for(".show", request_id=request_id))
+        page = request_page(tx, end_request(tx, file_request_id, wanted.reason))
+    return respond("drops/request.html", page, location=url_for(".show", file_request_id=file_request_id))
 
 
 def _take_in_if_open(tx: Transaction, bundle: Bundle) -> None:

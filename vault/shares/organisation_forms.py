@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from vault.shares.forms import Asked, Email, Language, Line, Moment, Reason
-from vault.shares.policies import Rules
+from vault.shares.policies import USUAL_CASES, Rules
 
 Code = Annotated[str, StringConstraints(max_length=40)]
 Codes = Annotated[list[Code], Field(min_length=1, max_length=50)]
@@ -81,6 +81,8 @@ class NewPolicy(Asked):
     default_openings: int
     most_openings: int
     password_required: bool = False
+    second_required: bool = False
+    cases_a_day: int = USUAL_CASES
 
     @property
     def rules(self) -> Rules:

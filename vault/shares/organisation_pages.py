@@ -109,7 +109,7 @@ def organisation_detail(tx: Transaction, row: Organisation) -> OrganisationDetai
     return OrganisationDetail(
         **_row(tx, row),
         agreements=[agreement_page(tx, each, ()) for each in _agreements(tx, row)],
-        recipients=[person_page(tx, each, ()) for each in _persons(tx, row)],
+        recipients=[person_page(tx, each, ()) for each in persons_of(tx, row)],
         links=link_rows(tx, live_shares(tx, of_organisation(row.id))) if is_lead else [],
         purposes={code: PURPOSES[code] for code in AGREEABLE},
         types={code: each.name for code, each in DOCUMENT_TYPES.items()},
@@ -198,7 +198,8 @@ def _agreements(tx: Transaction, row: Organisation) -> Sequence[Agreement]:
     return tx.session.scalars(query.order_by(Agreement.begins_on.desc(), Agreement.id)).all()
 
 
-def _persons(tx: Transaction, row: Organisation) -> Sequence[Recipient]:
+def persons_of(tx: Transaction, row: Organisation) -> Sequence[Recipient]:
+    """The persons there whom the actor may see, by name."""
     seen = permits(Permission.AGREEMENT_SEE, Recipient, tx.actor, tx.now)
     query = select(Recipient).where(Recipient.organisation_id == row.id, seen)
     return tx.session.scalars(query.order_by(Recipient.name, Recipient.id)).all()

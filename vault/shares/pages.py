@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from vault.access.cells import STRICT
 from vault.access.policy import Permission
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.models import Bundle, Document, Version
@@ -130,6 +131,7 @@ class ShareFormPage(BaseModel):
     most_openings: int
     password_required: bool
     can_mail: bool
+    needs_second: bool
 
 
 class RekeyingPage(BaseModel):
@@ -261,15 +263,7 @@ def share_form_page(
         bundle_title=opened.title,
         case_id=bundle.case_id,
         case_number=case.number,
-        documents=[
-            Offered(
-                id=document.id,
-                title=opened.title_of(document),
-                type_name=DOCUMENT_TYPES[document.document_type].name,
-                length=version.length,
-            )
-            for document, version in documents
-        ],
+        documents=[offered_page(opened, document, version) for document, version in documents],
         organisations=[_organisation(tx, known, bundle.office_id) for known in organisations],
         purposes=PURPOSES,
         countries_recorded=bool(case.origin_countries and case.asylum_country),
@@ -279,6 +273,17 @@ def share_form_page(
         most_openings=limits.most_openings,
         password_required=limits.password_required,
         can_mail=bool(tx.settings.smtp_url),
+        needs_second=bundle.tier == STRICT or limits.second_required,
+    )
+
+
+def offered_page(opened: OpenBundle, document: Document, version: Version) -> Offered:
+    """A document of an open bundle, as a form offers it."""
+    return Offered(
+        id=document.id,
+        title=opened.title_of(document),
+        type_name=DOCUMENT_TYPES[document.document_type].name,
+        length=version.length,
     )
 
 

@@ -13,17 +13,18 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from vault.access.cells import TIERS
+from vault.access.cells import STRICT, TIERS
 from vault.access.policy import Permission
+from vault.bundles.models import Bundle
 from vault.db import take_turn
 from vault.errors import Conflict, Fault, Invalid, Refused
-from vault.shares.models import Organisation
+from vault.shares.models import Organisation, Recipient, Share
 from vault.shares.policy_models import MOST_OPENINGS, SharePolicy
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
-USUAL_OPENINGS = 3
+USUAL_OPENINGS, USUAL_CASES, MOST_CASES = 3, 10, 1000
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,13 @@ class Limits:
     default_openings: int = USUAL_OPENINGS
     most_openings: int = MOST_OPENINGS
     password_required: bool = False
+    second_required: bool = False
+    cases_a_day: int = USUAL_CASES
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a controller sets: days from the making of a link, openings, and whether a password is asked."""
+    """What a controller sets: days from the making of a link, openings, whether a password or a second person is asked."""
 
     default_days: int
     longest_days: int
@@ -48,6 +51,8 @@ class Rules:
     default_openings: int = USUAL_OPENINGS
     most_openings: int = MOST_OPENINGS
     password_required: bool = False
+    second_required: bool = False
+    cases_a_day: int = USUAL_CASES
 
 
 def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUID | None = None) -> Limits:
@@ -64,7 +69,21 @@ def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUI
         default_openings=chosen.default_openings,
         most_openings=chosen.most_openings,
         password_required=chosen.password_required,
+        second_required=chosen.second_required,
+        cases_a_day=chosen.cases_a_day,
     )
+
+
+def needs_second(tx: Transaction, bundle: Bundle, organisation_id: UUID) -> bool:
+    """Whether a second person must approve links of this bundle: what is strictly confidential always, else where the rules
+    say, or when the actor lends from more cases to this organisation within a day than they allow."""
+    limits = limits_for(tx, bundle.office_id, bundle.tier, organisation_id)
+    if bundle.tier == STRICT or limits.second_required:
+        return True
+    there = select(Recipient.id).where(Recipient.organisation_id == organisation_id)
+    lately = (Share.owner_id == tx.actor.id, Share.created_at > tx.now - timedelta(days=1))
+    query = select(Share.case_id).where(*lately, Share.recipient_id.in_(there)).distinct()
+    return len({*tx.session.scalars(query), bundle.case_id}) > limits.cases_a_day
 
 
 def set_policy(tx: Transaction, tier: str, organisation_id: UUID | None, rules: Rules) -> SharePolicy:
@@ -126,6 +145,10 @@ def _check(tx: Transaction, tier: str, rules: Rules) -> None:
         raise _unfit("default_days", "What holds when nothing is said is within what may be chosen.")
     if not 1 <= rules.most_openings <= MOST_OPENINGS:
         raise _unfit("most_openings", f"Choose between 1 and {MOST_OPENINGS} openings.")
+    if not 1 <= rules.cases_a_day <= MOST_CASES:
+        raise _unfit("cases_a_day", f"Choose between 1 and {MOST_CASES} cases.")
+    if tier == STRICT and not rules.second_required:
+        raise _unfit("second_required", "What is strictly confidential always needs a second person.")
     if not 1 <= rules.default_openings <= rules.most_openings:
         raise _unfit("default_openings", "What holds when nothing is said is within what may be chosen.")
 

@@ -56,6 +56,8 @@ class SharePolicy(Row):
     default_openings: Mapped[int]
     most_openings: Mapped[int]
     password_required: Mapped[bool]
+    second_required: Mapped[bool]
+    cases_a_day: Mapped[int]
     set_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     set_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

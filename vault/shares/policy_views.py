@@ -9,7 +9,7 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
-from vault.access.cells import TIERS
+from vault.access.cells import STRICT, TIERS
 from vault.access.policy import Permission
 from vault.errors import Refused
 from vault.people.models import Person
@@ -38,6 +38,8 @@ class PolicyRow(BaseModel):
     default_openings: int
     most_openings: int
     password_required: bool
+    second_required: bool
+    cases_a_day: int
     set_by: str | None
     set_at: datetime | None
 
@@ -119,6 +121,8 @@ def _usual(tx: Transaction, office_id: UUID, tier: str) -> PolicyRow:
         default_openings=limits.default_openings,
         most_openings=limits.most_openings,
         password_required=limits.password_required,
+        second_required=tier == STRICT,
+        cases_a_day=limits.cases_a_day,
         set_by=None,
         set_at=None,
     )
@@ -133,6 +137,8 @@ def _row(tx: Transaction, row: SharePolicy) -> PolicyRow:
         tier=row.tier,
         organisation=row.organisation.name if row.organisation else None,
         password_required=row.password_required,
+        second_required=row.second_required,
+        cases_a_day=row.cases_a_day,
         set_by=tx.session.get_one(Person, row.set_by_id).display_name,
         set_at=row.set_at,
         **numbers,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from vault.access.actor import SYSTEM
-from vault.access.cells import STRICT
 from vault.access.policy import Permission
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import OpenBundle, open_bundle
@@ -19,12 +18,12 @@ from vault.crypto.marks import link_auth, link_auth_stored, link_key
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, random_key
 from vault.db import for_change
-from vault.errors import Conflict, Fault, Invalid, NotFound
-from vault.people.step_up import Act, require_step_up
+from vault.errors import Conflict, Fault, Invalid, NotFound, Refused
+from vault.runtime import refusal_about
 from vault.shares.lending import lent_columns
 from vault.shares.models import Recipient, Share, SharedDocument
 from vault.shares.organisations import recipients_at
-from vault.shares.policies import limits_for
+from vault.shares.policies import limits_for, needs_second
 from vault.shares.purposes import RESETTLEMENT
 from vault.shares.terms import Terms, require_terms
 
@@ -54,20 +53,51 @@ class Lending:
 def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Share, Secret]:
     """Lend the current versions of some documents to one recipient; the link's secret is returned once.
 
-    Errors: `BundleLocked`, `NotFound` for a document that the actor may not know, `Refused` for one not to be shared,
-    `Invalid` for one of another bundle, limits beyond policy or terms that are not met, `StepUpDue` for a link without
-    a password on what is strictly confidential, `Tampered` for a version that is not what was sealed.
+    Errors: `BundleLocked`, `NotFound` for a document that the actor may not know, `Refused` for one not to be shared, or
+    where a second person must approve (`requests`), as always for what is strictly confidential; `Invalid` for one of
+    another bundle, limits beyond policy or terms that are not met; `Tampered` for a version that is not what was sealed.
     """
+    prepared = prepare(tx, bundle_id, wanted.document_ids, wanted.organisation, wanted.purpose)
+    bundle = prepared.bundle
+    if needs_second(tx, bundle, prepared.terms.organisation.id):
+        message = "A second person must approve this link first. Describe it under Share, Several people, or approval."
+        refusal = refusal_about(bundle, "access.refused", permission="share.create", reason="second-person")
+        raise Refused(message, refusal=refusal)
+    return lend(tx, prepared, wanted)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Documents of an open bundle that may leave, and on what terms."""
+
+    opened: OpenBundle
+    documents: Sequence[Document]
+    terms: Terms
+
+    @property
+    def bundle(self) -> Bundle:
+        """Where they lie."""
+        return self.opened.bundle
+
+
+def prepare(
+    tx: Transaction, bundle_id: UUID, document_ids: Sequence[UUID], organisation: str, purpose: str
+) -> Prepared:
+    """What may leave now, for this purpose, to this organisation. Errors: as `create_share`."""
     bundle = tx.load(Bundle, bundle_id, Permission.SHARE_CREATE, lock=True)
     opened = open_bundle(tx, bundle)
-    documents = [_shareable(tx, opened, document_id) for document_id in _distinct(wanted.document_ids)]
-    terms = require_terms(tx, bundle, wanted.organisation, wanted.purpose, documents)
-    if bundle.tier == STRICT and wanted.profile is None:
-        require_step_up(tx, _act(opened, wanted, documents))
+    documents = [_shareable(tx, opened, document_id) for document_id in _distinct(document_ids)]
+    return Prepared(opened, documents, require_terms(tx, bundle, organisation, purpose, documents))
+
+
+def lend(
+    tx: Transaction, prepared: Prepared, wanted: Lending, request_id: UUID | None = None
+) -> tuple[Share, Secret]:
+    """One link. Whoever calls has seen to a second person where one is due, and to a proof of who sends it."""
     secret, share_key = random_key(), random_key()
-    share = _new_share(tx, bundle, wanted, terms, secret, share_key)
-    for position, document in enumerate(documents, start=1):
-        columns = lent_columns(tx, opened, share.id, share_key, document)
+    share = _new_share(tx, prepared.bundle, wanted, prepared.terms, secret, share_key)
+    for position, document in enumerate(prepared.documents, start=1):
+        columns = lent_columns(tx, prepared.opened, share.id, share_key, document)
         tx.add(SharedDocument(share_id=share.id, position=position, **columns))
     tx.session.refresh(share, ["documents", "recipient"])
     tx.record(
@@ -80,7 +110,8 @@ def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Sha
         has_password=share.profile is not None,
         purpose=share.purpose,
         agreement=share.agreement_id,
-        exceptions=[each.id for each in terms.exceptions],
+        exceptions=[each.id for each in prepared.terms.exceptions],
+        request=request_id,
         asks_code=share.asks_code,
     )
     return share, Secret(secret)
@@ -144,27 +175,18 @@ def load_share(tx: Transaction, share_id: UUID, permission: Permission) -> Share
     return share
 
 
-def _act(opened: OpenBundle, wanted: Lending, documents: Sequence[Document]) -> Act:
-    """What the page shows of a link before it is made."""
-    until = wanted.expires_at.isoformat(timespec="minutes") if wanted.expires_at else "the usual time"
-    facts = (
-        ("Recipient", wanted.recipient_name),
-        ("Organisation", wanted.organisation),
-        ("E-mail address", wanted.email),
-        ("Open until", until),
-        ("Number of openings", str(wanted.max_openings or "as usual")),
-        *(("Document", opened.title_of(document)) for document in documents),
-    )
-    sentence = "Make a link without a password on what is strictly confidential"
-    bound = tuple(str(document.id) for document in documents)
-    return Act("share.create", sentence, opened.bundle.id, facts, bound)
-
-
 def _new_share(
     tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms, secret: bytes, share_key: bytes
 ) -> Share:
     """The row and its slot; the link lock keeps the share key for whoever has secret and password."""
-    expires_at, absolute_end, most = _limits(tx, bundle, wanted, terms)
+    expires_at, absolute_end, most = limits_of(
+        tx,
+        bundle,
+        terms.organisation.id,
+        wanted.expires_at,
+        wanted.max_openings,
+        wanted.profile is not None,
+    )
     share_id, recipient = uuid4(), _recipient(tx, bundle, wanted, terms)
     slot = tx.keystore.create_slot(SlotKind.LINK, share_id)
     lock, key = (
@@ -217,20 +239,27 @@ def _distinct(document_ids: Sequence[UUID]) -> list[UUID]:
     return distinct
 
 
-def _limits(tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms) -> tuple[datetime, datetime, int]:
+def limits_of(
+    tx: Transaction,
+    bundle: Bundle,
+    organisation_id: UUID,
+    expires_at: datetime | None,
+    max_openings: int | None,
+    has_password: bool,
+) -> tuple[datetime, datetime, int]:
     """Expiry, absolute end and openings, within what the policy says for the tier and the organisation."""
-    limits = limits_for(tx, bundle.office_id, bundle.tier, terms.organisation.id)
+    limits = limits_for(tx, bundle.office_id, bundle.tier, organisation_id)
     # The link lock binds whole seconds, so the column holds no part of one.
     absolute_end, longest = (
         (tx.now + span).replace(microsecond=0) for span in (limits.absolute, limits.longest)
     )
-    expires_at = wanted.expires_at or tx.now + limits.default
+    expires_at = expires_at or tx.now + limits.default
     if not tx.now < expires_at <= longest:
         raise _unfit("/expires_at", f"Choose a time from now to {limits.longest.days} days ahead.")
-    openings = limits.default_openings if wanted.max_openings is None else wanted.max_openings
+    openings = limits.default_openings if max_openings is None else max_openings
     if not 1 <= openings <= limits.most_openings:
         raise _unfit("/max_openings", f"Choose between 1 and {limits.most_openings} openings.")
-    if limits.password_required and wanted.profile is None:
+    if limits.password_required and not has_password:
         raise _unfit("/password", "Your office asks for a password on such a link.")
     return expires_at, absolute_end, openings
 

@@ -28,6 +28,7 @@ from vault.shares import (
     policy_views,
     register_views,
     rekeying_views,
+    request_views,
     visit_views,
 )
 from vault.shares.forms import Extension, NewShare, NewShareForm, Revocation
@@ -63,6 +64,7 @@ organisation_views.register(bp)
 policy_views.register(bp)
 register_views.register(bp)
 rekeying_views.register(bp, pages)
+request_views.register(bp, pages)
 visit_views.register(pages)
 
 

@@ -8,7 +8,7 @@ from vault.web.acting import actor
 from vault.web.locale import gettext
 from vault.web.pages import Place
 
-BESIDE_LINKS = ("/loans", "/organisations", "/agreements", "/recipients", "/disclosures")
+BESIDE_LINKS = ("/loans", "/organisations", "/agreements", "/recipients", "/disclosures", "/share-requests")
 
 
 def places() -> list[Place]:

@@ -17,10 +17,12 @@ def upgrade() -> None:
     _add_exceptions()
     _add_bindings()
     _add_policies()
+    _add_requests()
 
 
 def downgrade() -> None:
     """Take them away: links, agreements and recipients stay as they were, what was bound or excepted is forgotten."""
+    op.drop_table("share_requests")
     op.drop_table("share_policies")
     op.drop_table("declaration_bindings")
     op.drop_table("disclosure_exceptions")
@@ -148,13 +150,21 @@ def _add_policies() -> None:
         "openings": "default_openings between 1 and most_openings",
     }
     keys = {"office_id": "offices", "organisation_id": "organisations", "set_by_id": "persons"}
-    numbers = ("default_days", "longest_days", "absolute_days", "default_openings", "most_openings")
+    numbers = (
+        "default_days",
+        "longest_days",
+        "absolute_days",
+        "default_openings",
+        "most_openings",
+        "cases_a_day",
+    )
     op.create_table(
         "share_policies",
         *(sa.Column(name, sa.Uuid(), nullable=name == "organisation_id") for name in keys),
         sa.Column("tier", sa.String(length=30), nullable=False),
         *(sa.Column(name, sa.Integer(), nullable=False) for name in numbers),
         sa.Column("password_required", sa.Boolean(), nullable=False),
+        sa.Column("second_required", sa.Boolean(), nullable=False),
         sa.Column("set_at", _INSTANT, nullable=False),
         sa.Column("ended_at", _INSTANT, nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -179,6 +189,42 @@ def _add_policies() -> None:
             sqlite_where=sa.text(where),
             postgresql_where=sa.text(where),
         )
+
+
+def _add_requests() -> None:
+    checks = {
+        "two_people": "approved_by_id <> owner_id",
+        "approved": "(approved_at IS NULL) = (approval IS NULL)",
+        "one_end": "used_at IS NULL OR dropped_at IS NULL",
+        "second": "used_at IS NULL OR approved_at IS NOT NULL OR NOT needs_second",
+    }
+    keys = {
+        "bundle_id": "bundles",
+        "case_id": "cases",
+        "office_id": "offices",
+        "owner_id": "persons",
+        "organisation_id": "organisations",
+        "approved_by_id": "persons",
+    }
+    instants = ("expires_at", "requested_at", "lapses_at", "approved_at", "dropped_at", "used_at")
+    op.create_table(
+        "share_requests",
+        *(sa.Column(name, sa.Uuid(), nullable=name == "approved_by_id") for name in keys),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("version_ids", sa.JSON(), nullable=False),
+        sa.Column("people", sa.JSON(), nullable=False),
+        sa.Column("max_openings", sa.Integer(), nullable=False),
+        sa.Column("has_password", sa.Boolean(), nullable=False),
+        sa.Column("needs_second", sa.Boolean(), nullable=False),
+        *(sa.Column(name, _INSTANT, nullable=name in instants[3:]) for name in instants),
+        sa.Column("approval", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        *(sa.CheckConstraint(rule, name=op.f(f"ck_share_requests_{name}")) for name, rule in checks.items()),
+        *_keys("share_requests", keys),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_share_requests")),
+    )
+    for column in ("bundle_id", "office_id", "owner_id"):
+        op.create_index(op.f(f"ix_share_requests_{column}"), "share_requests", [column])
 
 
 def _list(name: str) -> sa.Column[list[str]]:

@@ -1,0 +1,93 @@
+"""What may be asked of described shares."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+
+from vault.errors import Fault, Invalid
+from vault.shares.forms import Asked, Email, Language, Line, Moment, Password, Purpose
+from vault.shares.requests import MOST_PEOPLE, Description, Person
+
+Documents = Annotated[list[UUID], Field(min_length=1, max_length=50)]
+Openings = Annotated[int, Field(ge=1, le=100)]
+
+
+class RequestedPerson(Asked):
+    """Somebody whom a link is for."""
+
+    name: Line
+    email: Email
+    language: Language | None = None
+
+
+class NewShareRequest(Asked):
+    """Links on some documents for several people of one organisation. The password itself is given when they are made."""
+
+    documents: Documents
+    organisation: Line
+    recipients: list[RequestedPerson] = Field(min_length=1, max_length=MOST_PEOPLE)
+    purpose: Purpose = "resettlement"
+    expires_at: Moment | None = None
+    max_openings: Openings | None = None
+    has_password: bool = False
+
+    @property
+    def description(self) -> Description:
+        """What is described."""
+        people = [Person(each.name, each.email, each.language) for each in self.recipients]
+        return Description(
+            self.documents,
+            self.organisation,
+            people,
+            self.purpose,
+            self.expires_at,
+            self.max_openings,
+            self.has_password,
+        )
+
+
+class NewShareRequestForm(Asked):
+    """The same as a page sends it: persons of the office's list by id, others one a line as "name, address"."""
+
+    documents: Documents
+    organisation: Line
+    persons: list[UUID] = Field(default=[], max_length=MOST_PEOPLE)
+    others: Annotated[str, StringConstraints(max_length=8000)] | None = None
+    purpose: Purpose = "resettlement"
+    expires_at: Moment | None = None
+    max_openings: Openings | None = None
+    has_password: bool = False
+
+    @property
+    def typed(self) -> list[RequestedPerson]:
+        """The others; `Invalid` for a line that is not a name and an address."""
+        lines = [line for line in re.split(r"[\r\n]+", self.others or "") if line.strip()]
+        try:
+            return [_read(line) for line in lines]
+        except ValidationError:
+            message = "Give one person a line: a name, a comma, an e-mail address."
+            raise Invalid("The links were not described.", errors=[Fault("/others", message)]) from None
+
+
+class SeenRequest(Asked):
+    """The digest of the request that was read, as its page or the API gives it."""
+
+    seen: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class NewLinks(Asked):
+    """The password of the links, where one was announced."""
+
+    password: Password | None = None
+
+
+_PERSON = TypeAdapter(RequestedPerson)
+
+
+def _read(line: str) -> RequestedPerson:
+    name, _, email = line.rpartition(",")
+    return _PERSON.validate_python({"name": name, "email": email})

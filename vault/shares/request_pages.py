@@ -1,0 +1,183 @@
+"""What is shown of described shares, to pages and to the API alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from vault.access.policy import Permission
+from vault.bundles.document_types import DOCUMENT_TYPES
+from vault.bundles.models import Bundle, Document, Version
+from vault.bundles.opening import OpenBundle
+from vault.cases.models import Case
+from vault.people.models import Person
+from vault.shares.models import Organisation, Recipient
+from vault.shares.organisation_pages import persons_of
+from vault.shares.pages import NewSharePage, Offered, offered_page
+from vault.shares.policies import limits_for
+from vault.shares.purposes import PURPOSES
+from vault.shares.request_models import ShareRequest
+from vault.shares.requests import digest_of
+from vault.shares.term_pages import Choice
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+
+class PersonRow(BaseModel):
+    """Somebody whom a link is to be for."""
+
+    name: str
+    email: str
+    language: str | None
+
+
+class ShareRequestPage(BaseModel):
+    """Described links. `state` is waiting, ready, made, taken_back or lapsed; `digest` is what a second person approves."""
+
+    id: UUID
+    bundle_id: UUID
+    case_id: UUID
+    case_number: str
+    tier: str
+    organisation: str
+    country: str | None
+    people: list[PersonRow]
+    document_types: list[str]
+    type_names: list[str]
+    purpose: str
+    purpose_name: str
+    expires_at: datetime
+    max_openings: int
+    has_password: bool
+    needs_second: bool
+    state: str
+    owner: str
+    requested_at: datetime
+    lapses_at: datetime
+    approved_by: str | None
+    digest: str
+    may_approve: bool
+    may_make: bool
+    may_withdraw: bool
+
+
+class ShareRequestList(BaseModel):
+    """Those that wait or are ready, newest first."""
+
+    items: list[ShareRequestPage]
+
+
+class ShareSheet(BaseModel):
+    """The links that were made in one act, each with its address, once."""
+
+    case_number: str
+    type_names: list[str]
+    items: list[NewSharePage]
+
+
+class KnownPerson(BaseModel):
+    """Somebody of the office's list."""
+
+    id: UUID
+    name: str
+    email: str
+
+
+class RequestFormPage(BaseModel):
+    """What the page that describes links needs; without an organisation it asks for one first."""
+
+    bundle_id: UUID
+    bundle_title: str
+    case_number: str
+    organisations: list[Choice]
+    organisation: str | None
+    organisation_id: UUID | None
+    persons: list[KnownPerson]
+    documents: list[Offered]
+    purposes: dict[str, str]
+    expires_at: str
+    longest_days: int
+    max_openings: int
+    most_openings: int
+    password_required: bool
+
+
+def request_page(tx: Transaction, row: ShareRequest) -> ShareRequestPage:
+    """One of them. Load it with a permission first."""
+    types = [_type_of(tx, UUID(each)) for each in row.version_ids]
+    state, is_owner = row.state_at(tx.now), row.owner_id == tx.actor.id
+    is_open = state in ("waiting", "ready")
+    return ShareRequestPage(
+        id=row.id,
+        bundle_id=row.bundle_id,
+        case_id=row.case_id,
+        case_number=tx.session.get_one(Case, row.case_id).number,
+        tier=tx.session.get_one(Bundle, row.bundle_id).tier,
+        organisation=row.organisation.name,
+        country=row.organisation.country,
+        people=[PersonRow(**each) for each in row.people],
+        document_types=types,
+        type_names=[DOCUMENT_TYPES[code].name for code in types],
+        purpose=row.purpose,
+        purpose_name=PURPOSES[row.purpose],
+        expires_at=row.expires_at,
+        max_openings=row.max_openings,
+        has_password=row.has_password,
+        needs_second=row.needs_second,
+        state=state,
+        owner=_name(tx, row.owner_id) or "",
+        requested_at=row.requested_at,
+        lapses_at=row.lapses_at,
+        approved_by=_name(tx, row.approved_by_id),
+        digest=digest_of(row),
+        may_approve=state == "waiting" and not is_owner and tx.allows(Permission.SHARE_APPROVE, row),
+        may_make=state == "ready" and is_owner,
+        may_withdraw=is_open and tx.allows(Permission.SHARE_REVOKE, row),
+    )
+
+
+def request_form_page(
+    tx: Transaction,
+    opened: OpenBundle,
+    documents: Sequence[tuple[Document, Version]],
+    organisations: Sequence[Organisation],
+    chosen: Organisation | None,
+) -> RequestFormPage:
+    """The page for links to several people, within what holds for the bundle's tier and the organisation."""
+    bundle = opened.bundle
+    limits = limits_for(tx, bundle.office_id, bundle.tier, chosen.id if chosen else None)
+    known: Sequence[Recipient] = persons_of(tx, chosen) if chosen else []
+    return RequestFormPage(
+        bundle_id=bundle.id,
+        bundle_title=opened.title,
+        case_number=tx.session.get_one(Case, bundle.case_id).number,
+        organisations=[Choice(id=each.id, name=each.name) for each in organisations],
+        organisation=chosen.name if chosen else None,
+        organisation_id=chosen.id if chosen else None,
+        persons=[
+            KnownPerson(id=each.id, name=each.name, email=each.email)
+            for each in known
+            if each.ended_at is None
+        ],
+        documents=[offered_page(opened, *each) for each in documents],
+        purposes=PURPOSES,
+        expires_at=(tx.now + limits.default).strftime("%Y-%m-%dT%H:%M"),
+        longest_days=limits.longest.days,
+        max_openings=limits.default_openings,
+        most_openings=limits.most_openings,
+        password_required=limits.password_required,
+    )
+
+
+def _type_of(tx: Transaction, version_id: UUID) -> str:
+    version = tx.session.get_one(Version, version_id)
+    return tx.session.get_one(Document, version.document_id).document_type
+
+
+def _name(tx: Transaction, person_id: UUID | None) -> str | None:
+    return tx.session.get_one(Person, person_id).display_name if person_id else None
