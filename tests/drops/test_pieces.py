@@ -137,6 +137,20 @@ def test_a_foreign_upload_answers_like_a_missing_one_on_each_verb(make, sender, 
     assert tus.offset() == 70_000
 
 
+def test_a_page_of_another_site_sends_no_piece(make, sender):
+    """R23: also with the cookie, and whatever the method."""
+    tus = Tus(sender(make.request()))
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}):
+        head = {**PIECE, **headers, "Upload-Offset": "0"}
+        answers = (
+            tus.client.post(tus.base, headers={**head, "Upload-Length": "9"}),
+            tus.client.patch(tus.url, data=b"x", headers=head),
+            tus.client.delete(tus.url, headers=head),
+        )
+        assert [answer.status_code for answer in answers] == [403] * 3
+    assert tus.offset() == 0
+
+
 def test_a_senders_upload_is_at_no_other_address(make, sender, app):
     from tests.browsing import Browser
 

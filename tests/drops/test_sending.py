@@ -8,6 +8,7 @@ from hashlib import sha256
 from io import BytesIO
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.drops.conftest import MULTIPART, form_body
 from tests.factory import PDF
@@ -207,6 +208,8 @@ def test_a_receipt_names_what_arrived_and_anybody_can_check_it(make, sender):
     for text in (receipt["text"].replace("one.pdf", "0ne.pdf"), receipt["text"] + " ", "{}"):
         with pytest.raises(Tampered):
             check_receipt(text, signature, key)
+    signed = b"casevault-v1/receipt\0" + receipt["text"].encode()
+    Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
     page = clinic.client.get(f"{clinic.asked.path}/receipt").text
     assert receipt["signature"] in page
     assert "one.pdf" in page
