@@ -52,6 +52,7 @@ STAYS = {
         "audit_entries",
         "recoveries",
         "disclosure_exceptions",
+        "share_requests",
     ),
 }
 """Tables about cases or bundles that stay with the office in which their rows were made."""
