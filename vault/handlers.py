@@ -20,6 +20,7 @@ MODULES_WITH_JOBS = (
     "vault.transfers.fixity",
     "vault.shares.endings",
     "vault.drops.endings",
+    "vault.shares.notices",
     "vault.matrix.overdue",
 )
 """Modules whose import registers handlers."""
@@ -28,6 +29,7 @@ PERIODIC = {
     "clock.keep_pace": timedelta(minutes=10),
     "shares.end_expired": timedelta(seconds=60),
     "drops.end_expired": timedelta(seconds=60),
+    "shares.remind": timedelta(hours=1),
     "slots.finish_destructions": timedelta(seconds=60),
     "people.lock_dormant": timedelta(days=1),
     "people.end_tokens": timedelta(hours=1),

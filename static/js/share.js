@@ -6,6 +6,7 @@ function takeSecret() {
   const secret = location.hash.slice(1);
   if (!field || !secret || document.getElementById(secret)) return;
   field.value = secret;
+  for (const language of document.querySelectorAll(".languages a")) language.hash = secret;
   history.replaceState(null, "", location.pathname + location.search);
   const row = field.closest("[data-from-link]") ?? field.closest(".field");
   if (row) row.hidden = true;

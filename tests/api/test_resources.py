@@ -60,6 +60,8 @@ POST /shares/{share_id}/extension
 POST /shares/{share_id}/resumption
 GET /shares/{share_id}/openings
 POST /shares/{share_id}/letter
+GET /notices
+POST /notices/reading
 GET /loans
 GET /lent
 POST /documents/{document_id}/loans

@@ -39,6 +39,10 @@ PUBLIC = {
     "shares_pages.opening": "the same",
     "shares_pages.opening_here": "the same",
     "shares_pages.code": "the same",
+    "shares_pages.receipt": "the same: their cookie is asked for",
+    "shares_pages.wrong_person": "the same: the secret or their cookie is asked for",
+    "shares_pages.deletion_form": "the same",
+    "shares_pages.deletion": "the same",
     "shares_pages.documents": "the same: their cookie is asked for",
     "shares_pages.content": "the same",
     "shares_pages.recording": "the same",
@@ -61,6 +65,7 @@ PUBLIC = {
 BY_LINK = ("shares_pages.", "drops_pages.")
 NEEDS_NO_TOKEN = {
     *(f"shares_pages.{name}" for name in ("opening", "opening_here", "code", "finish")),
+    *(f"shares_pages.{name}" for name in ("receipt", "wrong_person", "deletion")),
     *("drops_pages.opening", "drops_pages.opening_here", "drops_pages.leave"),
 }
 LOOKS_ALONE = {

@@ -73,6 +73,8 @@ EVENTS: dict[str, str] = {
     "share.visit_finished": "A recipient finished a visit to a share.",
     "share.suspended": "A share link was suspended.",
     "share.resumed": "A suspended share link works again.",
+    "share.received": "The recipient of a share link confirmed receipt.",
+    "share.deletion_attested": "The recipient of a share link attested that what was downloaded is deleted.",
     "share.mailed": "A share link was mailed to its recipient.",
     "share.mail_failed": "A mail of a share link could not be sent; `reason` says which kind of failure.",
     "share.code_sent": "A code was mailed to the recipient of a share link.",

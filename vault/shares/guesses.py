@@ -1,7 +1,7 @@
 """Guesses at a link's password and at its codes: counted in the database, for the link alone.
 
 An address says nothing: a whole embassy sits behind one. After ten wrong ones in a row each next one waits a minute;
-after fifty the link sleeps until its owner lets it work again.
+after fifty the link sleeps until its owner lets it work again. After the fifth wrong code the owner is told, once a day.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from vault.db import for_change
 from vault.errors import Fault, Refusal, TooMany
 from vault.runtime import refusal_about
 from vault.shares.models import Share
+from vault.shares.notices import tell
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 GUESSES = Limit(free=10, first=timedelta(minutes=1), longest=timedelta(minutes=1))
-MOST_GUESSES = 50
+TOLD_AFTER, MOST_GUESSES = 5, 50
 TOO_MANY = "Too many attempts. Wait a minute, then try again."
 PASSWORDS, CODES = "passwords", "codes"
 """What can be guessed at, as the log says it."""
@@ -53,12 +54,17 @@ def suspend_if_guessed(tx: Transaction, share_id: UUID, what: str) -> None:
     """After fifty wrong ones in a row the link is suspended."""
     share = tx.session.get(Share, share_id, with_for_update=for_change(Share))
     name = _name(share_id, what)
-    if share is None or not share.is_live(tx.now) or tries_of(tx.session, name) < MOST_GUESSES:
+    if share is None or not share.is_live(tx.now):
+        return
+    if what == CODES and tries_of(tx.session, name) >= TOLD_AFTER:
+        tell(tx, share, "codes", mark=tx.now.date().isoformat())
+    if tries_of(tx.session, name) < MOST_GUESSES:
         return
     share.suspended_at = tx.now
     share.revision += 1
     forget_tries(tx.session, name)
     tx.record("share.suspended", share, reason=what)
+    tell(tx, share, "suspended", mark=str(share.revision))
 
 
 def share_refusal(share: Share, reason: str) -> Refusal:

@@ -108,6 +108,9 @@ class Share(Row):
     max_openings: Mapped[int]
     openings: Mapped[int] = mapped_column(default=0)
     asks_code: Mapped[bool] = mapped_column(default=False)
+    received_at: Mapped[datetime | None]
+    deletion_attested_at: Mapped[datetime | None]
+    wrong_person_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -200,6 +203,20 @@ class ShareCode(Row):
     expires_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)
     used_at: Mapped[datetime | None]
+
+
+class Notice(Row):
+    """What one colleague is told about a link, once for each `mark`. The words are those of its kind."""
+
+    __tablename__ = "notices"
+    __table_args__ = (UniqueConstraint("person_id", "share_id", "kind", "mark"),)
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
+    share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    mark: Mapped[str] = mapped_column(String(40))
+    told_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
 
 
 class Loan(Row):

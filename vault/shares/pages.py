@@ -58,6 +58,9 @@ class SharePage(BaseModel):
     max_openings: int
     has_password: bool
     asks_code: bool
+    received_at: datetime | None
+    deletion_attested_at: datetime | None
+    wrong_person_at: datetime | None
     last_opened_at: datetime | None
     opened_at: list[datetime]
     now: datetime
@@ -196,6 +199,9 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
         max_openings=share.max_openings,
         has_password=share.profile is not None,
         asks_code=share.asks_code,
+        received_at=share.received_at,
+        deletion_attested_at=share.deletion_attested_at,
+        wrong_person_at=share.wrong_person_at,
         last_opened_at=max((opening.opened_at for opening in openings), default=None),
         opened_at=[opening.opened_at for opening in openings],
         now=tx.now,

@@ -24,8 +24,10 @@ from vault.shares import (
     exception_views,
     letter_views,
     loan_views,
+    notice_views,
     organisation_views,
     policy_views,
+    receipt_views,
     register_views,
     rekeying_views,
     request_views,
@@ -66,6 +68,8 @@ register_views.register(bp)
 rekeying_views.register(bp, pages)
 request_views.register(bp, pages)
 visit_views.register(pages)
+receipt_views.register(pages)
+notice_views.register(bp)
 
 
 @bp.context_processor

@@ -45,6 +45,7 @@ class VisitPage(BaseModel):
     expires_at: datetime
     rejoin_until: datetime
     openings_left: int
+    received_at: datetime | None
     items: list[LentPage]
 
 
@@ -71,6 +72,7 @@ def visit_page(tx: Transaction, visit: Visit, playable: Container[str]) -> Visit
         expires_at=share.expires_at,
         rejoin_until=min(visit.opening.ends_at, share.expires_at),
         openings_left=share.max_openings - share.openings,
+        received_at=share.received_at,
         items=[lent_page(tx, visit, lent, playable) for lent in share.documents],
     )
 

@@ -53,7 +53,7 @@ def landing(link: str) -> ResponseReturnValue:  # noqa: ARG001 - the page must n
 @shows_form(landing, Gone, TooMany)
 def opening(link: str) -> ResponseReturnValue:
     """The link is open for this browser; programs get the list of documents at once. Who owes a code is led to it."""
-    wanted, share_id = parse(NewOpening), _share_id(link)
+    wanted, share_id = parse(NewOpening), named_share(link)
     try:
         value = open_link(runtime(), share_id, **wanted.given(), cookie=_cookie(share_id))
     except CodeDue:
@@ -72,23 +72,23 @@ def opening(link: str) -> ResponseReturnValue:
 def code(link: str) -> ResponseReturnValue:
     """A code is on its way if the address is the recipient's; the answer is the same if it is not."""
     wanted = parse(NewCode)
-    request_code(runtime(), _share_id(link), wanted.secret_bytes(), wanted.email)
+    request_code(runtime(), named_share(link), wanted.secret_bytes(), wanted.email)
     return respond("shares/code.html", code_page(runtime().settings), status=202)
 
 
 @shows_form(landing, Gone)
 def documents(link: str) -> ResponseReturnValue:
     """What the link lends; to somebody who was away for long, the first page again."""
-    with transaction(_visitor(link)) as tx:
-        page = visit_page(tx, _visit(tx, link), PLAYABLE)
+    with transaction(visitor_by_cookie(link)) as tx:
+        page = visit_page(tx, visit_by_cookie(tx, link), PLAYABLE)
     return respond("shares/documents.html", page)
 
 
 @in_lane
 def content(link: str, n: int) -> ResponseReturnValue:
     """One document, whole or a range of it."""
-    with transaction(_visitor(link)) as tx:
-        visit = _visit(tx, link)
+    with transaction(visitor_by_cookie(link)) as tx:
+        visit = visit_by_cookie(tx, link)
         found = open_lent(tx, visit, n)
         part = asked_part(found.etag, found.length)
         reading_id = record_lent(tx, visit, found) if part.sends_content else None
@@ -98,8 +98,8 @@ def content(link: str, n: int) -> ResponseReturnValue:
 
 def recording(link: str, n: int) -> ResponseReturnValue:
     """The player for one recording."""
-    with transaction(_visitor(link)) as tx:
-        visit = _visit(tx, link)
+    with transaction(visitor_by_cookie(link)) as tx:
+        visit = visit_by_cookie(tx, link)
         page = lent_page(tx, visit, lent_document(visit, n), PLAYABLE)
     if not page.is_playable:
         raise NotFound
@@ -109,8 +109,8 @@ def recording(link: str, n: int) -> ResponseReturnValue:
 @csrf.exempt("the visit's own cookie is not sent from other sites, and finishing harms nobody")
 def finish(link: str) -> ResponseReturnValue:
     """The visit is over, and this browser forgets it."""
-    with transaction(_visitor(link)) as tx:
-        visit = _visit(tx, link)
+    with transaction(visitor_by_cookie(link)) as tx:
+        visit = visit_by_cookie(tx, link)
         finish_visit(tx, visit)
     response = respond("shares/finished.html", None)
     name, secure = _cookie_name(visit.share.id), runtime().settings.is_https
@@ -118,7 +118,7 @@ def finish(link: str) -> ResponseReturnValue:
     return response
 
 
-def _share_id(link: str) -> UUID:
+def named_share(link: str) -> UUID:
     """The share that a link's path names; `Gone` for anything that is not 16 bytes of base64url."""
     try:
         raw = unb64url(link)
@@ -145,9 +145,9 @@ def _remember(response: Response, share_id: UUID, value: str) -> None:
     response.set_cookie(name, value, httponly=True, samesite="Lax", secure=secure, path="/")
 
 
-def _visitor(link: str) -> Actor:
+def visitor_by_cookie(link: str) -> Actor:
     """Whoever this link's cookie names; `enter` checks that the cookie proves it, before anything else is done."""
-    return _visitor_of(_cookie(_share_id(link)))
+    return _visitor_of(_cookie(named_share(link)))
 
 
 def _visitor_of(cookie: str | None) -> Actor:
@@ -155,6 +155,6 @@ def _visitor_of(cookie: str | None) -> Actor:
     return visitor(named[0]) if named else STRANGER
 
 
-def _visit(tx: Transaction, link: str) -> Visit:
-    share_id = _share_id(link)
+def visit_by_cookie(tx: Transaction, link: str) -> Visit:
+    share_id = named_share(link)
     return enter(tx, share_id, _cookie(share_id))

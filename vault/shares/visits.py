@@ -25,6 +25,7 @@ from vault.errors import Fault, Gone, Invalid, Tampered
 from vault.shares.guesses import PASSWORDS, forget_guesses, share_refusal, take_guess
 from vault.shares.lending import lock_of, owner_may
 from vault.shares.models import Opening, OpeningDevice, Share, ShareCode, SharedDocument
+from vault.shares.notices import tell
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -123,6 +124,8 @@ def open_share(
     tx.add(device)
     forget_guesses(tx, share)
     tx.record(event, share, opening=opening.id)
+    if event == "share.opened":
+        tell(tx, share, "opened")
     return Visit(share, opening, device, Secret(share_key)), b64url(opening.id.bytes + visit_secret)
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from vault.access.actor import Role
+from vault.access.actor import Actor, Role
 from vault.access.policy import Permission, may_ever
-from vault.web.acting import actor
+from vault.shares.notices import count_unread
+from vault.web.acting import actor, reading
 from vault.web.locale import gettext
 from vault.web.pages import Place
 
 BESIDE_LINKS = ("/loans", "/organisations", "/agreements", "/recipients", "/disclosures", "/share-requests")
+
+
+def _unread(who: Actor) -> int:
+    """How many notices about links wait for the actor."""
+    if not may_ever(Permission.SHARE_SEE, who):
+        return 0
+    with reading() as tx:
+        return count_unread(tx)
 
 
 def places() -> list[Place]:
@@ -23,6 +32,7 @@ def places() -> list[Place]:
     offered = (
         (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work", also=("/bundles/", "/documents/"))),
         (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links", also=BESIDE_LINKS)),
+        (Permission.SHARE_SEE, Place(gettext("Notices"), "/notices", "attention", waiting=_unread(who))),
         (Permission.TEAM_SEE, Place(gettext("Teams"), "/teams", "members")),
         (
             Permission.PERSON_EXTEND,

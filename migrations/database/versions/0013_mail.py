@@ -1,4 +1,4 @@
-"""Codes by e-mail, several devices of one visit, case numbers left out of mails."""
+"""E-mailed codes, devices of a visit, recipients' answers, what colleagues are told of links, numbers left out of mails."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +7,7 @@ revision = "0013"
 down_revision = "0012"
 
 _INSTANT = sa.DateTime(timezone=True)
+ANSWERS = ("received_at", "deletion_attested_at", "wrong_person_at")
 
 
 def upgrade() -> None:
@@ -15,8 +16,11 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("numbers_unmailed_at", _INSTANT, nullable=True))
     with op.batch_alter_table("shares", schema=None) as batch_op:
         batch_op.add_column(sa.Column("asks_code", sa.Boolean(), nullable=False, server_default=sa.false()))
+        for name in ANSWERS:
+            batch_op.add_column(sa.Column(name, _INSTANT, nullable=True))
     _add_codes()
     _add_devices()
+    _add_notices()
 
 
 def downgrade() -> None:
@@ -40,10 +44,12 @@ def downgrade() -> None:
     with op.batch_alter_table("openings", schema=None) as batch_op:
         batch_op.alter_column("auth_digest", nullable=False, existing_type=sa.LargeBinary(length=32))
         batch_op.alter_column("session_lock", nullable=False, existing_type=sa.LargeBinary())
+    op.drop_table("notices")
     op.drop_table("opening_devices")
     op.drop_table("share_codes")
     with op.batch_alter_table("shares", schema=None) as batch_op:
-        batch_op.drop_column("asks_code")
+        for name in ("asks_code", *ANSWERS):
+            batch_op.drop_column(name)
     with op.batch_alter_table("offices", schema=None) as batch_op:
         batch_op.drop_column("numbers_unmailed_at")
 
@@ -93,6 +99,25 @@ def _add_devices() -> None:
     with op.batch_alter_table("openings", schema=None) as batch_op:
         batch_op.drop_column("session_lock")
         batch_op.drop_column("auth_digest")
+
+
+def _add_notices() -> None:
+    op.create_table(
+        "notices",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("share_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("mark", sa.String(length=40), nullable=False),
+        sa.Column("told_at", _INSTANT, nullable=False),
+        sa.Column("read_at", _INSTANT, nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_notices_person_id_persons")),
+        sa.ForeignKeyConstraint(["share_id"], ["shares.id"], name=op.f("fk_notices_share_id_shares")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+        sa.UniqueConstraint("person_id", "share_id", "kind", "mark", name=op.f("uq_notices_person_id")),
+    )
+    for column in ("person_id", "share_id"):
+        op.create_index(op.f(f"ix_notices_{column}"), "notices", [column])
 
 
 def _tables() -> tuple[sa.TableClause, sa.TableClause]:

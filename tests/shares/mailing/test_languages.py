@@ -23,7 +23,17 @@ from vault.web import problems
 
 TAGS = ("ar", "es", "fr")
 FRAME = [f"web/templates/{name}.html" for name in ("bare", "parts", "problem")]
-OURS = ("code", "documents", "finished", "identity", "landing", "recording")
+OURS = (
+    "code",
+    "deleted",
+    "deletion",
+    "disclaimed",
+    "documents",
+    "finished",
+    "identity",
+    "landing",
+    "recording",
+)
 PAGES = FRAME + [f"shares/templates/shares/{name}.html" for name in OURS]
 DOOR = [f"shares/{name}.py" for name in ("visits", "codes", "guesses", "arrivals", "lending")]
 WORDS = {"_": 1, "gettext": 1, "ngettext": 2, "pgettext": 2, "npgettext": 3}

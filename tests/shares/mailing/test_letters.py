@@ -6,7 +6,7 @@ import re
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.browsing import Browser
@@ -34,6 +34,7 @@ def test_the_catalogue_carries_nothing_that_is_not_permitted():
 
 @pytest.mark.parametrize("tag", TAGS)
 @pytest.mark.parametrize("kind", LETTERS)
+@settings(deadline=None)
 @given(data=st.data())
 def test_r13_a_value_stays_in_its_place_whatever_it_is(kind, tag, data):
     fields = {name: data.draw(HOSTILE, label=name) for name in sorted(LETTERS[kind].fields)}
