@@ -106,6 +106,9 @@ class Desk:
         self.fill({"User name": username, "Name": name})
         self.page.locator(f'[name="roles"][value="{role}"]').check()
         self.press("Add and make the link")
+        if self.says("Confirm that it is you"):
+            self.fill({"Your password": PASSWORDS["administrator"]})
+            self.press("Confirm")
         return self.page.locator(".secret").inner_text().strip()
 
     def add_case(self, number: str, individual: str) -> None:

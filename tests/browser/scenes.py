@@ -40,7 +40,8 @@ class Stage:
 def set_stage(chromium: Browser, vault: RunningVault) -> Stage:
     """By the API: a link with a password on all that the demo's first case holds, a link taken back, an invitation."""
     walker = Walker.of(chromium, vault, "caseworker")
-    told, case = vault.demo(), walker.api("GET", "/cases?limit=1")["items"][0]
+    told = vault.demo()
+    case = walker.api("POST", "/cases/search", {"number": told["cases"][0]})["items"][0]
     bundles = walker.api("GET", f"/cases/{case['id']}/bundles")["items"]
     sealed = next(each["id"] for each in bundles if each["has_password"])
     plain = next(each["id"] for each in bundles if not each["has_password"])
@@ -129,7 +130,9 @@ def recipient_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
     walker.go(walker.page.locator('a[href$="/recording"]').first.evaluate("one => one.href"))
     yield "link, recording"
     walker.page.go_back()
-    walker.click(walker.page.locator("form button"))
+    walker.click(walker.page.locator('form[action$="/receipt"] button'))
+    yield "link, received"
+    walker.click(walker.page.locator('form[action$="/finish"] button'))
     yield "link, finished"
     walker.go(urldefrag(stage.link).url + "/documents")
     yield "link, after it was finished"

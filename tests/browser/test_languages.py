@@ -26,7 +26,7 @@ GAP = "\ufffc"
 
 # One text for each block, as it is seen; what people wrote and what is code is a gap. Attributes are texts of their own.
 TEXTS = """() => {
-    const theirs = 'bdi, [dir="auto"], [translate="no"], code, time, .mono, .caseno, option';
+    const theirs = 'bdi, [dir="auto"], [translate="no"], [lang]:not(html), code, time, .mono, .caseno, option, textarea';
     const blocks = 'p, li, h1, h2, h3, td, th, dt, dd, label, legend, summary, button, a.button, caption, div, nav a';
     const texts = new Map();
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
