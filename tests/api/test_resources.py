@@ -51,8 +51,8 @@ GET /document-types
 POST /documents/{document_id}/export
 GET POST /bundles/{bundle_id}/shares
 GET POST /bundles/{bundle_id}/file-requests
-GET /file-requests/{request_id}
-POST /file-requests/{request_id}/ending
+GET /file-requests/{file_request_id}
+POST /file-requests/{file_request_id}/ending
 GET /shares
 GET /shares/{share_id}
 POST /shares/{share_id}/revocation

@@ -24,6 +24,7 @@ KNOWN_OUTSIDE = {
     "bundles.reason_form",
     "bundles.post_reason",
     "shares.list_bundle_shares",
+    "drops.list_requests",
     "bundles.documents",
     "bundles.versions",
     "transfers.bookmarks",

@@ -127,7 +127,7 @@ def test_new_rules_replace_the_old_ones_and_leave_live_links_alone(desk, act, co
     with pytest.raises(Conflict), act(controller) as tx:
         end_policy(tx, row_id)
     assert made(act, actor, bundle, asked).max_openings == share.max_openings == 3
-    assert trail().count("share_policy.set") == 2
+    assert trail().count("policy.set") == 2
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def set_policy(tx: Transaction, tier: str, organisation_id: UUID | None, rules: 
             **vars(rules),
         )
     )
-    tx.record("share_policy.set", row, tier=tier, organisation=organisation_id, **vars(rules))
+    tx.record("policy.set", row, tier=tier, organisation=organisation_id, **vars(rules))
     return row
 
 
@@ -122,7 +122,7 @@ def end_policy(tx: Transaction, policy_id: UUID) -> SharePolicy:
     if row.ended_at is not None:
         raise Conflict("This rule holds no more. Load the page again.")
     row.ended_at = tx.now
-    tx.record("share_policy.ended", row, tier=row.tier, organisation=row.organisation_id)
+    tx.record("policy.ended", row, tier=row.tier, organisation=row.organisation_id)
     return row
 
 
