@@ -210,5 +210,7 @@ def _filled(value: Any, ids: dict[str, UUID]) -> Any:
         return {name: _filled(each, ids) for name, each in value.items()}
     if isinstance(value, list):
         return [_filled(each, ids) for each in value]
+    if not isinstance(value, str):
+        return value
     named = re.fullmatch(r"<(\w+)>", value)
     return str(ids[named[1]]) if named else value

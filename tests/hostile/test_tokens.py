@@ -27,6 +27,9 @@ ADD = {"api_transfers.deposit", "api_transfers.deposit_further", "api_transfers.
 LEND = {
     *("api_shares.create", "api_shares.extend", "api_shares.list_bundle_shares", "api_shares.list_shares"),
     *("api_shares.openings", "api_shares.resume", "api_shares.revoke", "api_shares.show"),
+    *("api_shares.agreement", "api_shares.exceptions", "api_shares.organisation", "api_shares.organisations"),
+    *("api_shares.recipient", "api_shares.describe", "api_shares.list_requests", "api_shares.show_request"),
+    *("api_shares.make_requested", "api_shares.withdraw_request", "api_shares.mail", "api_shares.notices"),
 }
 REACHED = {
     "read": READ,

@@ -16,6 +16,7 @@ from sqlalchemy import func, or_, select, update
 from vault.access.actor import SYSTEM, Role
 from vault.access.policy import Permission, may_ever, permits
 from vault.db import upsert
+from vault.errors import Refused
 from vault.jobs import ClaimedJob, handles, renew
 from vault.languages import message as _
 from vault.people.models import Person, PersonRole
@@ -74,7 +75,9 @@ def count_unread(tx: Transaction) -> int:
 
 
 def read_notices(tx: Transaction) -> None:
-    """The actor has read them all."""
+    """The actor has read them all; `Refused` for a token: it would hide them from its owner."""
+    if tx.actor.kind != "person":
+        raise Refused("Only a person reads notices.")
     unread = Notice.person_id == tx.actor.id, Notice.read_at.is_(None)
     tx.session.execute(update(Notice).where(*unread).values(read_at=tx.now))
 
