@@ -204,7 +204,7 @@ def test_countries_of_a_case_are_recorded_by_form_and_shown(sender):
     made = sender.post(
         "/cases", number="815-26-70001", origin_countries="so\nSY", asylum_country="KE", follow=True
     )
-    assert "Somalia, Syria" in made.text
+    assert "<bdi>Somalia</bdi>, <bdi>Syria</bdi>" in made.text
     assert "Kenya" in made.text
 
 
