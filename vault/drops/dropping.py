@@ -35,14 +35,14 @@ from vault.drops.keys import (
 from vault.drops.models import DroppedFile, FileRequest
 from vault.drops.programs import Program
 from vault.drops.visits import require_open
-from vault.errors import Conflict, Fault, Invalid, NotFound, TooLarge, UploadEnded
+from vault.errors import Conflict, Fault, Invalid, NotFound, TooLarge, UploadBusy, UploadEnded
 from vault.inspection.formats import MediaType
 from vault.people.approvals import is_video_approved
 from vault.people.models import Person
 from vault.people.sessions import actor_of
 from vault.transfers.models import Upload
 from vault.transfers.quota import check_room
-from vault.transfers.uploads import check_family
+from vault.transfers.uploads import check_family, drop_upload
 from vault.transfers.writer import Written
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def complete_drop(
     upload.file_lock, upload.title_lock = sealed.file_lock, sealed.title_lock
     upload.file_name_lock, upload.tail_lock = sealed.file_name_lock, None
     upload.length = upload.offset = written.length
+    upload.revision += 1
     upload.media_type = media.name
     file.sealed_key, file.digest_lock = sealed.sealed_key, sealed.digest_lock
     file.sender_file_lock = file.sender_grant = None
@@ -147,6 +148,23 @@ def own_file(tx: Transaction, entry: Entry, file_id: UUID, lock: bool = False) -
     if upload.dropped_at or upload.completed_at or file.arrived_at or is_late:
         raise UploadEnded
     return file
+
+
+def end_coming(tx: Transaction, file_id: UUID, reason: str, revision: int | None = None) -> bool:
+    """Nothing of a file that has not arrived stays; False, and nothing is changed, for one that has.
+
+    With the `revision` that a writer began from, `UploadBusy` when another went on meanwhile: what the one found wrong is
+    not what the other sent. This needs no open request.
+    """
+    file = tx.session.get_one(DroppedFile, file_id)
+    tx.session.refresh(file.upload, with_for_update=for_change(Upload))
+    tx.session.refresh(file, ["arrived_at"])
+    if file.arrived_at is not None:
+        return False
+    if revision is not None and file.upload.revision != revision:
+        raise UploadBusy
+    drop_upload(tx, file.upload, reason)
+    return True
 
 
 def hold(tx: Transaction, request: FileRequest) -> tuple[Bundle, FileRequest]:

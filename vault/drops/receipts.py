@@ -32,8 +32,8 @@ FORM = "casevault-receipt-1"
 
 
 def make_receipt(tx: Transaction, visit: Visit) -> DropReceipt:
-    """A receipt for everything that has arrived from this sender until now. `Conflict` when nothing has."""
-    files = [file for file in files_of(tx, visit) if file.arrived_at is not None]
+    """A receipt for everything that has arrived from this sender until now, and stands. `Conflict` when nothing has."""
+    files = [file for file in files_of(tx, visit) if file.state in ("waiting", "taken_in")]
     if not files:
         raise Conflict("Nothing has arrived yet, so there is nothing to confirm.")
     receipt_id = uuid4()
