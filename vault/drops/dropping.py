@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 MEGABYTE = 1024 * 1024
+BEGUN_PER_FILE, BEGUN_AT_LEAST = 10, 50
+"""How many files may be begun for each that is asked for, whatever becomes of them; and in any request."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,11 @@ def begin_drop(tx: Transaction, entry: Entry, offer: Offer, media: MediaType) ->
     """Rows, a slot and a file key for one file; its object begins after the commit.
 
     Errors: `Gone`, `Invalid` for a type that is not asked for, `WrongType` for content that the type does not take,
-    `TooLarge` when the request or the bundle takes no more.
+    `TooLarge` when the request or the bundle takes no more, or when files were begun too often.
     """
     bundle, request = hold(tx, entry.request)
     _check_asked(tx, request, offer, media)
+    _check_begun(tx, request)
     check_limits(tx, bundle, request, offer.length)
     file_id, document_id, file_key = uuid4(), uuid4(), random_file_key()
     slot = tx.keystore.create_slot(SlotKind.VERSION, file_id)
@@ -194,6 +197,14 @@ def check_limits(
         most = request.bytes_limit // MEGABYTE
         raise TooLarge(f"All files together may have at most {most} MB here. This one goes over it.")
     check_room(tx, bundle, length or 1)
+
+
+def _check_begun(tx: Transaction, request: FileRequest) -> None:
+    """`TooLarge` when so many files were begun, and ended, that somebody with the link only fills tables."""
+    begun = select(func.count()).select_from(DroppedFile).where(DroppedFile.request_id == request.id)
+    most = max(BEGUN_AT_LEAST, BEGUN_PER_FILE * request.files_limit)
+    if (tx.session.scalar(begun) or 0) >= most:
+        raise TooLarge("Files were begun here too often. Ask whoever sent you the link for a new one.")
 
 
 def _upload(
