@@ -278,10 +278,11 @@ def _misfit(request: FileRequest) -> Gone | WrongPassword:
 
 
 def _forget_guesses(tx: Transaction, request: FileRequest, key: Key) -> None:
+    """A right claim code takes back its own try alone: every sender has one, and could guess on for ever with it."""
     if request.profile is not None:
         forget_tries(tx.session, _password_guesses(request.id))
     if key.claim:
-        forget_tries(tx.session, _claim_guesses(request.id))
+        give_back_try(tx.session, _claim_guesses(request.id))
 
 
 def _password_guesses(request_id: UUID) -> str:
