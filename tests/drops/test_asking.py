@@ -129,6 +129,20 @@ def test_a_claim_code_cannot_be_guessed(make, runtime, clock):
         open_link(runtime, asked.request.id, asked.secret, claim="ABCD2345")
 
 
+def test_an_own_claim_code_between_the_guesses_makes_no_more_of_them(make, sender, runtime, clock):
+    asked = make.request()
+    own = sender(asked).told()["claim_code"]
+    for _ in range(4):
+        with pytest.raises(WrongClaim):
+            open_link(runtime, asked.request.id, asked.secret, claim="ABCD2345")
+        assert open_link(runtime, asked.request.id, asked.secret, claim=own)
+        clock.move(minutes=2)
+    with pytest.raises(WrongClaim):
+        open_link(runtime, asked.request.id, asked.secret, claim="ABCD2345")
+    with pytest.raises(TooMany):
+        open_link(runtime, asked.request.id, asked.secret, claim=own)
+
+
 def test_an_ended_request_opens_for_nobody_and_its_slot_is_dead(make, act, runtime, tamper, reasons):
     asked = make.request()
     with act(asked.owner) as tx:

@@ -35,14 +35,14 @@ from vault.drops.keys import (
 from vault.drops.models import DroppedFile, FileRequest
 from vault.drops.programs import Program
 from vault.drops.visits import require_open
-from vault.errors import Conflict, Fault, Invalid, NotFound, TooLarge, UploadEnded
+from vault.errors import Conflict, Fault, Invalid, NotFound, TooLarge, UploadBusy, UploadEnded
 from vault.inspection.formats import MediaType
 from vault.people.approvals import is_video_approved
 from vault.people.models import Person
 from vault.people.sessions import actor_of
 from vault.transfers.models import Upload
 from vault.transfers.quota import check_room
-from vault.transfers.uploads import check_family
+from vault.transfers.uploads import check_family, drop_upload
 from vault.transfers.writer import Written
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 MEGABYTE = 1024 * 1024
+BEGUN_PER_FILE, BEGUN_AT_LEAST = 10, 50
+"""How many files may be begun for each that is asked for, whatever becomes of them; and in any request."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,11 @@ def begin_drop(tx: Transaction, entry: Entry, offer: Offer, media: MediaType) ->
     """Rows, a slot and a file key for one file; its object begins after the commit.
 
     Errors: `Gone`, `Invalid` for a type that is not asked for, `WrongType` for content that the type does not take,
-    `TooLarge` when the request or the bundle takes no more.
+    `TooLarge` when the request or the bundle takes no more, or when files were begun too often.
     """
     bundle, request = hold(tx, entry.request)
     _check_asked(tx, request, offer, media)
+    _check_begun(tx, request)
     check_limits(tx, bundle, request, offer.length)
     file_id, document_id, file_key = uuid4(), uuid4(), random_file_key()
     slot = tx.keystore.create_slot(SlotKind.VERSION, file_id)
@@ -114,6 +117,7 @@ def complete_drop(
     upload.file_lock, upload.title_lock = sealed.file_lock, sealed.title_lock
     upload.file_name_lock, upload.tail_lock = sealed.file_name_lock, None
     upload.length = upload.offset = written.length
+    upload.revision += 1
     upload.media_type = media.name
     file.sealed_key, file.digest_lock = sealed.sealed_key, sealed.digest_lock
     file.sender_file_lock = file.sender_grant = None
@@ -149,6 +153,23 @@ def own_file(tx: Transaction, entry: Entry, file_id: UUID, lock: bool = False) -
     return file
 
 
+def end_coming(tx: Transaction, file_id: UUID, reason: str, revision: int | None = None) -> bool:
+    """Nothing of a file that has not arrived stays; False, and nothing is changed, for one that has.
+
+    With the `revision` that a writer began from, `UploadBusy` when another went on meanwhile: what the one found wrong is
+    not what the other sent. This needs no open request.
+    """
+    file = tx.session.get_one(DroppedFile, file_id)
+    tx.session.refresh(file.upload, with_for_update=for_change(Upload))
+    tx.session.refresh(file, ["arrived_at"])
+    if file.arrived_at is not None:
+        return False
+    if revision is not None and file.upload.revision != revision:
+        raise UploadBusy
+    drop_upload(tx, file.upload, reason)
+    return True
+
+
 def hold(tx: Transaction, request: FileRequest) -> tuple[Bundle, FileRequest]:
     """The rows of bundle and request, held and looked at anew; `Gone` for a request that has ended meanwhile."""
     bundle = tx.session.get_one(Bundle, request.bundle_id)
@@ -176,6 +197,14 @@ def check_limits(
         most = request.bytes_limit // MEGABYTE
         raise TooLarge(f"All files together may have at most {most} MB here. This one goes over it.")
     check_room(tx, bundle, length or 1)
+
+
+def _check_begun(tx: Transaction, request: FileRequest) -> None:
+    """`TooLarge` when so many files were begun, and ended, that somebody with the link only fills tables."""
+    begun = select(func.count()).select_from(DroppedFile).where(DroppedFile.request_id == request.id)
+    most = max(BEGUN_AT_LEAST, BEGUN_PER_FILE * request.files_limit)
+    if (tx.session.scalar(begun) or 0) >= most:
+        raise TooLarge("Files were begun here too often. Ask whoever sent you the link for a new one.")
 
 
 def _upload(

@@ -15,9 +15,10 @@ from sqlalchemy import select
 
 from vault.access.signing import RECEIPT, SigningKey, sign_for, signed_bytes
 from vault.crypto.signature import verify
+from vault.db import for_change
 from vault.deployment import deployment_id
 from vault.drops.keys import DIGEST, name_of
-from vault.drops.models import DroppedFile, DropReceipt
+from vault.drops.models import DroppedFile, DropReceipt, DropSender
 from vault.drops.queries import files_of
 from vault.drops.visits import Visit
 from vault.errors import Conflict, Tampered
@@ -32,10 +33,17 @@ FORM = "casevault-receipt-1"
 
 
 def make_receipt(tx: Transaction, visit: Visit) -> DropReceipt:
-    """A receipt for everything that has arrived from this sender until now. `Conflict` when nothing has."""
-    files = [file for file in files_of(tx, visit) if file.arrived_at is not None]
+    """A receipt for everything that has arrived from this sender until now, and stands. `Conflict` when nothing has.
+
+    When there is one that says all this already, that one.
+    """
+    files = [file for file in files_of(tx, visit) if file.state in ("waiting", "taken_in")]
     if not files:
         raise Conflict("Nothing has arrived yet, so there is nothing to confirm.")
+    tx.session.refresh(visit.visit.sender, with_for_update=for_change(DropSender))
+    newest = _newest(tx, visit)
+    if newest is not None and _says_all(newest, files):
+        return newest
     receipt_id = uuid4()
     text = canonical(_content(tx, visit, receipt_id, files))
     key, signature = sign_for(tx, RECEIPT, text.encode())
@@ -57,12 +65,23 @@ def make_receipt(tx: Transaction, visit: Visit) -> DropReceipt:
 
 def newest_receipt(tx: Transaction, visit: Visit) -> tuple[DropReceipt, SigningKey, str] | None:
     """The sender's latest receipt, the key that signed it, and its text."""
-    newest = select(DropReceipt).where(DropReceipt.sender_id == visit.sender_id)
-    receipt = tx.session.scalar(newest.order_by(DropReceipt.made_at.desc(), DropReceipt.id).limit(1))
+    receipt = _newest(tx, visit)
     if receipt is None:
         return None
     key = tx.session.get_one(SigningKey, receipt.key_id)
     return receipt, key, visit.read_text(LABEL, receipt.id, receipt.text_lock)
+
+
+def _newest(tx: Transaction, visit: Visit) -> DropReceipt | None:
+    own = select(DropReceipt).where(DropReceipt.sender_id == visit.sender_id)
+    newest = own.order_by(DropReceipt.made_at.desc(), DropReceipt.files.desc(), DropReceipt.id)
+    return tx.session.scalar(newest.limit(1))
+
+
+def _says_all(receipt: DropReceipt, files: Sequence[DroppedFile]) -> bool:
+    """Whether nothing has arrived, and nothing was ended, since the receipt."""
+    is_older = all(file.arrived_at is None or file.arrived_at <= receipt.made_at for file in files)
+    return receipt.files == len(files) and is_older
 
 
 def check_receipt(text: str, signature: bytes, public_key: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from vault.drops.dropping import Offer, begin_drop, complete_drop, own_file
+from vault.drops.dropping import Offer, begin_drop, complete_drop, end_coming, own_file
 from vault.drops.keys import Entry, keys_of_sender, name_of
 from vault.drops.models import DroppedFile
 from vault.inspection.formats import MediaType
@@ -21,7 +21,8 @@ from vault.inspection.inspector import inspect_head
 from vault.store.base import Store
 from vault.transfers.durations import duration_of
 from vault.transfers.models import Upload
-from vault.transfers.receiving import Transact, abandon, first_bytes, written_by
+from vault.transfers.receiving import Transact, first_bytes, written_by
+from vault.transfers.uploads import discard_bytes
 from vault.transfers.writer import Writer, Written
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ def receive_drop(door: Door, store: Store, offer: Offer, content: Iterator[bytes
 
 
 def arrive(door: Door, store: Store, come: Come) -> tuple[DroppedFile, str]:
-    """The file waits to be taken in; with its name. If it may not any more, it is ended and the error goes on."""
+    """The file waits to be taken in; with its name. If it may not any more, it is ended and the error goes on.
+
+    After an error that follows the commit it has arrived, and stays.
+    """
     try:
         with door.open() as (tx, entry):
             name = name_of(entry, own_file(tx, entry, come.upload.id))
@@ -90,8 +94,11 @@ def arrive(door: Door, store: Store, come: Come) -> tuple[DroppedFile, str]:
 
 
 def give_up(door: Door, store: Store, upload: Upload, reason: str) -> None:
-    """End the file now; what a crash leaves of it, its job removes. This needs no open request."""
-    abandon(door.transact, store, upload, reason)
+    """End the file now, unless it has arrived; what a crash leaves of it, its job removes. This needs no open request."""
+    with door.transact() as tx:
+        has_ended = end_coming(tx, upload.id, reason)
+    if has_ended:
+        discard_bytes(store, upload)
 
 
 def _while_open(door: Door, content: Iterator[bytes]) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from vault.crypto.header import NONCE, object_head
 from vault.crypto.locks import lock_text, unlock_text
 from vault.crypto.secret import Secret, random_file_key
-from vault.drops.dropping import Offer, begin_drop, complete_drop, hold, own_file
+from vault.drops.dropping import Offer, begin_drop, complete_drop, end_coming, hold, own_file
 from vault.drops.keys import (
     ANNOUNCED,
     FINGERPRINT,
@@ -30,7 +30,7 @@ from vault.inspection.inspector import promised_media
 from vault.store.base import Store
 from vault.transfers.durations import duration_of
 from vault.transfers.pieces import Sender
-from vault.transfers.resumable import Announced, Resumed, opened_tail, refuse_upload
+from vault.transfers.resumable import Announced, Resumed, opened_tail
 from vault.transfers.settling import FINAL, check_announced, finished_object, settling_alone
 from vault.transfers.uploads import drop_upload
 
@@ -137,7 +137,7 @@ def stop_drop(tx: Transaction, entry: Entry, file_id: UUID) -> None:
 def settle_drop(door: Door, store: Store, file_id: UUID) -> DroppedFile:
     """The file, every byte of which has come, has arrived. `UploadBusy` while this process settles it already.
 
-    After an error that no second try mends it is ended; after any other it waits, whole.
+    After an error that no second try mends it is ended, unless it has arrived; after any other it waits, whole.
     """
     with settling_alone(file_id):
         with door.open() as (tx, entry):
@@ -148,7 +148,7 @@ def settle_drop(door: Door, store: Store, file_id: UUID) -> DroppedFile:
             raise
         except FINAL as error:
             with door.transact() as tx:
-                refuse_upload(tx, file_id, error.code)
+                end_coming(tx, file_id, error.code)
             raise
 
 
@@ -170,4 +170,8 @@ def sender_at(door: Door) -> Sender:
     def restart(tx: Transaction, resumed: Resumed) -> str | None:
         return restart_drop(tx, door.enter(tx), resumed.upload.id, resumed.revision)
 
-    return Sender(inside, inside, restart)
+    def refuse(tx: Transaction, resumed: Resumed, code: str) -> None:
+        if not end_coming(tx, resumed.upload.id, code, resumed.revision):
+            raise UploadEnded
+
+    return Sender(inside, inside, restart, refuse)

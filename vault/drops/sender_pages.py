@@ -223,10 +223,10 @@ def _coming(tx: Transaction, entry: Entry, file: DroppedFile) -> ComingPage:
 
 def _coming_state(tx: Transaction, file: DroppedFile) -> str:
     upload = file.upload
-    if file.arrived_at is not None:
-        return "stored"
     if upload.dropped_at is not None:
         return "refused"
+    if file.arrived_at is not None:
+        return "stored"
     if upload.offset == upload.length:
         return "checking"
     return "receiving" if tx.now < upload.expires_at else "refused"

@@ -37,6 +37,8 @@ GUESSES = Limit(free=10, first=timedelta(minutes=1), longest=timedelta(hours=1))
 CLAIMS = Limit(free=5, first=timedelta(minutes=1), longest=timedelta(hours=1))
 SEEN_EVERY = timedelta(seconds=30)
 MOST_SENDERS = 200
+MOST_DEVICES = 20
+"""Of one sender; the one that was not seen the longest makes room."""
 CLAIM_CODE = "drop.claim_code"
 CLAIM_LETTERS = 8
 
@@ -106,7 +108,7 @@ def knock(
 
 def open_request(tx: Transaction, request_id: UUID, key: Key) -> tuple[Visit, str]:
     """Open the link: the visit and its cookie value. By a claim code, or with the cookie of an earlier visit, it is the
-    same sender's. Errors: `Gone`, `WrongPassword`, `WrongClaim`.
+    same sender's; that cookie is worth nothing any more. Errors: `Gone`, `WrongPassword`, `WrongClaim`.
     """
     request = _proved(tx, request_id, key.secret)
     slot, link = _slot(tx, request), link_key(key.secret, key.password_key, request.id)
@@ -114,28 +116,21 @@ def open_request(tx: Transaction, request_id: UUID, key: Key) -> tuple[Visit, st
         share_key = _share_key(request, link, slot)
     except Tampered:
         raise _misfit(request) from None
-    returning = None if key.claim else _visit_of(tx, request, key.cookie)
+    found = _visit_of(tx, request, key.cookie)
+    earlier = found[0] if found else None
     if key.claim:
         sender = _claimed(tx, request, key.secret, key.claim)
     else:
-        sender = returning[0].sender if returning else _new_sender(tx, request, key.secret, share_key)
-    visit_secret, visit_id = random_key(), uuid4()
-    lock = session_lock(visit_id, request.id)
-    visit = DropVisit(
-        id=visit_id,
-        request_id=request.id,
-        sender_id=sender.id,
-        auth_digest=session_auth(visit_secret, visit_id),
-        session_lock=lock.close(visit_secret, slot, plaintext=link),
-        opened_at=tx.now,
-        seen_at=tx.now,
-    )
-    visit.sender = sender
-    if returning:
-        returning[0].ended_at = returning[0].ended_at or tx.now
+        sender = earlier.sender if earlier else _new_sender(tx, request, key.secret, share_key)
+    visit, visit_secret = _device(tx, sender, earlier), random_key()
+    visit.auth_digest = session_auth(visit_secret, visit.id)
+    lock = session_lock(visit.id, request.id)
+    visit.session_lock = lock.close(visit_secret, slot, plaintext=link)
+    visit.opened_at = visit.seen_at = tx.now
+    visit.ended_at = None
     tx.add(visit)
     _forget_guesses(tx, request, key)
-    is_back = key.claim or returning
+    is_back = key.claim or earlier
     tx.record("request.rejoined" if is_back else "request.opened", request, sender=sender.id, visit=visit.id)
     return Visit(request, visit, Secret(share_key)), b64url(visit.id.bytes + visit_secret)
 
@@ -231,6 +226,17 @@ def _new_sender(tx: Transaction, request: FileRequest, secret: bytes, share_key:
     )
 
 
+def _device(tx: Transaction, sender: DropSender, earlier: DropVisit | None) -> DropVisit:
+    """The row of this device: the one that it has, else a new one, of which a sender has so many and no more."""
+    if earlier is not None and earlier.sender_id == sender.id:
+        return earlier
+    query = select(DropVisit).where(DropVisit.sender_id == sender.id)
+    devices = tx.session.scalars(query.order_by(DropVisit.seen_at, DropVisit.id).limit(MOST_DEVICES)).all()
+    if len(devices) == MOST_DEVICES:
+        return devices[0]
+    return DropVisit(id=uuid4(), request_id=sender.request_id, sender_id=sender.id, sender=sender)
+
+
 def _claim_mac(request: FileRequest, secret: bytes, code: str) -> bytes:
     return code_mac(link_auth(secret, request.id), code, int(request.expires_at.timestamp()))
 
@@ -272,10 +278,11 @@ def _misfit(request: FileRequest) -> Gone | WrongPassword:
 
 
 def _forget_guesses(tx: Transaction, request: FileRequest, key: Key) -> None:
+    """A right claim code takes back its own try alone: every sender has one, and could guess on for ever with it."""
     if request.profile is not None:
         forget_tries(tx.session, _password_guesses(request.id))
     if key.claim:
-        forget_tries(tx.session, _claim_guesses(request.id))
+        give_back_try(tx.session, _claim_guesses(request.id))
 
 
 def _password_guesses(request_id: UUID) -> str:

@@ -46,17 +46,20 @@ Read = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends, as far as a piece asks: that sending is use, whether the right still stands, how an upload begins anew."""
+    """Who sends, as far as a piece asks: that sending is use, whether the right still stands, how an upload begins anew, and
+    how one is refused, with a code."""
 
     keep_in_use: Callable[[Transaction, Resumed], None]
     require_right: Callable[[Transaction, Resumed], None]
     restart: Callable[[Transaction, Resumed], str | None]
+    refuse: Callable[[Transaction, Resumed, str], None]
 
 
 MEMBER = Sender(
     lambda tx, resumed: keep_in_use(tx, resumed.upload.bundle_id),
     require_right,
     lambda tx, resumed: restart_upload(tx, resumed.upload.id, resumed.revision),
+    lambda tx, resumed, code: refuse_upload(tx, resumed.upload.id, code),
 )
 """A member, who has the bundle open."""
 
@@ -81,7 +84,7 @@ def receive_piece(
         raise WrongOffset(0) from fault
     except WrongType as refusal:
         with transact() as tx:
-            refuse_upload(tx, resumed.upload.id, refusal.code)
+            sender.refuse(tx, resumed, refusal.code)
         raise
     except Conflict as fault:
         raise UploadBusy from fault
