@@ -30,7 +30,7 @@ from vault.shares.requests import (
     request_shares,
     withdraw_request,
 )
-from vault.shares.service import Lending, create_share
+from vault.shares.service import Lending, create_share, extend_share
 
 IRIS = Person("Iris Okello", "iris@mission.example", "fr")
 INES = Person("Ines Marin", "ines@mission.example")
@@ -274,3 +274,14 @@ def test_a_program_describes_and_makes(app, desk, make):
     later = START + timedelta(days=99)
     beyond = browser.api("POST", path, wanted | {"expires_at": later.isoformat()})
     assert beyond.json["errors"][0]["pointer"] == "/expires_at"
+
+
+def test_no_extension_goes_beyond_what_was_approved(desk, act, make, second):
+    actor, documents = desk
+    until = START + timedelta(hours=1)
+    row = described(act, actor, documents[STRICT], expires_at=until)
+    approve(make, second, row)
+    made = make.confirmed(actor, lambda tx: make_requested(tx, row.id))
+    assert {(share.expires_at, share.absolute_end_at) for share, _ in made} == {(until, until)}
+    with pytest.raises(Invalid), act(actor) as tx:
+        extend_share(tx, made[0][0].id, until + timedelta(seconds=1))

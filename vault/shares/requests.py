@@ -154,6 +154,8 @@ def make_requested(
     wanted = Lending(
         [], "", row.organisation.name, "", row.expires_at, row.max_openings, password_key, profile
     )
+    if row.approval is not None:
+        wanted = replace(wanted, approved_until=row.expires_at)
     return [
         lend(
             tx,
