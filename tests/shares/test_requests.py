@@ -13,6 +13,7 @@ from tests.fakes import START
 from vault.access.actor import SYSTEM, Role
 from vault.access.cells import STRICT
 from vault.access.principals import Principal
+from vault.bundles.documents import change_document
 from vault.errors import Conflict, Invalid, NotFound, Refused, StepUpDue
 from vault.people.models import Person as PersonRow
 from vault.shares.arrivals import open_link
@@ -285,3 +286,29 @@ def test_no_extension_goes_beyond_what_was_approved(desk, act, make, second):
     assert {(share.expires_at, share.absolute_end_at) for share, _ in made} == {(until, until)}
     with pytest.raises(Invalid), act(actor) as tx:
         extend_share(tx, made[0][0].id, until + timedelta(seconds=1))
+
+
+def test_types_are_part_of_what_is_approved(desk, act, make, second, app):
+    actor, documents = desk
+    row = described(act, actor, documents[STRICT])
+    kept = documents[STRICT].document_type
+    read = digest_of(row)
+    row.document_types = ["other"]
+    assert digest_of(row) != read
+    row.document_types = [kept]
+    approve(make, second, row)
+    with act(actor) as tx:
+        change_document(tx, documents[STRICT].id, {"document_type": "other"})
+    assert Browser(app, second).api("GET", f"/share-requests/{row.id}").json["document_types"] == [kept]
+    with pytest.raises(Conflict), act(actor) as tx:
+        make_requested(tx, row.id)
+
+
+def test_types_written_by_hand_take_the_approval_away(desk, act, make, second, tamper):
+    actor, documents = desk
+    row = described(act, actor, documents[STRICT])
+    approve(make, second, row)
+    tamper(row, document_types=["other"])
+    tamper(documents[STRICT], document_type="other")
+    with pytest.raises(Conflict), act(actor) as tx:
+        make_requested(tx, row.id)

@@ -78,6 +78,7 @@ def request_shares(tx: Transaction, bundle_id: UUID, wanted: Description) -> Sha
             organisation_id=organisation.id,
             purpose=wanted.purpose,
             version_ids=_versions(tx, prepared),
+            document_types=_types(prepared),
             people=[vars(each) for each in _people(tx, prepared, wanted.people)],
             expires_at=expires_at,
             max_openings=openings,
@@ -198,6 +199,7 @@ def _said(row: ShareRequest) -> bytes:
         "organisation": str(row.organisation_id),
         "purpose": row.purpose,
         "versions": row.version_ids,
+        "types": row.document_types,
         "people": row.people,
         "expires_at": row.expires_at.isoformat(),
         "max_openings": row.max_openings,
@@ -217,9 +219,11 @@ def _mac(tx: Transaction, row: ShareRequest, approver_id: UUID | None, at: datet
 
 
 def _check_unchanged(tx: Transaction, row: ShareRequest, prepared: Prepared) -> None:
-    """`Conflict` for newer versions, an approval that is not for this, or a second person who is due by now."""
+    """`Conflict` for newer versions, other types, an approval that is not for this, or a second person who is due by now."""
     if _versions(tx, prepared) != row.version_ids:
         raise Conflict("A document has another version by now. Describe the links anew.")
+    if _types(prepared) != row.document_types:
+        raise Conflict("A document has another type by now. Describe the links anew.")
     if row.approval is not None and row.approved_at is not None:
         try:
             fits = compare(_mac(tx, row, row.approved_by_id, row.approved_at), row.approval)
@@ -233,6 +237,10 @@ def _check_unchanged(tx: Transaction, row: ShareRequest, prepared: Prepared) -> 
 
 def _versions(tx: Transaction, prepared: Prepared) -> list[str]:
     return [str(current_version(tx, each).id) for each in prepared.documents]
+
+
+def _types(prepared: Prepared) -> list[str]:
+    return [each.document_type for each in prepared.documents]
 
 
 def _documents(tx: Transaction, row: ShareRequest) -> list[UUID]:
