@@ -312,3 +312,13 @@ def test_types_written_by_hand_take_the_approval_away(desk, act, make, second, t
     tamper(documents[STRICT], document_type="other")
     with pytest.raises(Conflict), act(actor) as tx:
         make_requested(tx, row.id)
+
+
+def test_an_approval_lapses_whatever_its_row_says(desk, act, make, second, clock, tamper):
+    actor, documents = desk
+    row = described(act, actor, documents[STRICT])
+    approve(make, second, row)
+    tamper(row, lapses_at=START + timedelta(days=99))
+    clock.move(hours=72)
+    with pytest.raises(Conflict, match="does not hold"), act(actor) as tx:
+        make_requested(tx, row.id)
