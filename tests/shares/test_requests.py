@@ -322,3 +322,16 @@ def test_an_approval_lapses_whatever_its_row_says(desk, act, make, second, clock
     clock.move(hours=72)
     with pytest.raises(Conflict, match="does not hold"), act(actor) as tx:
         make_requested(tx, row.id)
+
+
+def test_no_service_sends_what_needs_a_second_person(desk, act, make, second, trail):
+    actor, documents = desk
+    service = replace(actor, kind="token", is_service=True)
+    assert described(act, service, documents["confidential"]).state_at(START) == "ready"
+    with pytest.raises(Refused):
+        described(act, service, documents[STRICT])
+    assert trail()[-1] == "access.refused"
+    row = described(act, actor, documents[STRICT])
+    approve(make, second, row)
+    with pytest.raises(Refused), act(service) as tx:
+        make_requested(tx, row.id)

@@ -465,3 +465,13 @@ def test_a_link_to_what_is_the_cases_country_by_now_is_not_extended(desk, act):
         change_case(tx, case.id, {"asylum_country": "SE"})
     with pytest.raises(Refused), act(actor) as tx:
         extend_share(tx, share.id, START + timedelta(days=9))
+
+
+def test_an_exception_lets_no_service_pass(desk, act, make, controller):
+    actor, case, bundle, asked = desk
+    wanted = replace(asked, purpose="law_enforcement")
+    allow(make, act, controller, case, AGREEMENT)
+    service = replace(actor, kind="token", is_service=True)
+    assert refused(act, service, bundle, wanted) == "/purpose"
+    with act(service) as tx:
+        assert create_share(tx, bundle.id, asked)
