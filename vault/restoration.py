@@ -33,6 +33,7 @@ from vault.people.factor_models import Factor, RecoveryCode
 from vault.people.models import Enrolment, PersonSession
 from vault.runtime import Runtime, Transaction
 from vault.shares.models import Loan, Share
+from vault.shares.request_models import ShareRequest
 from vault.slots import DONE, Destruction
 from vault.transfers.models import CopyMade, Upload
 
@@ -158,7 +159,7 @@ def _read(kind: TypeEngine[Any], value: Any) -> Any:
 def _suspend_links(tx: Transaction) -> int:
     """Links that the database holds to be live wait for their owners; those whose slot died have ended.
 
-    So have loans and file requests.
+    So have loans and file requests. Described links are taken back: they may have been made after the backup.
     """
     count = 0
     for share in tx.session.scalars(select(Share).where(Share.ended_at.is_(None))).all():
@@ -173,6 +174,8 @@ def _suspend_links(tx: Transaction) -> int:
     for loan in tx.session.scalars(select(Loan).where(Loan.ended_at.is_(None))).all():
         if not tx.keystore.is_live(loan.slot_id):
             loan.ended_at = tx.now
+    still_open = (ShareRequest.used_at.is_(None), ShareRequest.dropped_at.is_(None))
+    tx.session.execute(update(ShareRequest).where(*still_open).values(dropped_at=tx.now))
     return count
 
 

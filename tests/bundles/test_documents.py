@@ -1,5 +1,6 @@
 """Documents: deposited, described, withdrawn, moved; and nothing they say in clear."""
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -341,3 +342,25 @@ def test_no_title_file_name_or_digest_stands_in_the_database(act, make, runtime,
             assert secret not in content
     with runtime.session() as session:
         assert session.scalar(select(func.count()).select_from(Document)) == 1
+
+
+def test_a_registration_form_leaves_its_type_by_a_supervisor_alone(act, make, trail, runtime):
+    actor, lead = make.actor(), make.actor(None, Role.SUPERVISOR)
+    bundle = make.bundle(actor)
+    form = make.document(actor, bundle, document_type="rrf")
+    with act(actor) as tx:
+        add_member(tx, bundle.id, lead.id)
+    with pytest.raises(Refused), act(actor) as tx:
+        change_document(tx, form.id, {"document_type": "other"})
+    assert trail()[-1] == "access.refused"
+    with act(actor) as tx:
+        change_document(tx, form.id, {"document_type": "rrf", "title": "The form"})
+    with act(lead) as tx:
+        change_document(tx, form.id, {"document_type": "other"})
+    with act(actor) as tx:
+        change_document(tx, form.id, {"document_type": "rrf"})
+    with runtime.session() as session:
+        query = select(AuditEntry.leaf).where(AuditEntry.event == "document.changed")
+        leaves = session.scalars(query.order_by(AuditEntry.number)).all()
+    said = [json.loads(leaf)["details"].get("from_type") for leaf in leaves]
+    assert said == [None, "rrf", "other"]

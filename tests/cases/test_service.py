@@ -1,9 +1,13 @@
 """Cases: added, changed, found by number; seen by their office alone."""
 
+import json
+
 import pytest
+from sqlalchemy import select
 
 from vault.access.actor import Role
 from vault.access.policy import Permission
+from vault.audit.models import AuditEntry
 from vault.bundles.queries import is_own_case, worked_on_by
 from vault.cases.assignments import take_off_case
 from vault.cases.models import Case
@@ -157,3 +161,37 @@ def test_ones_cases_are_those_assigned_and_beside_them_those_one_added_or_holds_
     with act(make.actor(None, Role.SUPERVISOR)) as tx:
         take_off_case(tx, first.id, owner.id)
     assert (listed(owner, is_own_case), listed(owner, worked_on_by)) == ({second.id}, {first.id})
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"origin_countries": []},
+        {"origin_countries": ["ET", "KE"]},
+        {"asylum_country": None},
+        {"asylum_country": "KE"},
+    ],
+)
+def test_a_recorded_country_is_changed_or_taken_off_by_a_supervisor_alone(act, make, trail, runtime, wanted):
+    actor, lead = make.actor(), make.actor(None, Role.SUPERVISOR)
+    case = make.case(actor)
+    with act(actor) as tx:
+        change_case(tx, case.id, {"origin_countries": ["SO"], "asylum_country": "UG"})
+    with act(actor) as tx:
+        change_case(tx, case.id, {"origin_countries": ["SO", "ET"], "asylum_country": "ug"})
+
+    with pytest.raises(Refused), act(actor) as tx:
+        change_case(tx, case.id, wanted)
+    assert trail()[-1] == "access.refused"
+    with act(lead) as tx:
+        change_case(tx, case.id, wanted)
+
+    with runtime.session() as session:
+        query = select(AuditEntry.leaf).where(AuditEntry.event == "case.changed")
+        said = [json.loads(each)["details"] for each in session.scalars(query.order_by(AuditEntry.number))]
+    assert said[0]["asylum_before"] == []
+    assert said[0]["asylum_after"] == ["UG"]
+    assert said[1]["origin_after"] == ["ET", "SO"]
+    assert "asylum_after" not in said[1]
+    (name,) = wanted
+    assert said[2][f"{name.split('_')[0]}_before"] == (["ET", "SO"] if name == "origin_countries" else ["UG"])

@@ -16,7 +16,7 @@ from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import open_bundle
 from vault.cases.models import Case
 from vault.crypto.passwords import derive
-from vault.errors import Gone, NotFound, Unauthenticated, VaultSealed
+from vault.errors import Conflict, Gone, NotFound, Unauthenticated, VaultSealed
 from vault.matrix.case_moves import digest_shown, propose_move
 from vault.matrix.models import CaseMove
 from vault.matrix.receiving import accept_move
@@ -26,6 +26,9 @@ from vault.people.sessions import start_session
 from vault.people.teams import add_to_team, create_team, take_off_team
 from vault.shares.models import Share
 from vault.shares.rekeying import rekey_with_links
+from vault.shares.request_models import ShareRequest
+from vault.shares.requests import Description, make_requested, request_shares
+from vault.shares.requests import Person as Named
 from vault.shares.service import resume_share, revoke_share
 from vault.shares.visits import open_share
 from vault.transfers.reading import open_content
@@ -93,6 +96,25 @@ def test_a_revoked_link_stays_dead_and_a_live_one_waits_for_its_owner(machine, o
     with machine.runtime.session() as session:
         assert session.get(Share, revoked.share.id).ended_at is not None
         assert verify_log(session).status == "ok"
+
+
+def test_described_links_are_not_made_again_after_a_restore(machine, office):
+    owner, _, first, _, document, _ = office
+    wanted = Description(
+        [document.id], "A mission", [Named("Iris Okello", "iris@mission.example")], "medical"
+    )
+    with machine.runtime.transaction(owner) as tx:
+        described = request_shares(tx, first.id, wanted).id
+    machine.back_up("database")
+    with machine.runtime.transaction(owner) as tx:
+        assert make_requested(tx, described)
+    machine.put_back("database")
+    machine.restore()
+    owner = sign_in(machine, owner.id, PASSWORD)
+    with pytest.raises(Conflict), machine.runtime.transaction(owner) as tx:
+        make_requested(tx, described)
+    with machine.runtime.session() as session:
+        assert session.get_one(ShareRequest, described).dropped_at is not None
 
 
 def test_a_changed_password_stays_changed(machine, office):

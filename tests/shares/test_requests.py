@@ -13,6 +13,7 @@ from tests.fakes import START
 from vault.access.actor import SYSTEM, Role
 from vault.access.cells import STRICT
 from vault.access.principals import Principal
+from vault.bundles.documents import change_document
 from vault.errors import Conflict, Invalid, NotFound, Refused, StepUpDue
 from vault.people.models import Person as PersonRow
 from vault.shares.arrivals import open_link
@@ -30,7 +31,7 @@ from vault.shares.requests import (
     request_shares,
     withdraw_request,
 )
-from vault.shares.service import Lending, create_share
+from vault.shares.service import Lending, create_share, extend_share
 
 IRIS = Person("Iris Okello", "iris@mission.example", "fr")
 INES = Person("Ines Marin", "ines@mission.example")
@@ -274,3 +275,63 @@ def test_a_program_describes_and_makes(app, desk, make):
     later = START + timedelta(days=99)
     beyond = browser.api("POST", path, wanted | {"expires_at": later.isoformat()})
     assert beyond.json["errors"][0]["pointer"] == "/expires_at"
+
+
+def test_no_extension_goes_beyond_what_was_approved(desk, act, make, second):
+    actor, documents = desk
+    until = START + timedelta(hours=1)
+    row = described(act, actor, documents[STRICT], expires_at=until)
+    approve(make, second, row)
+    made = make.confirmed(actor, lambda tx: make_requested(tx, row.id))
+    assert {(share.expires_at, share.absolute_end_at) for share, _ in made} == {(until, until)}
+    with pytest.raises(Invalid), act(actor) as tx:
+        extend_share(tx, made[0][0].id, until + timedelta(seconds=1))
+
+
+def test_types_are_part_of_what_is_approved(desk, act, make, second, app):
+    actor, documents = desk
+    row = described(act, actor, documents[STRICT])
+    kept = documents[STRICT].document_type
+    read = digest_of(row)
+    row.document_types = ["other"]
+    assert digest_of(row) != read
+    row.document_types = [kept]
+    approve(make, second, row)
+    with act(actor) as tx:
+        change_document(tx, documents[STRICT].id, {"document_type": "other"})
+    assert Browser(app, second).api("GET", f"/share-requests/{row.id}").json["document_types"] == [kept]
+    with pytest.raises(Conflict), act(actor) as tx:
+        make_requested(tx, row.id)
+
+
+def test_types_written_by_hand_take_the_approval_away(desk, act, make, second, tamper):
+    actor, documents = desk
+    row = described(act, actor, documents[STRICT])
+    approve(make, second, row)
+    tamper(row, document_types=["other"])
+    tamper(documents[STRICT], document_type="other")
+    with pytest.raises(Conflict), act(actor) as tx:
+        make_requested(tx, row.id)
+
+
+def test_an_approval_lapses_whatever_its_row_says(desk, act, make, second, clock, tamper):
+    actor, documents = desk
+    row = described(act, actor, documents[STRICT])
+    approve(make, second, row)
+    tamper(row, lapses_at=START + timedelta(days=99))
+    clock.move(hours=72)
+    with pytest.raises(Conflict, match="does not hold"), act(actor) as tx:
+        make_requested(tx, row.id)
+
+
+def test_no_service_sends_what_needs_a_second_person(desk, act, make, second, trail):
+    actor, documents = desk
+    service = replace(actor, kind="token", is_service=True)
+    assert described(act, service, documents["confidential"]).state_at(START) == "ready"
+    with pytest.raises(Refused):
+        described(act, service, documents[STRICT])
+    assert trail()[-1] == "access.refused"
+    row = described(act, actor, documents[STRICT])
+    approve(make, second, row)
+    with pytest.raises(Refused), act(service) as tx:
+        make_requested(tx, row.id)

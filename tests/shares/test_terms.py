@@ -27,7 +27,7 @@ from vault.shares.organisations import (
     end_organisation,
     end_recipient,
 )
-from vault.shares.service import Lending, create_share
+from vault.shares.service import Lending, create_share, extend_share
 from vault.shares.term_models import AGREEMENT, DESTINATION
 
 TODAY = START.date()
@@ -401,3 +401,77 @@ def test_recipients_of_two_offices_are_two_rows_even_with_one_address(desk, act,
         end_recipient(tx, theirs.id, "no")
         assert theirs.id != share.recipient_id
         assert tx.session.get_one(Recipient, share.recipient_id).ended_at is None
+
+
+def test_a_link_lives_no_longer_than_the_exception_that_it_passes_by(desk, act, make, controller):
+    actor, case, bundle, asked = desk
+    wanted = replace(asked, purpose="law_enforcement")
+    short = allow(make, act, controller, case, AGREEMENT, days=2)
+    with act(actor) as tx:
+        share, _ = create_share(tx, bundle.id, wanted)
+    assert share.expires_at == share.absolute_end_at == short.expires_at
+    with pytest.raises(Invalid), act(actor) as tx:
+        extend_share(tx, share.id, short.expires_at + timedelta(days=1))
+    longer = allow(make, act, controller, case, AGREEMENT, days=9)
+    with act(actor) as tx:
+        assert create_share(tx, bundle.id, wanted)[0].absolute_end_at == longer.expires_at
+
+
+def end_the_agreement(tx, make):
+    end_agreement(tx, make.agreements[make.home.id], "replaced")
+
+
+def end_the_organisation(tx, _make):
+    end_organisation(tx, mission(tx).id, "closed")
+
+
+def end_the_person(tx, _make):
+    end_recipient(tx, tx.session.query(Recipient).one().id, "left")
+
+
+@pytest.mark.parametrize("end", [end_the_agreement, end_the_organisation, end_the_person])
+def test_what_has_ended_gets_no_extension(desk, act, make, lead, trail, end):
+    actor, _case, bundle, asked = desk
+    with act(actor) as tx:
+        share, _ = create_share(tx, bundle.id, asked)
+    later = share.expires_at + timedelta(days=1)
+    with act(actor) as tx:
+        extend_share(tx, share.id, later)
+    with act(lead) as tx:
+        end(tx, make)
+    with pytest.raises(Refused), act(actor) as tx:
+        extend_share(tx, share.id, later + timedelta(days=1))
+    assert trail()[-1] == "access.refused"
+
+
+def test_an_exception_that_ended_gives_no_extension(desk, act, make, controller):
+    actor, case, bundle, asked = desk
+    made = allow(make, act, controller, case, AGREEMENT, days=20)
+    with act(actor) as tx:
+        share, _ = create_share(tx, bundle.id, replace(asked, purpose="law_enforcement"))
+    with act(actor) as tx:
+        extend_share(tx, share.id, START + timedelta(days=8))
+    with act(controller) as tx:
+        end_exception(tx, made.id, "over")
+    with pytest.raises(Refused), act(actor) as tx:
+        extend_share(tx, share.id, START + timedelta(days=9))
+
+
+def test_a_link_to_what_is_the_cases_country_by_now_is_not_extended(desk, act):
+    actor, case, bundle, asked = desk
+    with act(actor) as tx:
+        share, _ = create_share(tx, bundle.id, asked)
+    with act(actor) as tx:
+        change_case(tx, case.id, {"asylum_country": "SE"})
+    with pytest.raises(Refused), act(actor) as tx:
+        extend_share(tx, share.id, START + timedelta(days=9))
+
+
+def test_an_exception_lets_no_service_pass(desk, act, make, controller):
+    actor, case, bundle, asked = desk
+    wanted = replace(asked, purpose="law_enforcement")
+    allow(make, act, controller, case, AGREEMENT)
+    service = replace(actor, kind="token", is_service=True)
+    assert refused(act, service, bundle, wanted) == "/purpose"
+    with act(service) as tx:
+        assert create_share(tx, bundle.id, asked)

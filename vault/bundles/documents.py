@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from vault.access.actor import Role
 from vault.access.policy import Permission
 from vault.access.remarks import Holder, Remark, checked_reason, read_remark
 from vault.bundles import bookmarks
@@ -24,12 +25,15 @@ from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import file_lock
 from vault.crypto.marks import duplicate_mark
 from vault.db import Row
-from vault.errors import BundleLocked, Conflict, Fault, Invalid
+from vault.errors import BundleLocked, Conflict, Fault, Invalid, Refused
+from vault.runtime import refusal_about
 from vault.slots import replace_slot
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
+FORM = "rrf"
+"""The Resettlement Registration Form: agreements and declarations bind it by its type, so not everybody may change that."""
 PLACE_COLUMNS = ("bundle_id", "case_id", "office_id", "tier", "title_lock")
 """What of a document goes with its versions when it is moved."""
 
@@ -48,15 +52,17 @@ def change_document(
 ) -> tuple[Document, OpenBundle]:
     """The document described anew; the bundle is open. `revision` is the one that the person saw, if known.
 
-    The type may change only within its kind. Errors: `BundleLocked`, `Invalid`, `Conflict` for an older revision.
+    The type may change only within its kind, and a Resettlement Registration Form leaves its type by a supervisor or
+    controller alone. Errors: `BundleLocked`, `Invalid`, `Refused`, `Conflict` for an older revision.
     """
     document, opened = _load_open(tx, document_id, Permission.DOCUMENT_CHANGE)
     if document.withdrawn_at is not None:
         raise Conflict("A withdrawn document stays as it is.")
     if revision is not None and revision != document.revision:
         raise Conflict("Somebody changed this document meanwhile. Load it again, then make your change.")
+    before = document.document_type
     if "document_type" in wanted:
-        _change_type(document, wanted["document_type"])
+        _change_type(tx, document, wanted["document_type"])
         require_addable(tx, opened.bundle, document.document_type)
     if "language" in wanted:
         document.language = wanted["language"]
@@ -68,7 +74,9 @@ def change_document(
         document.title_lock = opened.lock_text("document.title", document.id, checked_title(wanted["title"]))
     document.revision += 1
     mark_changed(tx, document.case_id)
-    tx.record("document.changed", document, revision=document.revision)
+    types = {"from_type": before, "to_type": document.document_type}
+    retyped = types if before != document.document_type else {}
+    tx.record("document.changed", document, revision=document.revision, **retyped)
     return document, opened
 
 
@@ -149,7 +157,7 @@ def _holder(tx: Transaction, document: Document) -> Holder | None:
         return None
 
 
-def _change_type(document: Document, code: str) -> None:
+def _change_type(tx: Transaction, document: Document, code: str) -> None:
     if code == document.document_type:
         return
     chosen = document_type(code, video=True)
@@ -159,6 +167,14 @@ def _change_type(document: Document, code: str) -> None:
     if is_permanent(document.document_type) and not is_permanent(chosen.code):
         message = "A permanent record does not become a temporary copy."
         raise Invalid(message, errors=[Fault("/document_type", message)])
+    if document.document_type == FORM and not tx.actor.has(Role.SUPERVISOR, Role.CONTROLLER):
+        permission = Permission.DOCUMENT_CHANGE.value
+        refusal = refusal_about(document, "access.refused", permission=permission, type=FORM)
+        message = (
+            "A Resettlement Registration Form stays one. A supervisor or the Personal Data Controller who is in the"
+            " bundle can change its type."
+        )
+        raise Refused(message, refusal=refusal)
     document.document_type = chosen.code
 
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
+from vault.access.actor import Role
 from vault.access.policy import Permission, permits
 from vault.cases.assignments import begin_assignment
 from vault.cases.countries import read_countries, read_country
@@ -17,6 +18,7 @@ from vault.cases.models import PRIORITIES, Case, CaseAlias, Individual
 from vault.cases.numbers import Number, read_number, read_numbers
 from vault.db import take_turn
 from vault.errors import Conflict, Fault, Invalid, Refused
+from vault.runtime import refusal_about
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -76,7 +78,7 @@ def create_case(
     )
     _set_aliases(tx, case, aliases)
     _set_individuals(case, individuals)
-    _set_countries(case, {"origin_countries": origin_countries, "asylum_country": asylum_country})
+    _set_countries(tx, case, {"origin_countries": origin_countries, "asylum_country": asylum_country})
     _flushed(lambda: tx.add(case), "This number is in use already.")
     if not tx.actor.is_service:
         begin_assignment(tx, case.id, tx.actor.id, by_themselves=True)
@@ -87,18 +89,21 @@ def create_case(
 def change_case(tx: Transaction, case_id: UUID, wanted: CaseChange, revision: int | None = None) -> Case:
     """The case as wanted. `revision` is the one that the person saw, if known.
 
-    Errors: `Conflict` for an older revision, a number in use, or an individual whom a document names.
+    Errors: `Conflict` for an older revision, a number in use, or an individual whom a document names; `Refused` for
+    taking off a country, unless to a supervisor or controller.
     """
     case = tx.load(Case, case_id, Permission.CASE_CHANGE, lock=True)
     if revision is not None and revision != case.revision:
         raise Conflict("Somebody changed this case meanwhile. Load it again, then make your change.")
     take_turn(tx.session, NUMBERS)
+    before = _countries_of(case)
     with tx.session.no_autoflush:
         _apply(tx, case, wanted)
     case.changed_at = tx.now
     case.revision += 1
     _flushed(tx.session.flush, "A number is in use already, or a document names an individual you took off.")
-    tx.record("case.changed", case, revision=case.revision)
+    countries = _changed_countries(before, _countries_of(case))
+    tx.record("case.changed", case, revision=case.revision, **countries)
     return case
 
 
@@ -151,7 +156,7 @@ def _apply(tx: Transaction, case: Case, wanted: CaseChange) -> None:
         _set_aliases(tx, case, wanted["aliases"])
     if "individuals" in wanted:
         _set_individuals(case, wanted["individuals"])
-    _set_countries(case, wanted)
+    _set_countries(tx, case, wanted)
 
 
 def _set_number(tx: Transaction, case: Case, text: str) -> None:
@@ -213,12 +218,39 @@ def _priority(value: str) -> str:
     return value
 
 
-def _set_countries(case: Case, wanted: CaseChange) -> None:
+def _set_countries(tx: Transaction, case: Case, wanted: CaseChange) -> None:
+    """As wanted. What is recorded keeps links from a country, so not everybody takes it off."""
+    before = _countries_of(case)
     if "origin_countries" in wanted:
         case.origin_countries = read_countries(wanted["origin_countries"], "/origin_countries")
     if "asylum_country" in wanted:
         text = wanted["asylum_country"]
         case.asylum_country = read_country(text, "/asylum_country") if text and text.strip() else None
+    after = _countries_of(case)
+    kept = all(set(codes) <= set(after[name]) for name, codes in before.items())
+    if not kept and not tx.actor.has(Role.SUPERVISOR, Role.CONTROLLER):
+        permission = Permission.CASE_CHANGE.value
+        refusal = refusal_about(case, "access.refused", permission=permission, reason="own-country")
+        message = (
+            "A country that is recorded is changed or taken off by a supervisor or the Personal Data Controller. You"
+            " can add countries of origin."
+        )
+        raise Refused(message, refusal=refusal)
+
+
+def _countries_of(case: Case) -> dict[str, list[str]]:
+    """The codes, by what they are of the case."""
+    return {
+        "origin": list(case.origin_countries or ()),
+        "asylum": [case.asylum_country] if case.asylum_country else [],
+    }
+
+
+def _changed_countries(before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What an event says of them: old and new codes of what has changed."""
+    changed = [name for name in after if after[name] != before[name]]
+    old = {f"{name}_before": before[name] for name in changed}
+    return old | {f"{name}_after": after[name] for name in changed}
 
 
 def _stage(text: str | None) -> str | None:

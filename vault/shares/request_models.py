@@ -15,7 +15,8 @@ from vault.shares.models import Organisation
 
 
 class ShareRequest(Row):
-    """Links as they are to be made: these versions, for each of these people, within these limits. Nothing changes it.
+    """Links as they are to be made: these versions (their documents of these types, in the same order), for each of these
+    people, within these limits. Nothing changes it.
 
     States: waiting for a second person (where one is due), ready, then made, taken back, or lapsed at `lapses_at`. The
     approval is a MAC over all of it.
@@ -37,6 +38,7 @@ class ShareRequest(Row):
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
     purpose: Mapped[str] = mapped_column(String(20))
     version_ids: Mapped[list[str]] = mapped_column(JSON)
+    document_types: Mapped[list[str]] = mapped_column(JSON)
     people: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     expires_at: Mapped[datetime]
     max_openings: Mapped[int]

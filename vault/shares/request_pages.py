@@ -109,7 +109,6 @@ class RequestFormPage(BaseModel):
 
 def request_page(tx: Transaction, row: ShareRequest) -> ShareRequestPage:
     """One of them. Load it with a permission first."""
-    types = [_type_of(tx, UUID(each)) for each in row.version_ids]
     state, is_owner = row.state_at(tx.now), row.owner_id == tx.actor.id
     is_open = state in ("waiting", "ready")
     return ShareRequestPage(
@@ -121,8 +120,8 @@ def request_page(tx: Transaction, row: ShareRequest) -> ShareRequestPage:
         organisation=row.organisation.name,
         country=row.organisation.country,
         people=[PersonRow(**each) for each in row.people],
-        document_types=types,
-        type_names=[DOCUMENT_TYPES[code].name for code in types],
+        document_types=row.document_types,
+        type_names=[DOCUMENT_TYPES[code].name for code in row.document_types],
         purpose=row.purpose,
         purpose_name=PURPOSES[row.purpose],
         expires_at=row.expires_at,
@@ -172,11 +171,6 @@ def request_form_page(
         most_openings=limits.most_openings,
         password_required=limits.password_required,
     )
-
-
-def _type_of(tx: Transaction, version_id: UUID) -> str:
-    version = tx.session.get_one(Version, version_id)
-    return tx.session.get_one(Document, version.document_id).document_type
 
 
 def _name(tx: Transaction, person_id: UUID | None) -> str | None:

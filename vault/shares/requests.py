@@ -20,11 +20,12 @@ from vault.access.cells import STRICT
 from vault.access.policy import Permission, permits
 from vault.access.principals import Principal, principal_slot
 from vault.access.remarks import checked_reason
-from vault.bundles.models import Version
+from vault.bundles.models import Bundle, Version
 from vault.crypto.marks import approval_mac
 from vault.crypto.secret import Secret, compare
 from vault.errors import Conflict, Fault, Invalid, Refused, Tampered
 from vault.people.step_up import Act, require_step_up
+from vault.runtime import refusal_about
 from vault.shares.declarations import current_version
 from vault.shares.models import Share
 from vault.shares.organisations import recipients_at
@@ -66,6 +67,8 @@ def request_shares(tx: Transaction, bundle_id: UUID, wanted: Description) -> Sha
     """The links are described, and can be made, or wait for a second person. Errors: as `create_share`."""
     prepared = prepare(tx, bundle_id, wanted.document_ids, wanted.organisation, wanted.purpose)
     bundle, organisation = prepared.bundle, prepared.terms.organisation
+    is_due = needs_second(tx, bundle, organisation.id)
+    _check_person(tx, bundle, is_due)
     expires_at, _, openings = limits_of(
         tx, bundle, organisation.id, wanted.expires_at, wanted.max_openings, wanted.has_password
     )
@@ -78,11 +81,12 @@ def request_shares(tx: Transaction, bundle_id: UUID, wanted: Description) -> Sha
             organisation_id=organisation.id,
             purpose=wanted.purpose,
             version_ids=_versions(tx, prepared),
+            document_types=_types(prepared),
             people=[vars(each) for each in _people(tx, prepared, wanted.people)],
             expires_at=expires_at,
             max_openings=openings,
             has_password=wanted.has_password,
-            needs_second=needs_second(tx, bundle, organisation.id),
+            needs_second=is_due,
             requested_at=tx.now,
             lapses_at=tx.now + tx.settings.approval,
         )
@@ -147,6 +151,7 @@ def make_requested(
     if row.has_password != (profile is not None):
         raise _unfit("password", "Give the password that was announced, or none where none was.")
     prepared = prepare(tx, row.bundle_id, _documents(tx, row), row.organisation.name, row.purpose)
+    _check_person(tx, prepared.bundle, row.needs_second)
     _check_unchanged(tx, row, prepared)
     if prepared.bundle.tier == STRICT and profile is None:
         require_step_up(tx, _act(row))
@@ -154,6 +159,8 @@ def make_requested(
     wanted = Lending(
         [], "", row.organisation.name, "", row.expires_at, row.max_openings, password_key, profile
     )
+    if row.approval is not None:
+        wanted = replace(wanted, approved_until=row.expires_at)
     return [
         lend(
             tx,
@@ -196,6 +203,7 @@ def _said(row: ShareRequest) -> bytes:
         "organisation": str(row.organisation_id),
         "purpose": row.purpose,
         "versions": row.version_ids,
+        "types": row.document_types,
         "people": row.people,
         "expires_at": row.expires_at.isoformat(),
         "max_openings": row.max_openings,
@@ -215,22 +223,36 @@ def _mac(tx: Transaction, row: ShareRequest, approver_id: UUID | None, at: datet
 
 
 def _check_unchanged(tx: Transaction, row: ShareRequest, prepared: Prepared) -> None:
-    """`Conflict` for newer versions, an approval that is not for this, or a second person who is due by now."""
+    """`Conflict` for newer versions, other types, an approval that is not for this, or a second person who is due by now."""
     if _versions(tx, prepared) != row.version_ids:
         raise Conflict("A document has another version by now. Describe the links anew.")
+    if _types(prepared) != row.document_types:
+        raise Conflict("A document has another type by now. Describe the links anew.")
     if row.approval is not None and row.approved_at is not None:
         try:
             fits = compare(_mac(tx, row, row.approved_by_id, row.approved_at), row.approval)
         except Tampered:
             fits = False
-        if not fits:
+        # The column `lapses_at` says the same, but no MAC holds it.
+        if not fits or tx.now >= row.approved_at + tx.settings.approval:
             raise Conflict(VOID)
     elif needs_second(tx, prepared.bundle, prepared.terms.organisation.id):
         raise Conflict("A second person is due by now. Describe the links anew.")
 
 
+def _check_person(tx: Transaction, bundle: Bundle, is_due: bool) -> None:
+    """`Refused` for a service where a second person is due: whoever approves may be the one who holds its token."""
+    if is_due and tx.actor.is_service:
+        refusal = refusal_about(bundle, "access.refused", permission="share.create", reason="second-person")
+        raise Refused("A second person is due, so a person sends this: no service does.", refusal=refusal)
+
+
 def _versions(tx: Transaction, prepared: Prepared) -> list[str]:
     return [str(current_version(tx, each).id) for each in prepared.documents]
+
+
+def _types(prepared: Prepared) -> list[str]:
+    return [each.document_type for each in prepared.documents]
 
 
 def _documents(tx: Transaction, row: ShareRequest) -> list[UUID]:

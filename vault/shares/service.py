@@ -25,7 +25,7 @@ from vault.shares.models import Recipient, Share, SharedDocument
 from vault.shares.organisations import recipients_at
 from vault.shares.policies import limits_for, needs_second
 from vault.shares.purposes import RESETTLEMENT
-from vault.shares.terms import Terms, require_terms
+from vault.shares.terms import Terms, require_standing, require_terms
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -48,6 +48,8 @@ class Lending:
     purpose: str = RESETTLEMENT
     language: str | None = None
     asks_code: bool | None = None
+    approved_until: datetime | None = None
+    """Where a second person approved the link: it never lives longer."""
 
 
 def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Share, Secret]:
@@ -140,13 +142,17 @@ def end_revoked(tx: Transaction, share: Share, **why: str) -> None:
 
 
 def extend_share(tx: Transaction, share_id: UUID, expires_at: datetime) -> Share:
-    """Move the expiry on, never past the absolute end that the link was made with; the link stays the same."""
+    """Move the expiry on, never past the absolute end that the link was made with; the link stays the same.
+
+    Errors: `Conflict` for a link that has ended, `Refused` when what it was made on holds no more, `Invalid`.
+    """
     share = load_share(tx, share_id, Permission.SHARE_EXTEND)
     if share.ended_at is not None or share.has_expired(tx.now):
         raise Conflict("This link has ended. Make a new one.")
     if not share.expires_at < expires_at <= share.absolute_end_at:
         message = "Choose a later time than now set, and none after the last one that this link may have."
         raise Invalid("The link was not changed.", errors=[Fault("/expires_at", message)])
+    require_standing(tx, share)
     share.expires_at = expires_at
     share.revision += 1
     tx.record("share.extended", share, expires_at=expires_at)
@@ -179,14 +185,7 @@ def _new_share(
     tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms, secret: bytes, share_key: bytes
 ) -> Share:
     """The row and its slot; the link lock keeps the share key for whoever has secret and password."""
-    expires_at, absolute_end, most = limits_of(
-        tx,
-        bundle,
-        terms.organisation.id,
-        wanted.expires_at,
-        wanted.max_openings,
-        wanted.profile is not None,
-    )
+    expires_at, absolute_end, most = _ends_of(tx, bundle, wanted, terms)
     share_id, recipient = uuid4(), _recipient(tx, bundle, wanted, terms)
     slot = tx.keystore.create_slot(SlotKind.LINK, share_id)
     lock, key = (
@@ -215,6 +214,27 @@ def _new_share(
         share.argon2_salt, share.argon2_memory_kib = wanted.profile.salt, wanted.profile.memory_kib
         share.argon2_time, share.argon2_lanes = wanted.profile.time, wanted.profile.lanes
     return tx.add(share)
+
+
+def _ends_of(
+    tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms
+) -> tuple[datetime, datetime, int]:
+    """As `limits_of`; nothing outlives what was approved, or an exception that it passes by."""
+    expires_at, absolute_end, most = limits_of(
+        tx,
+        bundle,
+        terms.organisation.id,
+        wanted.expires_at,
+        wanted.max_openings,
+        wanted.profile is not None,
+    )
+    ends = [each.expires_at for each in terms.exceptions]
+    if wanted.approved_until is not None:
+        ends.append(wanted.approved_until)
+    absolute_end = min([absolute_end, *(end.replace(microsecond=0) for end in ends)])
+    if absolute_end <= tx.now:
+        raise _unfit("/expires_at", "What this link would pass by ends at this moment.")
+    return min(expires_at, absolute_end), absolute_end, most
 
 
 def _asks_code(tx: Transaction, wanted: Lending) -> bool:

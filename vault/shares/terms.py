@@ -17,10 +17,10 @@ from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.models import Bundle, Document
 from vault.cases.models import Case
 from vault.db import for_change
-from vault.errors import Fault, Invalid
+from vault.errors import Fault, Invalid, Refused
 from vault.runtime import refusal_about
 from vault.shares.declarations import FORM, is_declared
-from vault.shares.models import Agreement, Organisation
+from vault.shares.models import Agreement, Organisation, Share
 from vault.shares.purposes import AGREEABLE, PURPOSES
 from vault.shares.term_models import AGREEMENT, DESTINATION, DisclosureException
 
@@ -68,10 +68,10 @@ def require_terms(
     organisation = _organisation(tx, bundle, organisation_name)
     if purpose not in PURPOSES:
         raise _against(bundle, "purpose", "/purpose", "Choose one of the list.")
-    allowed = {each.kind: each for each in _exceptions(tx, bundle, organisation)}
+    allowed = _exceptions(tx, bundle, organisation)
     used = []
     case = tx.session.get_one(Case, bundle.case_id)
-    if organisation.country in {*case.origin_countries, case.asylum_country}:
+    if _is_own_country(case, organisation):
         if DESTINATION not in allowed:
             raise _against(bundle, "own-country", ORGANISATION, OWN_COUNTRY)
         used.append(allowed[DESTINATION])
@@ -85,6 +85,21 @@ def require_terms(
     if not all(is_declared(tx, each) for each in documents if each.document_type == FORM):
         raise _against(bundle, "declaration", "/documents", NOT_DECLARED)
     return Terms(organisation, agreement, tuple(used))
+
+
+def require_standing(tx: Transaction, share: Share) -> None:
+    """Organisation, person, and agreement or exceptions that the link was made on still hold; else `Refused`."""
+    recipient, organisation = share.recipient, share.recipient.organisation
+    if organisation.ended_at is not None or recipient.ended_at is not None:
+        raise _over(share, "recipient", "Nothing goes to this person or organisation any more.")
+    allowed = _exceptions(tx, share, organisation)
+    agreement = tx.session.get(Agreement, share.agreement_id) if share.agreement_id else None
+    if AGREEMENT not in allowed and (agreement is None or not agreement.is_valid_on(tx.now.date())):
+        message = "The agreement or exception that this link was made under holds no more. Make a new link."
+        raise _over(share, "agreement", message)
+    case = tx.session.get_one(Case, share.case_id)
+    if _is_own_country(case, organisation) and DESTINATION not in allowed:
+        raise _over(share, "own-country", OWN_COUNTRY)
 
 
 def agreements_with(tx: Transaction, office_id: UUID, organisation_id: UUID) -> list[Agreement]:
@@ -111,15 +126,27 @@ def _organisation(tx: Transaction, bundle: Bundle, name: str) -> Organisation:
     return found
 
 
-def _exceptions(tx: Transaction, bundle: Bundle, organisation: Organisation) -> list[DisclosureException]:
-    """Those that hold now, of others: nobody lets themselves pass."""
+def _is_own_country(case: Case, organisation: Organisation) -> bool:
+    return organisation.country in {*case.origin_countries, case.asylum_country}
+
+
+def _exceptions(
+    tx: Transaction, about: Bundle | Share, organisation: Organisation
+) -> dict[str, DisclosureException]:
+    """Those that hold now, of others (nobody lets themselves pass), for people: the longest of each kind.
+
+    Whoever made an exception may hold a service's token, so a service passes none.
+    """
+    if tx.actor.is_service:
+        return {}
     query = select(DisclosureException).where(
-        DisclosureException.case_id == bundle.case_id,
-        DisclosureException.office_id == bundle.office_id,
+        DisclosureException.case_id == about.case_id,
+        DisclosureException.office_id == about.office_id,
         DisclosureException.organisation_id == organisation.id,
         DisclosureException.made_by_id != tx.actor.id,
     )
-    return [each for each in tx.session.scalars(query) if each.is_valid(tx.now)]
+    found = tx.session.scalars(query.order_by(DisclosureException.expires_at))
+    return {each.kind: each for each in found if each.is_valid(tx.now)}
 
 
 def _lacks(
@@ -153,3 +180,8 @@ def _permitting(
 def _against(bundle: Bundle, reason: str, pointer: str, message: str) -> Invalid:
     refusal = refusal_about(bundle, "access.refused", permission="share.create", reason=reason)
     return Invalid("The link was not made.", errors=[Fault(pointer, message)], refusal=refusal)
+
+
+def _over(share: Share, reason: str, message: str) -> Refused:
+    refusal = refusal_about(share, "access.refused", permission="share.extend", reason=reason)
+    return Refused(message, refusal=refusal)

@@ -212,6 +212,7 @@ def _add_requests() -> None:
         *(sa.Column(name, sa.Uuid(), nullable=name == "approved_by_id") for name in keys),
         sa.Column("purpose", sa.String(length=20), nullable=False),
         sa.Column("version_ids", sa.JSON(), nullable=False),
+        sa.Column("document_types", sa.JSON(), nullable=False),
         sa.Column("people", sa.JSON(), nullable=False),
         sa.Column("max_openings", sa.Integer(), nullable=False),
         sa.Column("has_password", sa.Boolean(), nullable=False),
