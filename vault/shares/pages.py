@@ -19,6 +19,7 @@ from vault.cases.models import Case
 from vault.shares.models import Agreement, Opening, Organisation, Share
 from vault.shares.policies import limits_for
 from vault.shares.purposes import PURPOSES
+from vault.shares.servings import ServedDocument
 from vault.shares.terms import agreements_with
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class RecipientPage(BaseModel):
 
 class SharePage(BaseModel):
     """A link as its owner sees it; the secret is not in it. `agreement` is the reference of the one it was made under;
-    null where an exception stood in, or for links made before agreements were asked for, which have no purpose either."""
+    null where an exception stood in, or for links made before agreements were asked for, which have no purpose either.
+    `served` is null in lists: it is on the link's own page."""
 
     id: UUID
     bundle_id: UUID
@@ -66,6 +68,7 @@ class SharePage(BaseModel):
     now: datetime
     may_revoke: bool
     may_extend: bool
+    served: list[ServedDocument] | None = None
 
 
 class NewSharePage(BaseModel):

@@ -19,6 +19,7 @@ from vault.shares.models import Agreement, Share
 from vault.shares.pages import state_of
 from vault.shares.queries import known_organisations, openings_of_all
 from vault.shares.register import STATES, copies_of, served_of, shares_of
+from vault.transfers.served import is_whole
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -141,7 +142,7 @@ def case_disclosures(tx: Transaction, case: Case) -> CaseDisclosures:
                 number=each.version.number,
                 bytes_served=each.reading.bytes_served,
                 length=each.version.length,
-                is_whole=_is_whole(each.reading.ranges, each.version.length),
+                is_whole=is_whole(each.reading.ranges, each.version.length),
                 first_at=each.reading.first_at,
                 last_at=each.reading.last_at,
             )
@@ -184,13 +185,3 @@ def _row(tx: Transaction, share: Share, opened: list[datetime]) -> DisclosureRow
 def _name(tx: Transaction, person_id: UUID) -> str:
     person = tx.session.get(Person, person_id)
     return person.display_name if person else ""
-
-
-def _is_whole(ranges: Sequence[Sequence[int]], length: int) -> bool:
-    """Whether the ranges, both ends inclusive, cover all bytes."""
-    reached = 0
-    for first, last in sorted((each[0], each[1]) for each in ranges):
-        if first > reached:
-            return False
-        reached = max(reached, last + 1)
-    return reached >= length

@@ -48,6 +48,7 @@ from vault.shares.pages import (
 )
 from vault.shares.queries import known_organisations, openings_of, openings_of_all, visible_shares
 from vault.shares.service import Lending, create_share, extend_share, resume_share, revoke_share
+from vault.shares.servings import served_documents
 from vault.web.acting import actor, runtime, transaction
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
@@ -259,7 +260,9 @@ def flat_faults() -> Iterator[None]:
 
 
 def _shown(tx: Transaction, share: Share) -> SharePage:
-    return share_page(tx, share, openings_of(tx, share))
+    page = share_page(tx, share, openings_of(tx, share))
+    page.served = served_documents(tx, share)
+    return page
 
 
 def _address(share_id: UUID, notice: str) -> str:

@@ -81,6 +81,16 @@ def spans_of(
     return spans
 
 
+def is_whole(ranges: Sequence[Sequence[int]], length: int) -> bool:
+    """Whether the ranges, both ends inclusive, cover all bytes."""
+    reached = 0
+    for first, last in sorted((each[0], each[1]) for each in ranges):
+        if first > reached:
+            return False
+        reached = max(reached, last + 1)
+    return reached >= length
+
+
 def _row(version: Version, name: str | None, rows: Sequence[Reading]) -> ServedRow:
     found: list[list[int]] = []
     for row in rows:
