@@ -117,8 +117,7 @@ def complete_drop(
     upload.file_lock, upload.title_lock = sealed.file_lock, sealed.title_lock
     upload.file_name_lock, upload.tail_lock = sealed.file_name_lock, None
     upload.length = upload.offset = written.length
-    upload.revision += 1
-    upload.media_type = media.name
+    upload.revision, upload.media_type = upload.revision + 1, media.name
     file.sealed_key, file.digest_lock = sealed.sealed_key, sealed.digest_lock
     file.sender_file_lock = file.sender_grant = None
     if not isinstance(entry, Program):
