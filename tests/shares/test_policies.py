@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from tests.browsing import Browser
@@ -13,6 +14,7 @@ from tests.fakes import START
 from vault.access.actor import Role
 from vault.access.cells import STRICT
 from vault.errors import Conflict, Invalid, NotFound, Refused
+from vault.shares.forms import NewRecipient
 from vault.shares.models import Organisation
 from vault.shares.policies import Rules, end_policy, set_policy
 from vault.shares.policy_models import SharePolicy
@@ -191,3 +193,38 @@ def test_the_form_for_a_link_shows_what_holds(app, desk, act, controller):
     page = Browser(app, actor).get(f"/bundles/{bundle.id}/shares/new").text
     assert "At most 4 days from now." in page
     assert 'max="2"' in page
+
+
+def test_the_usual_time_fits_where_it_is_also_the_longest(desk, act, controller, clock):
+    actor, bundle, asked = desk
+    with act(controller) as tx:
+        set_policy(tx, PLAIN, None, Rules(4, 4, 4, 1, 2))
+    clock.move(seconds=0.25)
+    share = made(act, actor, bundle, asked)
+    assert share.expires_at == share.absolute_end_at == START + timedelta(days=4)
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "a..b@x.org",
+        ".a@x.org",
+        "a.@x.org",
+        "a@[.x",
+        "a@x..org",
+        "a@-x.org",
+        "a@x.org.",
+        "a@[10.0.0.1]",
+        "a(b)@x.org",
+    ],
+)
+def test_an_address_that_no_letter_can_go_to_gets_no_link(email):
+    with pytest.raises(ValidationError):
+        NewRecipient(name="Iris", organisation="A mission", email=email)
+
+
+@pytest.mark.parametrize(
+    "email", ["iris@mission.example", "i.o+x@a-b.example.org", "iris@büro.example", "i_o@x1.org"]
+)
+def test_usual_addresses_get_a_link(email):
+    assert NewRecipient(name="Iris", organisation="A mission", email=f" {email} ").email == email

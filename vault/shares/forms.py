@@ -38,12 +38,14 @@ Line = Annotated[
     AfterValidator(_in_one_line),
 ]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+_WORD, _LABEL = r"[^@\s<>\"',;.:()\[\]\\]+", r"[^\W_](?:[\w-]*[^\W_])?"
 Email = Annotated[
     str,
     StringConstraints(
-        strip_whitespace=True, max_length=254, pattern=r"^[^@\s<>\"',;]+@[^@\s<>\"',;]+\.[^@\s<>\"',;]+$"
+        strip_whitespace=True, max_length=254, pattern=rf"^{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+$"
     ),
 ]
+"""An address that a letter can go to: no empty part, and a domain of letters, digits and hyphens."""
 
 
 def _moment(value: object) -> object:

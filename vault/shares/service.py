@@ -273,7 +273,7 @@ def limits_of(
     absolute_end, longest = (
         (tx.now + span).replace(microsecond=0) for span in (limits.absolute, limits.longest)
     )
-    expires_at = expires_at or tx.now + limits.default
+    expires_at = expires_at or (tx.now + limits.default).replace(microsecond=0)
     if not tx.now < expires_at <= longest:
         raise _unfit("/expires_at", f"Choose a time from now to {limits.longest.days} days ahead.")
     openings = limits.default_openings if max_openings is None else max_openings
