@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LINK = re.compile(r"/s/[\w-]{22}")
-SEVERAL = {"/bundles/*": 6, "/documents/*": 4, "/shares/*": 2, "/people/*": 2}
+SEVERAL = {"/bundles/*": 6, "/documents/*": 4, "/shares/*": 3, "/people/*": 2}
 """Pages that look different from one thing to the next; of all others one of each kind is enough."""
 ROLES = ("administrator", "caseworker", "supervisor", "controller", "auditor")
 LINKS = "[...document.querySelectorAll('a[href]:not([download])')].map(link => link.href)"
