@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 WITHOUT_ROWS = {
     *("bench", "client", "crypto", "demo", "house", "inspection", "kms", "store"),
-    "hostile/test_slow_people.py",
+    *("hostile/test_half_sessions.py", "hostile/test_slow_people.py"),
 }
 """Folders and files whose tests run on SQLite only. Clients keep none themselves; what they and browsers store, others
-store on PostgreSQL, too."""
+store on PostgreSQL, too. Half a session is turned away before anything is looked for."""
 CLUSTER = pytest.StashKey[Cluster]()
 STAY_AT_HOME = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),

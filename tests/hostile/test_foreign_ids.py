@@ -121,6 +121,7 @@ def test_a_foreign_id_answers_like_a_missing_one(browser: Browser, world: World,
     assert of_foreign.status_code == (303 if way.endpoint in LEAD_ON else 404)
 
 
+@pytest.mark.sqlite  # it is about what the test before sends, which is the same on any database
 @pytest.mark.parametrize("way", CHANGING, ids=lambda way: f"{way.method} {way.rule}")
 def test_the_same_request_changes_what_is_ones_own(world: World, way: Way):
     """So that the test before cannot pass by sending what is refused anyway."""
