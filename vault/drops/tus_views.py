@@ -23,7 +23,7 @@ from vault.drops.receiving import Door
 from vault.drops.resuming import begin_in_pieces, resume_drop, sender_at, settle_drop, stop_drop
 from vault.drops.sender_pages import ComingList, ComingPage, coming_list, coming_page
 from vault.drops.sender_views import door_of, request_id_of
-from vault.errors import Gone, TooLarge, Unauthenticated, UploadEnded, VaultError
+from vault.errors import Gone, TooLarge, Unauthenticated, VaultError
 from vault.runtime import Runtime
 from vault.transfers.models import Upload
 from vault.transfers.names import display_name
@@ -35,7 +35,6 @@ from vault.web.acting import actor, runtime
 from vault.web.respond import respond
 
 LOG = structlog.get_logger("vault.web")
-STATE = "Casevault-State"
 ALL = "/files/requests/<link>/"
 ONE = f"{ALL}<uuid:upload_id>"
 
@@ -143,7 +142,11 @@ def show_upload(link: str, upload_id: UUID) -> ResponseReturnValue:
     door = way_in(link)
     with door.open() as (tx, entry):
         page: ComingPage = coming_page(tx, entry, upload_id)
-    response = _asked_by_tus(page) if request.method == "HEAD" else make_response(respond("", page))
+    response = (
+        tus.progress_answer(page.state, page.offset, page.length, page.expires_at)
+        if request.method == "HEAD"
+        else make_response(respond("", page))
+    )
     if page.state == "checking":
         response.call_on_close(partial(_settle_quietly, runtime(), door, upload_id))
     return response
@@ -172,11 +175,11 @@ def _received(door: Door, file_id: UUID, offset: int, response: Response) -> Res
 def _settle(door: Door, response: Response, upload: Upload) -> None:
     """The file has arrived; or will have, if it is long and must be read back: that is done behind the answer."""
     if must_wait(upload):
-        response.headers[STATE] = "checking"
+        response.headers[tus.STATE] = "checking"
         response.call_on_close(partial(_settle_quietly, runtime(), door, upload.id))
         return
     settle_drop(door, runtime().store, upload.id)
-    response.headers[STATE] = "stored"
+    response.headers[tus.STATE] = "stored"
 
 
 def _settle_quietly(vault: Runtime, door: Door, file_id: UUID) -> None:
@@ -185,14 +188,3 @@ def _settle_quietly(vault: Runtime, door: Door, file_id: UUID) -> None:
         settle_drop(door, vault.store, file_id)
     except VaultError as error:
         LOG.info("drop_not_settled", upload=str(file_id), code=error.code)
-
-
-def _asked_by_tus(page: ComingPage) -> Response:
-    tus.check_version()
-    if page.state == "refused":
-        raise UploadEnded
-    headers = tus.progress_headers(page.offset, page.expires_at) | {
-        "Upload-Length": str(page.length),
-        STATE: page.state,
-    }
-    return Response(status=200, headers=headers)

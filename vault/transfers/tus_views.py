@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.bundles.models import Document
-from vault.errors import Fault, Invalid, NotFound, TooLarge, UploadEnded, VaultError
+from vault.errors import Fault, Invalid, NotFound, TooLarge, VaultError
 from vault.transfers.forms import Announcement, Duplicate
 from vault.transfers.models import Upload
 from vault.transfers.names import display_name
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
 
 LOG = structlog.get_logger("vault.web")
-STATE = "Casevault-State"
 P = ParamSpec("P")
 FILES = "/files/"
 ONE = "/files/<uuid:upload_id>"
@@ -127,7 +126,11 @@ def show(upload_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         upload = own_upload(tx, upload_id)
         page: UploadPage = upload_page(tx, upload)
-    response = _asked_by_tus(page) if request.method == "HEAD" else make_response(respond("", page))
+    response = (
+        tus.progress_answer(page.state, page.offset, page.length, page.expires_at)
+        if request.method == "HEAD"
+        else make_response(respond("", page))
+    )
     if page.state == "checking" and page.file_name is not None:
         response.call_on_close(partial(_settle_quietly, runtime(), actor(), upload_id))
     return response
@@ -183,11 +186,11 @@ def _received(upload_id: UUID, offset: int, response: Response) -> Response:
 def _settle(response: Response, upload: Upload) -> None:
     """The upload is a version; or will be, if it is long and must be read back: that is done behind the answer."""
     if must_wait(upload):
-        response.headers[STATE] = "checking"
+        response.headers[tus.STATE] = "checking"
         response.call_on_close(partial(_settle_quietly, runtime(), actor(), upload.id))
         return
     stored = settle_upload(transaction, runtime().store, upload.id)
-    response.headers[STATE] = "stored"
+    response.headers[tus.STATE] = "stored"
     response.headers["Casevault-Document"] = str(stored.version.document_id)
     if stored.same_as is not None:
         response.headers["Casevault-Same-As"] = str(stored.same_as.document_id)
@@ -199,17 +202,6 @@ def _settle_quietly(vault: Runtime, acting: Actor, upload_id: UUID) -> None:
         settle_upload(lambda: vault.transaction(acting), vault.store, upload_id)
     except VaultError as error:
         LOG.info("upload_not_settled", upload=str(upload_id), code=error.code)
-
-
-def _asked_by_tus(page: UploadPage) -> Response:
-    tus.check_version()
-    if page.state == "refused":
-        raise UploadEnded
-    headers = tus.progress_headers(page.offset, page.expires_at) | {
-        "Upload-Length": str(page.length),
-        STATE: page.state,
-    }
-    return Response(status=200, headers=headers)
 
 
 def _wanted(asked: Announcement) -> Wanted:

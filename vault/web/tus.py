@@ -20,7 +20,7 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.http import http_date
 
-from vault.errors import Busy, Invalid, TooLarge, WrongChecksum, WrongType
+from vault.errors import Busy, Invalid, TooLarge, UploadEnded, WrongChecksum, WrongType
 from vault.web.etags import Stale
 from vault.web.faults import faults_of
 
@@ -32,6 +32,8 @@ MOST_CHECKED = 4 * 1024 * 1024
 """Bytes of a piece with a checksum: it is held in memory until it has proved whole."""
 CHECKED_AT_ONCE = BoundedSemaphore(8)
 MOST_METADATA = 8 * 1024
+STATE = "Casevault-State"
+"""The header that says what became of an upload."""
 
 Asked = TypeVar("Asked", bound=BaseModel)
 
@@ -135,6 +137,15 @@ def progress_headers(offset: int, expires_at: datetime | None) -> dict[str, str]
     if expires_at is not None:
         headers["Upload-Expires"] = http_date(expires_at)
     return headers
+
+
+def progress_answer(state: str, offset: int, length: int, expires_at: datetime | None) -> Response:
+    """What HEAD tells of an upload, in bytes. Errors: `UploadEnded` for one that was refused."""
+    check_version()
+    if state == "refused":
+        raise UploadEnded
+    headers = progress_headers(offset, expires_at) | {"Upload-Length": str(length), STATE: state}
+    return Response(status=200, headers=headers)
 
 
 class Body:
