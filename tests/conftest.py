@@ -9,11 +9,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.databases import CHOICE, DATABASES, SERVER, chosen, is_postgresql, leave
+from tests.databases import CHOICE, DATABASES, SERVER, chosen, is_postgresql, leave, unchecked
 from tests.fakes import SettableClock
 from tests.places import IN_CI, TESTS
 from tests.postgres import Cluster, programs
@@ -171,6 +171,20 @@ def trail(runtime: Runtime) -> Callable[[], list[str]]:
             return list(session.scalars(select(AuditEntry.event).order_by(AuditEntry.number)))
 
     return names
+
+
+@pytest.fixture
+def tamper(runtime: Runtime) -> Callable[..., None]:
+    """`tamper(row, column=value)` writes to the database as a thief with its password would, past every check."""
+
+    from sqlalchemy import update
+
+    def write(row: Any, **columns: Any) -> None:
+        change = update(type(row)).where(type(row).id == row.id).values(columns)
+        with runtime.engine.begin() as connection, unchecked(connection, row.__tablename__):
+            connection.execute(change)
+
+    return write
 
 
 @pytest.fixture

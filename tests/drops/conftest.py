@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from tests.databases import unchecked
 from tests.factory import PDF, AskedFor
 from vault.audit.models import AuditEntry
 from vault.bundles.models import Bundle
@@ -122,18 +121,6 @@ def end_expired(runtime: Runtime) -> Callable[[], None]:
         assert run_job(runtime, job_id)
 
     return run
-
-
-@pytest.fixture
-def tamper(runtime: Runtime) -> Callable[..., None]:
-    """`tamper(row, column=value)` writes to the database as a thief with its password would, past every check."""
-
-    def write(row: Any, **columns: Any) -> None:
-        change = update(type(row)).where(type(row).id == row.id).values(columns)
-        with runtime.engine.begin() as connection, unchecked(connection, row.__tablename__):
-            connection.execute(change)
-
-    return write
 
 
 @pytest.fixture

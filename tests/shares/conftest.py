@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from tests.databases import unchecked
 from tests.factory import PDF
 from vault.access.actor import Actor
 from vault.audit.models import AuditEntry
@@ -46,18 +44,6 @@ def stored(runtime: Runtime) -> Callable[[Share], Share]:
             return session.get_one(Share, share.id)
 
     return read
-
-
-@pytest.fixture
-def tamper(runtime: Runtime) -> Callable[..., None]:
-    """`tamper(row, column=value)` writes to the database as a thief with its password would, past every check."""
-
-    def write(row: Any, **columns: Any) -> None:
-        change = update(type(row)).where(type(row).id == row.id).values(columns)
-        with runtime.engine.begin() as connection, unchecked(connection, row.__tablename__):
-            connection.execute(change)
-
-    return write
 
 
 @pytest.fixture
