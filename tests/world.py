@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from tests.databases import Copy
 from tests.desks import Desks
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
@@ -30,7 +31,7 @@ from vault.people.step_up import Act, ask_step_up
 from vault.people.teams import add_to_team, create_team
 from vault.people.tokens import end_tokens_of
 from vault.people.totp import keep_new_seed
-from vault.runtime import Transaction
+from vault.runtime import Runtime, Transaction
 from vault.shares.loans import Wish, lend_document
 from vault.shares.policy_models import SharePolicy
 from vault.shares.request_models import ShareRequest
@@ -69,6 +70,10 @@ class World:
         """Fresh things at home, and a fresh session."""
         self.actor = self.make.actor(self.people[0])
         self.own = self._things(self.actor, self.people)
+
+    def moment(self, folder: Path) -> Moment:
+        """What the vault holds now, kept in that folder."""
+        return Moment(self.make.runtime, folder)
 
     def instead(self, name: str, value: str) -> str:
         """One's own thing of that kind (half of the time), a foreign one, or the same id that leads nowhere."""
@@ -211,6 +216,28 @@ class World:
         return self.make.document(
             actor, bundle, wav(1), file_name="talk.wav", document_type="interview_audio", title="Interview"
         )
+
+
+class Moment:
+    """What a vault held at one moment: putting it back is faster than making its things anew."""
+
+    def __init__(self, runtime: Runtime, folder: Path) -> None:
+        self._runtime = runtime
+        runtime.close()
+        urls = (runtime.settings.database_url, runtime.settings.keystore_url)
+        self._copies = [Copy(url, folder) for url in urls]
+        self._objects = {name: runtime.store.get(name) for name in runtime.store.names()}
+
+    def put_back(self) -> None:
+        """Databases and objects are what they were; what was begun meanwhile is forgotten."""
+        self._runtime.close()
+        for copy in self._copies:
+            copy.put_back()
+        store = self._runtime.store
+        for name in list(store.names()):
+            store.delete(name)
+        for name, content in self._objects.items():
+            store.put(name, content)
 
 
 @contextmanager

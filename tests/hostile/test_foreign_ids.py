@@ -13,7 +13,7 @@ from tests.browsing import Browser
 from tests.factory import test_settings
 from tests.fakes import RecordingBell
 from tests.hostile.routes import SAFE, Way, send, ways
-from tests.world import World
+from tests.world import Moment, World
 from vault.app import create_app
 from vault.db import make_engine
 from vault.runtime import Runtime
@@ -90,6 +90,13 @@ def browser(world: World) -> Browser:
     return Browser(world.app, world.actor)
 
 
+@pytest.fixture(scope="module")
+def fresh(world: World, tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    """The vault with new things of one's own, before anything was tried on them."""
+    world.renew()
+    return world.moment(tmp_path_factory.mktemp("moment"))
+
+
 def told(answer: TestResponse, wanted: UUID) -> tuple[int, str, list[str], str]:
     """All that the answer tells, but for its reference and the id that was asked for."""
     text = answer.get_data(as_text=True).replace(str(wanted), "ID")
@@ -123,9 +130,9 @@ def test_a_foreign_id_answers_like_a_missing_one(browser: Browser, world: World,
 
 @pytest.mark.sqlite  # it is about what the test before sends, which is the same on any database
 @pytest.mark.parametrize("way", CHANGING, ids=lambda way: f"{way.method} {way.rule}")
-def test_the_same_request_changes_what_is_ones_own(world: World, way: Way):
+def test_the_same_request_changes_what_is_ones_own(world: World, fresh: Moment, way: Way):
     """So that the test before cannot pass by sending what is refused anyway."""
-    world.renew()
+    fresh.put_back()
     own = {name: things[0] for name, things in world.own.items()}
     if way.plain in ("/bundles/<>/password", "/bundles/<>/unlocking"):
         own["bundle_id"] = world.own["bundle_id"][1]

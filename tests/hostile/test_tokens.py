@@ -9,7 +9,6 @@ import pytest
 
 from tests.factory import PDF
 from tests.hostile.routes import send, ways
-from tests.world import new_world
 from vault.access.actor import Role
 from vault.access.scopes import DROP, SCOPES
 from vault.bundles.models import Bundle
@@ -92,16 +91,22 @@ def test_every_scope_has_its_line():
     assert set(REACHED) == set(SCOPES)
 
 
+@pytest.fixture(scope="module")
+def moment(world, tmp_path_factory):
+    """The vault before any token was tried."""
+    return world.moment(tmp_path_factory.mktemp("moment"))
+
+
 @pytest.mark.parametrize("scope", SCOPES)
-def test_a_scope_reaches_its_resources_and_no_others(tmp_path, scope):
-    with new_world(tmp_path) as world:
-        assert reached(world, text_of(world, scope), api=True) == REACHED[scope]
+def test_a_scope_reaches_its_resources_and_no_others(world, moment, scope):
+    moment.put_back()
+    assert reached(world, text_of(world, scope), api=True) == REACHED[scope]
 
 
-def test_all_scopes_together_reach_no_page(tmp_path):
-    with new_world(tmp_path) as world:
-        assert reached(world, text_of(world, *(set(SCOPES) - {DROP})), api=False) == set()
-        assert reached(world, text_of(world, DROP), api=False) == set()
+def test_all_scopes_together_reach_no_page(world, moment):
+    moment.put_back()
+    assert reached(world, text_of(world, *(set(SCOPES) - {DROP})), api=False) == set()
+    assert reached(world, text_of(world, DROP), api=False) == set()
 
 
 def test_an_auditors_token_reads_the_log(app, make):
