@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.databases import CHOICE, DATABASES, SERVER, chosen, is_postgresql, leave, unchecked
+from tests.dialects import share_what_is_compiled
 from tests.fakes import SettableClock
 from tests.places import IN_CI, TESTS
 from tests.postgres import Cluster, programs
@@ -47,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The database of this run. PostgreSQL is the server that CASEVAULT_TEST_POSTGRES names, else one of this run."""
+    share_what_is_compiled()
     if hasattr(config, "workerinput"):
         return  # a process of a run inherits its environment
     os.environ[CHOICE] = config.getoption("--database") or chosen()

@@ -1,7 +1,8 @@
 """Databases for tests: SQLite files, or those of a PostgreSQL server (`--database postgresql`).
 
 Database and keystore are two databases with two owners. On PostgreSQL a pair that was used is emptied and used again,
-which costs a few milliseconds; one whose tables or triggers were changed is thrown away.
+which costs a few milliseconds, and so are the connections to it, which know its tables already; one whose tables or
+triggers were changed is thrown away.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import Connection, MetaData, inspect
+from sqlalchemy import Connection, Engine, MetaData, event, inspect
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool
 
 from vault import models
 from vault.audit.guards import guard_statements
@@ -31,6 +33,8 @@ CHOICE, SERVER = "CASEVAULT_TEST_DATABASE", "CASEVAULT_TEST_POSTGRES"
 DATABASES = ("sqlite", "postgresql")
 OWNERS = {"database": "casevault_test_vault", "keystore": "casevault_test_keystore"}
 METADATA = {"database": models.METADATA, "keystore": KeystoreBase.metadata}
+STAYS = "casevault tests"
+"""How connections that outlive a test are known on the server."""
 SHAPE = (
     "SELECT (SELECT string_agg(relname || ' ' || relnatts, ',' ORDER BY relname) FROM pg_class"
     " WHERE relnamespace = 'public'::regnamespace),"
@@ -79,6 +83,12 @@ def new_pair(folder: Path) -> Iterator[Pair]:
         (folder / part).mkdir(mode=0o700)
         shutil.copyfile(_template(part), make_url(url).database or "")
     yield pair
+
+
+def engine_of(url: str) -> Engine:
+    """An engine for one of a pair: whoever makes it lets go of its connections, but for those to what is kept."""
+    kept = next((each for each in _in_use if each.url == url), None)
+    return kept.engine() if kept else make_engine(url)
 
 
 @contextmanager
@@ -246,6 +256,7 @@ class _Kept:
         self.name = _create(part)
         self.url = url_of(self.name, part)
         make_tables(self.url, METADATA[part])
+        self._engine: Engine | None = None
         self._connection = psycopg.connect(_server_url(self.name), autocommit=True)
         self._shape = self._connection.execute(SHAPE).fetchone()
         tables = [f'DELETE FROM "{table.name}"' for table in METADATA[part].sorted_tables]
@@ -253,28 +264,49 @@ class _Kept:
         # A replica's session runs no triggers: neither the guards of the log nor the foreign keys.
         self._emptying = "; ".join(["SET session_replication_role = replica", *tables, *heads])
 
+    def engine(self) -> Engine:
+        """The one engine of this process that stays connected between uses."""
+        if self._engine is None:
+            options = {"application_name": STAYS, "prepare_threshold": 0}
+            self._engine = make_engine(self.url, connect_args=options)
+            event.listen(self._engine, "connect", _keep_statements)
+        return self._engine
+
     def empty(self) -> bool:
-        """Nothing is in it and nobody is connected; False when it is not as it was made."""
-        ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
-        self._connection.execute(ending, (self.name, self._connection.info.backend_pid))
+        """Nothing is in it and nobody is at work in it; False when it is not as it was made."""
+        if self._engine and cast(QueuePool, self._engine.pool).checkedout():
+            self._engine.dispose()
+            self._engine = None
+        others = "datname = %s AND pid <> %s AND (application_name <> %s OR state <> 'idle')"
+        ending = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
+        self._connection.execute(ending, (self.name, self._connection.info.backend_pid, STAYS))
         if self._connection.execute(SHAPE).fetchone() != self._shape:
             return False
         self._connection.execute(self._emptying)
         return True
 
     def close(self) -> None:
+        if self._engine:
+            self._engine.dispose()
         self._connection.close()
         drop(self.name)
 
 
+def _keep_statements(connection: psycopg.Connection, _record: object) -> None:
+    connection.prepared_max = None
+
+
 _copies: list[str] = []
 _free: dict[str, list[_Kept]] = {part: [] for part in OWNERS}
+_in_use: list[_Kept] = []
 
 
 @contextmanager
 def _used(part: str) -> Iterator[_Kept]:
     kept = _free[part].pop() if _free[part] else _Kept(part)
+    _in_use.append(kept)
     yield kept
+    _in_use.remove(kept)
     if kept.empty():
         _free[part].append(kept)
     else:

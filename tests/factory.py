@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-from tests.databases import new_pair
+from tests.databases import engine_of, is_postgresql, new_pair
 from tests.fakes import RecordingBell, SettableClock
 from tests.partners import Partners
 from vault.access.actor import STRANGER, SYSTEM, Actor, Role
@@ -26,7 +26,6 @@ from vault.clock import advance_mark, read_clock
 from vault.crypto.encoding import b64url
 from vault.crypto.one_time_code import one_time_code, step_at
 from vault.crypto.passwords import Argon2Profile, derive, new_profile
-from vault.db import make_engine
 from vault.deployment import Deployment
 from vault.drops.models import FileRequest
 from vault.drops.service import MEGABYTE, Asking, create_request
@@ -136,7 +135,7 @@ def new_runtime(folder: Path, clock: SettableClock, **changes: object) -> Iterat
 @contextmanager
 def _vault(settings: Settings, clock: SettableClock) -> Iterator[Runtime]:
     folder, deployment = settings.data, uuid4()
-    engine, keystore_engine = make_engine(settings.database_url), make_engine(settings.keystore_url)
+    engine, keystore_engine = engine_of(settings.database_url), engine_of(settings.keystore_url)
     (folder / "keyring").mkdir(mode=0o700)
     found_deployment(keystore_engine, clock.now(), deployment)
     create_keyring(folder / "keyring" / "keyring.json")
@@ -147,7 +146,8 @@ def _vault(settings: Settings, clock: SettableClock) -> Iterator[Runtime]:
     with running.session() as session:
         session.add(Deployment(id=deployment, created_at=clock.now()))
     yield running
-    running.close()
+    if not is_postgresql():
+        running.close()
 
 
 @cache

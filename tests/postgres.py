@@ -19,6 +19,8 @@ OPTIONS = {
     "listen_addresses": "",
     "max_connections": "200",
     "jit": "off",
+    # Connections outlive tests, and their statements are planned once.
+    "plan_cache_mode": "force_generic_plan",
     # What is stored is lost when the machine stops, and no test asks for that.
     "fsync": "off",
     "full_page_writes": "off",
