@@ -58,7 +58,7 @@ class NewException(Asked):
     """What is allowed for one case and one organisation, until when, and why."""
 
     organisation: UUID
-    kind: Literal["agreement", "destination"]
+    kind: Literal["agreement", "destination", "declaration"]
     expires_at: Moment
     reason: Reason
 

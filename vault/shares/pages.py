@@ -104,12 +104,13 @@ class OpeningsPage(BaseModel):
 
 
 class Offered(BaseModel):
-    """A document that the form offers."""
+    """A document that the form offers. `was_strict`: moved from where it was strictly confidential."""
 
     id: UUID
     title: str
     type_name: str
     length: int
+    was_strict: bool
 
 
 class OrganisationPage(BaseModel):
@@ -293,6 +294,7 @@ def offered_page(opened: OpenBundle, document: Document, version: Version) -> Of
         title=opened.title_of(document),
         type_name=DOCUMENT_TYPES[document.document_type].name,
         length=version.length,
+        was_strict=opened.bundle.tier != document.highest_tier == STRICT,
     )
 
 

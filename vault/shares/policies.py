@@ -74,11 +74,11 @@ def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUI
     )
 
 
-def needs_second(tx: Transaction, bundle: Bundle, organisation_id: UUID) -> bool:
-    """Whether a second person must approve links of this bundle: what is strictly confidential always, else where the rules
-    say, or when the actor lends from more cases to this organisation within a day than they allow."""
-    limits = limits_for(tx, bundle.office_id, bundle.tier, organisation_id)
-    if bundle.tier == STRICT or limits.second_required:
+def needs_second(tx: Transaction, bundle: Bundle, organisation_id: UUID, tier: str) -> bool:
+    """Whether a second person must approve links on what has or had this tier: what is strictly confidential always, else
+    where the rules say, or when the actor lends from more cases to this organisation within a day than they allow."""
+    limits = limits_for(tx, bundle.office_id, tier, organisation_id)
+    if tier == STRICT or limits.second_required:
         return True
     there = select(Recipient.id).where(Recipient.organisation_id == organisation_id)
     lately = (Share.owner_id == tx.actor.id, Share.created_at > tx.now - timedelta(days=1))

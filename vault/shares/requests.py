@@ -67,10 +67,10 @@ def request_shares(tx: Transaction, bundle_id: UUID, wanted: Description) -> Sha
     """The links are described, and can be made, or wait for a second person. Errors: as `create_share`."""
     prepared = prepare(tx, bundle_id, wanted.document_ids, wanted.organisation, wanted.purpose)
     bundle, organisation = prepared.bundle, prepared.terms.organisation
-    is_due = needs_second(tx, bundle, organisation.id)
+    is_due = needs_second(tx, bundle, organisation.id, prepared.tier)
     _check_person(tx, bundle, is_due)
     expires_at, _, openings = limits_of(
-        tx, bundle, organisation.id, wanted.expires_at, wanted.max_openings, wanted.has_password
+        tx, prepared, wanted.expires_at, wanted.max_openings, wanted.has_password
     )
     row = tx.add(
         ShareRequest(
@@ -153,7 +153,7 @@ def make_requested(
     prepared = prepare(tx, row.bundle_id, _documents(tx, row), row.organisation.name, row.purpose)
     _check_person(tx, prepared.bundle, row.needs_second)
     _check_unchanged(tx, row, prepared)
-    if prepared.bundle.tier == STRICT and profile is None:
+    if prepared.tier == STRICT and profile is None:
         require_step_up(tx, _act(row))
     row.used_at = tx.now
     wanted = Lending(
@@ -236,7 +236,7 @@ def _check_unchanged(tx: Transaction, row: ShareRequest, prepared: Prepared) -> 
         # The column `lapses_at` says the same, but no MAC holds it.
         if not fits or tx.now >= row.approved_at + tx.settings.approval:
             raise Conflict(VOID)
-    elif needs_second(tx, prepared.bundle, prepared.terms.organisation.id):
+    elif needs_second(tx, prepared.bundle, prepared.terms.organisation.id, prepared.tier):
         raise Conflict("A second person is due by now. Describe the links anew.")
 
 
