@@ -18,6 +18,8 @@ from vault.db import Row
 EMERGENCY = "emergency"
 PURPOSES = ("interpreting", EMERGENCY)
 MOST_CODE_TRIES = 5
+PROOFS = ("code", "password", "link")
+"""By what a recipient proved who it is: the e-mailed code, link and password alone, or the link alone."""
 
 
 class Organisation(Row):
@@ -86,6 +88,14 @@ class Share(Row):
     __table_args__ = (
         CheckConstraint("openings <= max_openings", name="openings_left"),
         CheckConstraint("expires_at <= absolute_end_at", name="expiry"),
+        CheckConstraint(
+            f"(received_at IS NULL) = (received_by IS NULL) and (received_by IS NULL or received_by in {PROOFS})",
+            name="received_by",
+        ),
+        CheckConstraint(
+            f"(deletion_attested_at IS NULL) = (deleted_by IS NULL) and (deleted_by IS NULL or deleted_by in {PROOFS})",
+            name="deleted_by",
+        ),
     )
 
     bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"), index=True)
@@ -109,7 +119,9 @@ class Share(Row):
     openings: Mapped[int] = mapped_column(default=0)
     asks_code: Mapped[bool] = mapped_column(default=False)
     received_at: Mapped[datetime | None]
+    received_by: Mapped[str | None] = mapped_column(String(10))
     deletion_attested_at: Mapped[datetime | None]
+    deleted_by: Mapped[str | None] = mapped_column(String(10))
     wrong_person_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
@@ -159,16 +171,19 @@ class SharedDocument(Row):
 class Opening(Row):
     """One visit of the recipient, on one device or on several.
 
-    With the cookie of a device, or with a fresh code, the recipient rejoins it until `ends_at`.
+    With the cookie of a device, or with a fresh code, the recipient rejoins it until `ends_at`. `proof` is by what it was
+    opened.
     """
 
     __tablename__ = "openings"
+    __table_args__ = (CheckConstraint(f"proof in {PROOFS}", name="proof"),)
 
     share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
     opened_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    proof: Mapped[str] = mapped_column(String(10))
 
 
 class OpeningDevice(Row):

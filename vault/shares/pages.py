@@ -38,7 +38,8 @@ class RecipientPage(BaseModel):
 class SharePage(BaseModel):
     """A link as its owner sees it; the secret is not in it. `agreement` is the reference of the one it was made under;
     null where an exception stood in, or for links made before agreements were asked for, which have no purpose either.
-    `served` is null in lists: it is on the link's own page."""
+    `served` is null in lists: it is on the link's own page. `opened_by` says of each visit, as `received_by` and
+    `deleted_by`, by what the recipient proved who it is: code, password (and link), or link alone."""
 
     id: UUID
     bundle_id: UUID
@@ -61,10 +62,13 @@ class SharePage(BaseModel):
     has_password: bool
     asks_code: bool
     received_at: datetime | None
+    received_by: str | None
     deletion_attested_at: datetime | None
+    deleted_by: str | None
     wrong_person_at: datetime | None
     last_opened_at: datetime | None
     opened_at: list[datetime]
+    opened_by: list[str]
     now: datetime
     may_revoke: bool
     may_extend: bool
@@ -95,6 +99,7 @@ class OpeningPage(BaseModel):
     seen_at: datetime
     ends_at: datetime
     ended_at: datetime | None
+    proof: str
 
 
 class OpeningsPage(BaseModel):
@@ -137,6 +142,7 @@ class ShareFormPage(BaseModel):
     max_openings: int
     most_openings: int
     password_required: bool
+    code_required: bool
     can_mail: bool
     needs_second: bool
 
@@ -204,10 +210,13 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
         has_password=share.profile is not None,
         asks_code=share.asks_code,
         received_at=share.received_at,
+        received_by=share.received_by,
         deletion_attested_at=share.deletion_attested_at,
+        deleted_by=share.deleted_by,
         wrong_person_at=share.wrong_person_at,
         last_opened_at=max((opening.opened_at for opening in openings), default=None),
         opened_at=[opening.opened_at for opening in openings],
+        opened_by=[opening.proof for opening in openings],
         now=tx.now,
         may_revoke=goes_on and tx.allows(Permission.SHARE_REVOKE, share),
         may_extend=goes_on and tx.allows(Permission.SHARE_EXTEND, share),
@@ -251,6 +260,7 @@ def openings_page(share: Share, openings: Sequence[Opening]) -> OpeningsPage:
                 seen_at=opening.seen_at,
                 ends_at=min(opening.ends_at, share.expires_at),
                 ended_at=opening.ended_at,
+                proof=opening.proof,
             )
             for opening in openings
         ]
@@ -282,6 +292,7 @@ def share_form_page(
         max_openings=limits.default_openings,
         most_openings=limits.most_openings,
         password_required=limits.password_required,
+        code_required=limits.code_required,
         can_mail=bool(tx.settings.smtp_url),
         needs_second=bundle.tier == STRICT or limits.second_required,
     )

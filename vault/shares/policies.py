@@ -39,11 +39,12 @@ class Limits:
     password_required: bool = False
     second_required: bool = False
     cases_a_day: int = USUAL_CASES
+    code_required: bool = False
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a controller sets: days from the making of a link, openings, whether a password or a second person is asked."""
+    """What a controller sets: days from the making of a link, openings; whether password, code, second person are asked."""
 
     default_days: int
     longest_days: int
@@ -53,15 +54,17 @@ class Rules:
     password_required: bool = False
     second_required: bool = False
     cases_a_day: int = USUAL_CASES
+    code_required: bool = False
 
 
 def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUID | None = None) -> Limits:
     """What holds in this office for this tier: as set for the organisation, else for all, else as the settings say, which
-    no policy goes beyond."""
+    no policy goes beyond. What nobody set asks for a code on what is strictly confidential, where mails can be sent."""
     rows = {each.organisation_id: each for each in policies_of(tx, office_id) if each.tier == tier}
     chosen, most = rows.get(organisation_id) or rows.get(None), tx.settings.share_longest
     if chosen is None:
-        return Limits(tx.settings.share_default, most, most)
+        is_coded = tier == STRICT and bool(tx.settings.smtp_url)
+        return Limits(tx.settings.share_default, most, most, code_required=is_coded)
     return Limits(
         default=min(timedelta(days=chosen.default_days), most),
         longest=min(timedelta(days=chosen.longest_days), most),
@@ -71,6 +74,7 @@ def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUI
         password_required=chosen.password_required,
         second_required=chosen.second_required,
         cases_a_day=chosen.cases_a_day,
+        code_required=chosen.code_required,
     )
 
 

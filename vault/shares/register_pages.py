@@ -15,7 +15,7 @@ from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.models import Document
 from vault.cases.models import Case
 from vault.people.models import Person
-from vault.shares.models import Agreement, Share
+from vault.shares.models import Agreement, Opening, Share
 from vault.shares.pages import state_of
 from vault.shares.queries import known_organisations, openings_of_all
 from vault.shares.register import STATES, copies_of, served_of, shares_of
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 class DisclosureRow(BaseModel):
-    """One link: what of which case, to whom, under what, by whom, until when, and whether it was opened."""
+    """One link: what of which case, to whom, under what, by whom, until when, whether it was opened, and by what proof:
+    code, password (and link), or link alone, for each visit and for what the recipient answered."""
 
     id: UUID
     case_id: UUID
@@ -50,6 +51,11 @@ class DisclosureRow(BaseModel):
     max_openings: int
     first_opened_at: datetime | None
     last_opened_at: datetime | None
+    opened_by: list[str]
+    received_at: datetime | None
+    received_by: str | None
+    deletion_attested_at: datetime | None
+    deleted_by: str | None
 
 
 class Option(BaseModel):
@@ -98,7 +104,7 @@ class CaseDisclosures(BaseModel):
 def disclosure_rows(tx: Transaction, shares: Sequence[Share]) -> list[DisclosureRow]:
     """The links as the register shows them."""
     visits = openings_of_all(tx, shares)
-    return [_row(tx, share, [each.opened_at for each in visits[share.id]]) for share in shares]
+    return [_row(tx, share, visits[share.id]) for share in shares]
 
 
 def filters(tx: Transaction) -> dict[str, Any]:
@@ -151,8 +157,8 @@ def case_disclosures(tx: Transaction, case: Case) -> CaseDisclosures:
     )
 
 
-def _row(tx: Transaction, share: Share, opened: list[datetime]) -> DisclosureRow:
-    recipient = share.recipient
+def _row(tx: Transaction, share: Share, visits: Sequence[Opening]) -> DisclosureRow:
+    recipient, opened = share.recipient, [each.opened_at for each in visits]
     agreement = tx.session.get(Agreement, share.agreement_id) if share.agreement_id else None
     return DisclosureRow(
         id=share.id,
@@ -179,6 +185,11 @@ def _row(tx: Transaction, share: Share, opened: list[datetime]) -> DisclosureRow
         max_openings=share.max_openings,
         first_opened_at=min(opened, default=None),
         last_opened_at=max(opened, default=None),
+        opened_by=[each.proof for each in visits],
+        received_at=share.received_at,
+        received_by=share.received_by,
+        deletion_attested_at=share.deletion_attested_at,
+        deleted_by=share.deleted_by,
     )
 
 

@@ -31,7 +31,7 @@ from vault.shares.models import Share
 from vault.shares.organisations import recipients_at
 from vault.shares.policies import needs_second
 from vault.shares.request_models import ShareRequest
-from vault.shares.service import Lending, Prepared, lend, limits_of, prepare
+from vault.shares.service import Lending, Prepared, asks_code_for, lend, limits_of, prepare
 
 if TYPE_CHECKING:
     from vault.crypto.passwords import Argon2Profile
@@ -72,6 +72,7 @@ def request_shares(tx: Transaction, bundle_id: UUID, wanted: Description) -> Sha
     expires_at, _, openings = limits_of(
         tx, prepared, wanted.expires_at, wanted.max_openings, wanted.has_password
     )
+    asks_code_for(tx, prepared, None)
     row = tx.add(
         ShareRequest(
             bundle_id=bundle.id,

@@ -215,7 +215,7 @@ def _new_share(
         expires_at=expires_at,
         absolute_end_at=absolute_end,
         max_openings=most,
-        asks_code=_asks_code(tx, wanted),
+        asks_code=asks_code_for(tx, prepared, wanted.asks_code),
     )
     if wanted.profile is not None:
         share.argon2_salt, share.argon2_memory_kib = wanted.profile.salt, wanted.profile.memory_kib
@@ -241,12 +241,15 @@ def _ends_of(tx: Transaction, prepared: Prepared, wanted: Lending) -> tuple[date
     return min(expires_at, absolute_end), absolute_end, most
 
 
-def _asks_code(tx: Transaction, wanted: Lending) -> bool:
-    """Whether the link asks for an e-mailed code: as wanted, or wherever mails can be sent."""
+def asks_code_for(tx: Transaction, prepared: Prepared, wanted: bool | None) -> bool:
+    """Whether the link asks for an e-mailed code: as wanted, or wherever mails can be sent. `Invalid` against the rules."""
+    limits = limits_for(tx, prepared.bundle.office_id, prepared.tier, prepared.terms.organisation.id)
     can_mail = bool(tx.settings.smtp_url)
-    if wanted.asks_code and not can_mail:
-        raise _unfit("/asks_code", "No mail server is set, so no code can be sent.")
-    return can_mail if wanted.asks_code is None else wanted.asks_code
+    if (wanted or limits.code_required) and not can_mail:
+        raise _unfit("/asks_code", "A code is asked for, and no mail server is set, so none can be sent.")
+    if wanted is False and limits.code_required:
+        raise _unfit("/asks_code", "Your office asks for an e-mailed code on such a link.")
+    return can_mail if wanted is None else wanted
 
 
 def _shareable(tx: Transaction, opened: OpenBundle, document_id: UUID) -> Document:

@@ -1,4 +1,4 @@
-"""What documents were before they were moved or retyped."""
+"""What documents were before they were moved or retyped; by what recipients proved who they are, and who must."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +9,8 @@ down_revision = "0013"
 _INSTANT = sa.DateTime(timezone=True)
 TIERS = ("confidential", "strictly_confidential")
 KINDS = ("agreement", "destination")
+PROOFS = ("code", "password", "link")
+ANSWERS = {"received_by": "received_at", "deleted_by": "deletion_attested_at"}
 
 
 def upgrade() -> None:
@@ -18,12 +20,28 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("form_left_at", _INSTANT, nullable=True))
         batch_op.create_check_constraint(op.f("ck_documents_former_tier"), f"former_tier in {TIERS}")
     _choose_kinds((*KINDS, "declaration"))
+    _add_proofs()
+    with op.batch_alter_table("share_policies", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("code_required", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+    policies = sa.table("share_policies", sa.column("tier"), sa.column("code_required", sa.Boolean()))
+    op.execute(sa.update(policies).where(policies.c.tier == TIERS[1]).values(code_required=sa.true()))
 
 
 def downgrade() -> None:
     """Take them away, with the exceptions that stood in for a declaration."""
     op.execute("DELETE FROM disclosure_exceptions WHERE kind = 'declaration'")
     _choose_kinds(KINDS)
+    with op.batch_alter_table("share_policies", schema=None) as batch_op:
+        batch_op.drop_column("code_required")
+    with op.batch_alter_table("shares", schema=None) as batch_op:
+        for name in ANSWERS:
+            batch_op.drop_constraint(op.f(f"ck_shares_{name}"), type_="check")
+            batch_op.drop_column(name)
+    with op.batch_alter_table("openings", schema=None) as batch_op:
+        batch_op.drop_constraint(op.f("ck_openings_proof"), type_="check")
+        batch_op.drop_column("proof")
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_documents_former_tier"), type_="check")
         batch_op.drop_column("form_left_at")
@@ -35,3 +53,40 @@ def _choose_kinds(kinds: tuple[str, ...]) -> None:
     with op.batch_alter_table("disclosure_exceptions", schema=None) as batch_op:
         batch_op.drop_constraint(name, type_="check")
         batch_op.create_check_constraint(name, f"kind in {kinds}")
+
+
+def _add_proofs() -> None:
+    """By what each visit was opened: its link says it. A link asks for a code always or never, and so do its visits."""
+    with op.batch_alter_table("shares", schema=None) as batch_op:
+        for name in ANSWERS:
+            batch_op.add_column(sa.Column(name, sa.String(length=10), nullable=True))
+    with op.batch_alter_table("openings", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("proof", sa.String(length=10), nullable=True))
+    names = (
+        "id",
+        "asks_code",
+        "argon2_salt",
+        "received_at",
+        "received_by",
+        "deletion_attested_at",
+        "deleted_by",
+    )
+    shares = sa.table("shares", *(sa.column(name) for name in names))
+    openings = sa.table("openings", sa.column("share_id"), sa.column("proof"))
+    proof = sa.case(
+        (shares.c.asks_code.is_(sa.true()), "code"),
+        (shares.c.argon2_salt.is_not(None), "password"),
+        else_="link",
+    )
+    of_share = sa.select(proof).where(shares.c.id == openings.c.share_id).scalar_subquery()
+    op.execute(sa.update(openings).values(proof=of_share))
+    op.execute(sa.update(shares).where(shares.c.received_at.is_not(None)).values(received_by=proof))
+    attested = shares.c.deletion_attested_at.is_not(None)
+    op.execute(sa.update(shares).where(attested).values(deleted_by="link"))
+    with op.batch_alter_table("shares", schema=None) as batch_op:
+        for name, at in ANSWERS.items():
+            rule = f"({at} IS NULL) = ({name} IS NULL) and ({name} IS NULL or {name} in {PROOFS})"
+            batch_op.create_check_constraint(op.f(f"ck_shares_{name}"), rule)
+    with op.batch_alter_table("openings", schema=None) as batch_op:
+        batch_op.alter_column("proof", nullable=False, existing_type=sa.String(length=10))
+        batch_op.create_check_constraint(op.f("ck_openings_proof"), f"proof in {PROOFS}")
