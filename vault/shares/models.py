@@ -6,12 +6,14 @@ What lets a share leave although a rule forbids it, or because a declaration was
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vault.access.policy import Permission
+from vault.addresses import email_key
 from vault.crypto.passwords import Argon2Profile
 from vault.db import Row
 
@@ -20,6 +22,11 @@ PURPOSES = ("interpreting", EMERGENCY)
 MOST_CODE_TRIES = 5
 PROOFS = ("code", "password", "link")
 """By what a recipient proved who it is: the e-mailed code, link and password alone, or the link alone."""
+
+
+def _own_key(made: Any) -> str:
+    """Of the address that the row is made with."""
+    return email_key(made.get_current_parameters()["email"])
 
 
 class Organisation(Row):
@@ -64,7 +71,10 @@ class Agreement(Row):
 
 
 class Recipient(Row):
-    """A named person of an organisation, as one office knows them: the one whom a link is for. Ended, no new link is."""
+    """A named person of an organisation, as one office knows them: the one whom a link is for. Ended, no new link is.
+
+    `confirmed_at`: when a lead of the office put the person on its list; null for somebody whom a sender typed.
+    """
 
     __tablename__ = "recipients"
     __sees__ = Permission.AGREEMENT_SEE
@@ -73,8 +83,10 @@ class Recipient(Row):
     office_id: Mapped[UUID | None] = mapped_column(ForeignKey("offices.id"), index=True)
     name: Mapped[str] = mapped_column(String(120))
     email: Mapped[str] = mapped_column(String(254))
+    email_key: Mapped[str] = mapped_column(String(800), index=True, default=_own_key)
     language: Mapped[str] = mapped_column(String(2), default="en")
     created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
     organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True)

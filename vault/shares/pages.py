@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 
 class RecipientPage(BaseModel):
-    """The one person a link is for."""
+    """The one person a link is for. `confirmed_at`: when the office put them on its list; null for somebody typed."""
 
     name: str
     organisation: str
     email: str
     language: str
+    confirmed_at: datetime | None
 
 
 class SharePage(BaseModel):
@@ -231,6 +232,7 @@ def recipient_page(share: Share) -> RecipientPage:
         organisation=recipient.organisation.name,
         email=recipient.email,
         language=recipient.language,
+        confirmed_at=recipient.confirmed_at,
     )
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 class DisclosureRow(BaseModel):
     """One link: what of which case, to whom, under what, by whom, until when, whether it was opened, and by what proof:
-    code, password (and link), or link alone, for each visit and for what the recipient answered."""
+    code, password (and link), or link alone, for each visit and for what the recipient answered. `confirmed_at`: when the
+    office put the recipient on its list; null for somebody whom the sender typed."""
 
     id: UUID
     case_id: UUID
@@ -39,6 +40,7 @@ class DisclosureRow(BaseModel):
     recipient_id: UUID
     recipient: str
     email: str
+    confirmed_at: datetime | None
     document_types: list[str]
     purpose: str | None
     agreement: str | None
@@ -171,6 +173,7 @@ def _row(tx: Transaction, share: Share, visits: Sequence[Opening]) -> Disclosure
         recipient_id=recipient.id,
         recipient=recipient.name,
         email=recipient.email,
+        confirmed_at=recipient.confirmed_at,
         document_types=[
             tx.session.get_one(Document, lent.document_id).document_type for lent in share.documents
         ],

@@ -82,11 +82,12 @@ class ShareSheet(BaseModel):
 
 
 class KnownPerson(BaseModel):
-    """Somebody of the office's list."""
+    """Somebody whom the office has sent to, or has on its list since `confirmed_at`."""
 
     id: UUID
     name: str
     email: str
+    confirmed_at: datetime | None
 
 
 class RequestFormPage(BaseModel):
@@ -160,7 +161,7 @@ def request_form_page(
         organisation=chosen.name if chosen else None,
         organisation_id=chosen.id if chosen else None,
         persons=[
-            KnownPerson(id=each.id, name=each.name, email=each.email)
+            KnownPerson(id=each.id, name=each.name, email=each.email, confirmed_at=each.confirmed_at)
             for each in known
             if each.ended_at is None
         ],

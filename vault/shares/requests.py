@@ -20,6 +20,7 @@ from vault.access.cells import STRICT
 from vault.access.policy import Permission, permits
 from vault.access.principals import Principal, principal_slot
 from vault.access.remarks import checked_reason
+from vault.addresses import email_key
 from vault.bundles.models import Bundle, Version
 from vault.crypto.marks import approval_mac
 from vault.crypto.secret import Secret, compare
@@ -263,7 +264,7 @@ def _documents(tx: Transaction, row: ShareRequest) -> list[UUID]:
 def _people(tx: Transaction, prepared: Prepared, people: Sequence[Person]) -> Sequence[Person]:
     if not 1 <= len(people) <= MOST_PEOPLE:
         raise _unfit("recipients", f"Choose between 1 and {MOST_PEOPLE} people.")
-    if len({each.email.lower() for each in people}) != len(people):
+    if len({email_key(each.email) for each in people}) != len(people):
         raise _unfit("recipients", "Somebody is named twice.")
     organisation_id = prepared.terms.organisation.id
     for each in people:

@@ -1,4 +1,6 @@
-"""What documents were before they were moved or retyped; by what recipients proved who they are, and who must."""
+"""Marks of documents that were moved or retyped, by what recipients proved who they are, by what addresses are compared."""
+
+import unicodedata
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,6 +23,7 @@ def upgrade() -> None:
         batch_op.create_check_constraint(op.f("ck_documents_former_tier"), f"former_tier in {TIERS}")
     _choose_kinds((*KINDS, "declaration"))
     _add_proofs()
+    _add_address_keys()
     with op.batch_alter_table("share_policies", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("code_required", sa.Boolean(), nullable=False, server_default=sa.false())
@@ -33,6 +36,10 @@ def downgrade() -> None:
     """Take them away, with the exceptions that stood in for a declaration."""
     op.execute("DELETE FROM disclosure_exceptions WHERE kind = 'declaration'")
     _choose_kinds(KINDS)
+    with op.batch_alter_table("recipients", schema=None) as batch_op:
+        batch_op.drop_index(op.f("ix_recipients_email_key"))
+        batch_op.drop_column("email_key")
+        batch_op.drop_column("confirmed_at")
     with op.batch_alter_table("share_policies", schema=None) as batch_op:
         batch_op.drop_column("code_required")
     with op.batch_alter_table("shares", schema=None) as batch_op:
@@ -90,3 +97,40 @@ def _add_proofs() -> None:
     with op.batch_alter_table("openings", schema=None) as batch_op:
         batch_op.alter_column("proof", nullable=False, existing_type=sa.String(length=10))
         batch_op.create_check_constraint(op.f("ck_openings_proof"), f"proof in {PROOFS}")
+
+
+def _add_address_keys() -> None:
+    """By what addresses are compared; and who was put on the list, as the log says, not typed by a sender."""
+    with op.batch_alter_table("recipients", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("email_key", sa.String(length=800), nullable=True))
+        batch_op.add_column(sa.Column("confirmed_at", _INSTANT, nullable=True))
+    columns = [sa.column("id", sa.Uuid()), *(sa.column(name) for name in ("email", "email_key"))]
+    instants = [sa.column(name, _INSTANT) for name in ("created_at", "confirmed_at")]
+    recipients = sa.table("recipients", *columns, *instants)
+    connection = op.get_bind()
+    keyed = (
+        sa.update(recipients)
+        .where(recipients.c.id == sa.bindparam("of"))
+        .values(email_key=sa.bindparam("key"))
+    )
+    found = connection.execute(sa.select(recipients.c.id, recipients.c.email)).all()
+    if found:
+        connection.execute(keyed, [{"of": row.id, "key": _key(row.email)} for row in found])
+    entries = sa.table("audit_entries", sa.column("event"), sa.column("subject_id", sa.Uuid()))
+    added = sa.select(entries.c.subject_id).where(entries.c.event == "recipient.added")
+    op.execute(
+        sa.update(recipients).where(recipients.c.id.in_(added)).values(confirmed_at=recipients.c.created_at)
+    )
+    with op.batch_alter_table("recipients", schema=None) as batch_op:
+        batch_op.alter_column("email_key", nullable=False, existing_type=sa.String(length=800))
+        batch_op.create_index(op.f("ix_recipients_email_key"), ["email_key"])
+
+
+def _key(address: str) -> str:
+    """As `vault.addresses.email_key` gave it when this was written."""
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address).strip().casefold())
+    local, at, domain = plain.rpartition("@")
+    try:
+        return f"{local}{at}{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return plain
