@@ -24,6 +24,7 @@ def upgrade() -> None:
     _choose_kinds((*KINDS, "declaration"))
     _add_proofs()
     _add_address_keys()
+    _choose_reviewers("reviewed_by_id <> owner_id and ")
     with op.batch_alter_table("share_policies", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("code_required", sa.Boolean(), nullable=False, server_default=sa.false())
@@ -36,6 +37,7 @@ def downgrade() -> None:
     """Take them away, with the exceptions that stood in for a declaration."""
     op.execute("DELETE FROM disclosure_exceptions WHERE kind = 'declaration'")
     _choose_kinds(KINDS)
+    _choose_reviewers("")
     with op.batch_alter_table("recipients", schema=None) as batch_op:
         batch_op.drop_index(op.f("ix_recipients_email_key"))
         batch_op.drop_column("email_key")
@@ -60,6 +62,20 @@ def _choose_kinds(kinds: tuple[str, ...]) -> None:
     with op.batch_alter_table("disclosure_exceptions", schema=None) as batch_op:
         batch_op.drop_constraint(name, type_="check")
         batch_op.create_check_constraint(name, f"kind in {kinds}")
+
+
+def _choose_reviewers(besides: str) -> None:
+    """A review by whoever asked for the reading was none: it is due again. The log keeps that it was made."""
+    if besides:
+        undone = "reviewed_at = NULL, reviewed_by_id = NULL"
+        op.execute(f"UPDATE recoveries SET {undone} WHERE reviewed_by_id = owner_id")  # noqa: S608  constants only
+    name = op.f("ck_recoveries_reviewer")
+    others = (
+        "reviewed_by_id <> receiver_id and reviewed_by_id <> released_by_id and reviewed_by_id <> officer_id"
+    )
+    with op.batch_alter_table("recoveries", schema=None) as batch_op:
+        batch_op.drop_constraint(name, type_="check")
+        batch_op.create_check_constraint(name, besides + others)
 
 
 def _add_proofs() -> None:
