@@ -137,3 +137,19 @@ def test_a_controllers_exception_stands_in_for_others_and_never_for_a_form(lead,
         assert share.absolute_end_at == START + timedelta(days=3)
     assert faults(act, lead, bundle, replace(asked(form))) == [("/documents", False)]
     assert "exception.made" in trail()
+
+
+def test_the_register_says_what_a_document_was_when_it_was_shared(lead, case, make, act, app):
+    strict, plain = (make.bundle(lead, case, tier=tier) for tier in (STRICT, "confidential"))
+    document = make.document(lead, strict, document_type="rrf")
+    share = make.share(lead, [document]).share
+    retyped(act, lead, document)
+    with act(lead) as tx:
+        move_with_links(tx, document.id, plain.id)
+    browser = Browser(app, lead)
+    for wanted, found in (("rrf", 1), ("correspondence", 0)):
+        rows = browser.api("GET", f"/disclosures?document_type={wanted}").json["items"]
+        assert [(row["document_types"], row["tier"]) for row in rows] == [(["rrf"], STRICT)] * found
+    shown = browser.api("GET", f"/shares/{share.id}").json
+    assert (shown["document_types"], shown["served"][0]["document_type"]) == (["rrf"], "rrf")
+    assert "strictly confidential" in browser.get("/disclosures").text

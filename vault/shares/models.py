@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from vault.access.cells import TIERS
 from vault.access.policy import Permission
 from vault.addresses import email_key
 from vault.crypto.passwords import Argon2Profile
@@ -166,15 +167,23 @@ class Share(Row):
 
 
 class SharedDocument(Row):
-    """One version lent by a link: the file key and the names, locked under the link's key SHK."""
+    """One version lent by a link: the file key and the names, locked under the link's key SHK.
+
+    Type and tier (the highest that it had until then) are those at the time; the document may have others by now.
+    """
 
     __tablename__ = "shared_documents"
-    __table_args__ = (UniqueConstraint("share_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("share_id", "position"),
+        CheckConstraint(f"tier in {TIERS}", name="tier"),
+    )
 
     share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
     position: Mapped[int]
     document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), index=True)
     version_id: Mapped[UUID] = mapped_column(ForeignKey("versions.id"), index=True)
+    document_type: Mapped[str] = mapped_column(String(40), index=True)
+    tier: Mapped[str] = mapped_column(String(30))
     file_lock: Mapped[bytes] = mapped_column(LargeBinary)
     title_lock: Mapped[bytes] = mapped_column(LargeBinary)
     file_name_lock: Mapped[bytes] = mapped_column(LargeBinary)

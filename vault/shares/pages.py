@@ -187,7 +187,7 @@ def state_of(share: Share, now: datetime) -> str:
 
 def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) -> SharePage:
     """A share for its page or a list; `openings` draw the ticks of its life bar."""
-    codes = [tx.session.get_one(Document, lent.document_id).document_type for lent in share.documents]
+    codes = [lent.document_type for lent in share.documents]
     goes_on = share.ended_at is None and not share.has_expired(tx.now)
     return SharePage(
         id=share.id,

@@ -10,9 +10,9 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy import select
 
+from vault.access.cells import TIERS
 from vault.access.policy import Permission, permits
 from vault.bundles.document_types import DOCUMENT_TYPES
-from vault.bundles.models import Document
 from vault.cases.models import Case
 from vault.people.models import Person
 from vault.shares.models import Agreement, Opening, Share
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 class DisclosureRow(BaseModel):
     """One link: what of which case, to whom, under what, by whom, until when, whether it was opened, and by what proof:
-    code, password (and link), or link alone, for each visit and for what the recipient answered. `confirmed_at`: when the
-    office put the recipient on its list; null for somebody whom the sender typed."""
+    code, password (and link), or link alone, for each visit and for what the recipient answered.
+
+    `confirmed_at`: when the office put the recipient on its list; null for somebody whom the sender typed. Types, and
+    the highest tier of them, are those at the time.
+    """
 
     id: UUID
     case_id: UUID
@@ -41,6 +44,7 @@ class DisclosureRow(BaseModel):
     recipient: str
     email: str
     confirmed_at: datetime | None
+    tier: str
     document_types: list[str]
     purpose: str | None
     agreement: str | None
@@ -146,7 +150,7 @@ def case_disclosures(tx: Transaction, case: Case) -> CaseDisclosures:
                 share_id=each.share.id,
                 recipient=each.share.recipient.name,
                 organisation=each.share.recipient.organisation.name,
-                document_type=each.document.document_type,
+                document_type=each.lent.document_type,
                 number=each.version.number,
                 bytes_served=each.reading.bytes_served,
                 length=each.version.length,
@@ -174,9 +178,8 @@ def _row(tx: Transaction, share: Share, visits: Sequence[Opening]) -> Disclosure
         recipient=recipient.name,
         email=recipient.email,
         confirmed_at=recipient.confirmed_at,
-        document_types=[
-            tx.session.get_one(Document, lent.document_id).document_type for lent in share.documents
-        ],
+        document_types=[lent.document_type for lent in share.documents],
+        tier=max((lent.tier for lent in share.documents), key=TIERS.index, default=TIERS[0]),
         purpose=share.purpose,
         agreement=agreement.reference if agreement else None,
         owner=_name(tx, share.owner_id),

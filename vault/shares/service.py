@@ -106,6 +106,7 @@ def lend(
     share = _new_share(tx, prepared, wanted, secret, share_key)
     for position, document in enumerate(prepared.documents, start=1):
         columns = lent_columns(tx, prepared.opened, share.id, share_key, document)
+        columns |= {"document_type": document.document_type, "tier": document.highest_tier}
         tx.add(SharedDocument(share_id=share.id, position=position, **columns))
     tx.session.refresh(share, ["documents", "recipient"])
     tx.record(
@@ -113,6 +114,7 @@ def lend(
         share,
         recipient=share.recipient_id,
         versions=[lent.version_id for lent in share.documents],
+        types=[lent.document_type for lent in share.documents],
         max_openings=share.max_openings,
         expires_at=share.expires_at,
         has_password=share.profile is not None,

@@ -24,6 +24,7 @@ def upgrade() -> None:
     _choose_kinds((*KINDS, "declaration"))
     _add_proofs()
     _add_address_keys()
+    _add_what_was_lent()
     _choose_reviewers("reviewed_by_id <> owner_id and ")
     with op.batch_alter_table("share_policies", schema=None) as batch_op:
         batch_op.add_column(
@@ -37,6 +38,11 @@ def downgrade() -> None:
     """Take them away, with the exceptions that stood in for a declaration."""
     op.execute("DELETE FROM disclosure_exceptions WHERE kind = 'declaration'")
     _choose_kinds(KINDS)
+    with op.batch_alter_table("shared_documents", schema=None) as batch_op:
+        batch_op.drop_index(op.f("ix_shared_documents_document_type"))
+        batch_op.drop_constraint(op.f("ck_shared_documents_tier"), type_="check")
+        batch_op.drop_column("tier")
+        batch_op.drop_column("document_type")
     _choose_reviewers("")
     with op.batch_alter_table("recipients", schema=None) as batch_op:
         batch_op.drop_index(op.f("ix_recipients_email_key"))
@@ -150,3 +156,24 @@ def _key(address: str) -> str:
         return f"{local}{at}{domain.encode('idna').decode()}"
     except UnicodeError:
         return plain
+
+
+def _add_what_was_lent() -> None:
+    """Type and tier of what was lent. Of earlier links they are what they are now: nobody wrote down what they were."""
+    columns = {"document_type": sa.String(length=40), "tier": sa.String(length=30)}
+    with op.batch_alter_table("shared_documents", schema=None) as batch_op:
+        for name, kind in columns.items():
+            batch_op.add_column(sa.Column(name, kind, nullable=True))
+    lent = sa.table("shared_documents", *(sa.column(name) for name in ("document_id", *columns)))
+    documents = sa.table("documents", *(sa.column(name) for name in ("id", *columns)))
+    own = sa.select(documents).where(documents.c.id == lent.c.document_id)
+    op.execute(
+        sa.update(lent).values(
+            {name: own.with_only_columns(documents.c[name]).scalar_subquery() for name in columns}
+        )
+    )
+    with op.batch_alter_table("shared_documents", schema=None) as batch_op:
+        for name, kind in columns.items():
+            batch_op.alter_column(name, nullable=False, existing_type=kind)
+        batch_op.create_index(op.f("ix_shared_documents_document_type"), ["document_type"])
+        batch_op.create_check_constraint(op.f("ck_shared_documents_tier"), f"tier in {TIERS}")
