@@ -26,6 +26,7 @@ def upgrade() -> None:
     _add_address_keys()
     _add_what_was_lent()
     _choose_reviewers("reviewed_by_id <> owner_id and ")
+    _add_refusal_counts()
     with op.batch_alter_table("share_policies", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("code_required", sa.Boolean(), nullable=False, server_default=sa.false())
@@ -38,6 +39,7 @@ def downgrade() -> None:
     """Take them away, with the exceptions that stood in for a declaration."""
     op.execute("DELETE FROM disclosure_exceptions WHERE kind = 'declaration'")
     _choose_kinds(KINDS)
+    op.drop_table("refusal_counts")
     with op.batch_alter_table("shared_documents", schema=None) as batch_op:
         batch_op.drop_index(op.f("ix_shared_documents_document_type"))
         batch_op.drop_constraint(op.f("ck_shared_documents_tier"), type_="check")
@@ -177,3 +179,20 @@ def _add_what_was_lent() -> None:
             batch_op.alter_column(name, nullable=False, existing_type=kind)
         batch_op.create_index(op.f("ix_shared_documents_document_type"), ["document_type"])
         batch_op.create_check_constraint(op.f("ck_shared_documents_tier"), f"tier in {TIERS}")
+
+
+def _add_refusal_counts() -> None:
+    op.create_table(
+        "refusal_counts",
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.String(length=60), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=False),
+        sa.Column("subject_type", sa.String(length=40), nullable=False),
+        *(sa.Column(name, sa.Uuid(), nullable=True) for name in ("office_id", "case_id", "bundle_id")),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=False),
+        sa.Column("began_at", _INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("subject_id", "event", "reason", name=op.f("pk_refusal_counts")),
+    )
+    op.create_index(op.f("ix_refusal_counts_began_at"), "refusal_counts", ["began_at"])
