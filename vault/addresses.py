@@ -1,9 +1,10 @@
-"""Addresses as settings give them: of the mail server, of a sender, of this machine."""
+"""Addresses as settings give them (of mail server, sender, this machine), and those of recipients as they are compared."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
 
@@ -22,6 +23,19 @@ def mail_from(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+", text):
         raise ValueError("one address such as casevault@example.org is needed")
     return text
+
+
+def email_key(address: str) -> str:
+    """By what two addresses are the same: capitals, outer spaces, composition, and the spelling of the domain do not count.
+
+    The domain is as IDNA (RFC 3490) writes it where it can.
+    """
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address).strip().casefold())
+    local, at, domain = plain.rpartition("@")
+    try:
+        return f"{local}{at}{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return plain
 
 
 def is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 """Every table of the database, imported in one place: for migrations and for the relationships to resolve."""
 
-from vault.access import caseload, cells, clearances, grants, principals, remarks, signing, throttle
+from vault.access import caseload, cells, clearances, grants, principals, refusals, remarks, signing, throttle
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
@@ -29,6 +29,7 @@ TABLES = (
     clearances,
     grants,
     principals,
+    refusals,
     remarks,
     throttle,
     audit,

@@ -28,7 +28,7 @@ JOBS = {"jobs": "select insert update"}
 FORGOTTEN = (
     *("bookmarks", "case_aliases", "document_individuals", "idempotency_keys", "individuals", "jobs"),
     *("known_devices", "person_roles", "throttles", "unlockings"),
-    *("recovery_codes", "step_ups"),
+    *("recovery_codes", "step_ups", "person_sessions", "refusal_counts"),
 )
 """Tables whose rows the web processes delete; all others only gain rows, or change them."""
 OBJECT_COLUMNS = (

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from vault.access.actor import SYSTEM, Actor
 from vault.access.policy import Permission, may_ever
+from vault.access.refusals import OUTSIDE, counted, told_at_last
 from vault.access.remarks import Holder, digest_of, make_remark
 from vault.access.standing import Standing, allowing, loading
 from vault.audit.log import NewEntry, append
@@ -102,10 +103,20 @@ class Runtime:
             if tx.has_changes:
                 raise RuntimeError("a reading transaction was asked to change something")
 
+    def tell_refusals(self, most: int) -> None:
+        """The log is told what it was not told of repeated refusals in hours that are over; of so many at a time."""
+        with self._sessions.begin() as session:
+            tx = Transaction(self, session, SYSTEM, read_clock(session, self.clock))
+            for each in told_at_last(session, tx.now, most):
+                tx.record_refusal(each)
+            tx.settle()
+
     def _record_refusal(self, actor: Actor, refusal: Refusal) -> None:
         with self._sessions.begin() as session:
             tx = Transaction(self, session, actor, read_clock(session, self.clock))
-            tx.record_refusal(refusal)
+            told = counted(session, refusal, tx.now) if actor.kind in OUTSIDE else [refusal]
+            for each in told:
+                tx.record_refusal(each)
             tx.settle()
 
 

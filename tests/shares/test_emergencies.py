@@ -148,6 +148,15 @@ def test_a_controller_who_released_it_does_not_review_it(office, act):
         review_reading(tx, recovery.id, "all well")
 
 
+def test_whoever_asked_for_it_does_not_review_it(office, act, app, runtime):
+    recovery, controller = office.read(), office.desks.controller
+    with pytest.raises(Refused, match="not who asked"), act(controller) as tx:
+        review_reading(tx, recovery.id, "all well")
+    assert "Record the review" not in Browser(app, controller).get(f"/recoveries/{recovery.id}").text
+    with pytest.raises(IntegrityError), runtime.session() as session:
+        session.get_one(Recovery, recovery.id).reviewed_by_id = controller.id
+
+
 def test_the_reader_finds_it_and_the_officer_sees_no_content(office, app):
     recovery = office.released()
     officer, reader = Browser(app, office.desks.auditor), Browser(app, office.reader)

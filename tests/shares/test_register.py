@@ -157,6 +157,31 @@ def test_r14_no_cell_of_an_export_is_a_formula(app, make, lead, text):
     assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\uff1d")]
 
 
+@pytest.mark.parametrize("sign", [*"=+-@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe63", "\u2212"])
+@pytest.mark.parametrize("before", ["", "\u200b", "\u202e\u2066 ", "\ufeff\u00a0", '"', '\u3000"', "\x00"])
+def test_no_part_of_a_cell_is_one_wherever_a_spreadsheet_cuts_it(before, sign):
+    hidden = f"{before}{sign}1+1"
+    assert safe_cell(hidden) == f"'{hidden}"
+    for separator in (";", ",", "\t", "|", "\n", "\u2028", ";;"):
+        assert safe_cell(f"a{separator}{hidden};b") == f"a{separator}'{hidden};b"
+    assert safe_cell(["rrf", hidden]) == f"rrf;' {hidden}"
+
+
+def test_cells_that_compute_nothing_stay_as_they_are():
+    for text in (
+        "Iris - Okello = fine",
+        "a@b.example",
+        "2026-11-22T09:00:00Z",
+        "rrf; consent",
+        "'=1",
+        "",
+        "naïve, really",
+    ):
+        assert safe_cell(text) == text
+    assert safe_cell(None) == ""
+    assert safe_cell(7) == "7"
+
+
 def test_everything_that_ever_left_of_a_case_is_on_one_page(app, make, lead):
     actor = make.actor()
     bundle = make.bundle(actor)

@@ -69,13 +69,17 @@ class FileList(BaseModel):
 
 
 class DocumentPage(FileRow):
-    """A document with its versions, and what the actor may do with it."""
+    """A document with its versions, and what the actor may do with it. `highest_tier` is the highest that it ever had;
+    `form_left_at`, when a Resettlement Registration Form got another type: links on it are made by what it was, too."""
 
     case_id: UUID
     case_number: str
     bundle_title: str
     uploaded_by: str
     created_at: datetime
+    tier: str
+    highest_tier: str
+    form_left_at: datetime | None
     withdrawal_reason: str | None
     versions: list[VersionRow]
     may_change: bool
@@ -177,6 +181,9 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
         bundle_title=opened.title,
         uploaded_by=tx.session.get_one(Person, document.owner_id).display_name,
         created_at=document.created_at,
+        tier=document.tier,
+        highest_tier=document.highest_tier,
+        form_left_at=document.form_left_at,
         withdrawal_reason=withdrawal_reason(tx, document, opened),
         versions=[version_row(opened, version) for version in versions],
         may_change=stays and tx.allows(Permission.DOCUMENT_CHANGE, document),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FORM = "rrf"
 """The Resettlement Registration Form: agreements and declarations bind it by its type, so not everybody may change that."""
-PLACE_COLUMNS = ("bundle_id", "case_id", "office_id", "tier", "title_lock")
+PLACE_COLUMNS = ("bundle_id", "case_id", "office_id", "tier", "former_tier", "title_lock")
 """What of a document goes with its versions when it is moved."""
 
 
@@ -126,7 +126,7 @@ def move_document(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docume
     tx.record("document.moved", document, to_bundle=target_bundle.id)
     document.title_lock = target.lock_text("document.title", document.id, source.title_of(document))
     document.individuals = individuals
-    document.tier = target_bundle.tier
+    document.former_tier, document.tier = document.highest_tier, target_bundle.tier
     document.bundle_id, document.case_id = target_bundle.id, target_bundle.case_id
     document.office_id = target_bundle.office_id
     moved: list[tuple[Row, Sequence[str]]] = [(document, PLACE_COLUMNS)]
@@ -175,6 +175,8 @@ def _change_type(tx: Transaction, document: Document, code: str) -> None:
             " bundle can change its type."
         )
         raise Refused(message, refusal=refusal)
+    if document.document_type == FORM:
+        document.form_left_at = tx.now
     document.document_type = chosen.code
 
 

@@ -79,10 +79,15 @@ class Unlocking(Base):
 
 
 class Document(Row):
-    """One document or recording; what it says lies in its versions. The title is locked under the bundle's key."""
+    """One document or recording; what it says lies in its versions. The title is locked under the bundle's key.
+
+    `former_tier` is the highest tier of the bundles that it was moved out of, `form_left_at` when a Resettlement
+    Registration Form got another type: what was asked before it left the office is asked ever after.
+    """
 
     __tablename__ = "documents"
     __sees__ = Permission.DOCUMENT_READ
+    __table_args__ = (CheckConstraint(f"former_tier in {TIERS}", name="former_tier"),)
 
     bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"), index=True)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), index=True)
@@ -95,6 +100,8 @@ class Document(Row):
     current_number: Mapped[int] = mapped_column(default=1)
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     created_at: Mapped[datetime]
+    former_tier: Mapped[str | None] = mapped_column(String(30))
+    form_left_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
     withdrawn_by_id: Mapped[UUID | None]
     withdrawal_remark_id: Mapped[UUID | None]
@@ -103,6 +110,11 @@ class Document(Row):
     individuals: Mapped[list[Individual]] = relationship(
         secondary="document_individuals", order_by="Individual.number"
     )
+
+    @property
+    def highest_tier(self) -> str:
+        """The highest tier that it has or ever had."""
+        return max(self.tier, self.former_tier or self.tier, key=TIERS.index)
 
 
 class DocumentIndividual(Base):

@@ -179,8 +179,10 @@ def review_reading(tx: Transaction, recovery_id: UUID, remark: str) -> Recovery:
     recovery = tx.load(Recovery, recovery_id, Permission.RECOVERY_REVIEW, lock=True)
     if recovery.review_due_at is None or recovery.reviewed_at is not None:
         raise Conflict("Nothing is to be reviewed here.")
-    if tx.actor.id in (recovery.receiver_id, recovery.released_by_id, recovery.officer_id):
-        raise Refused("Somebody else reviews it: not the reader, and neither of the two officers.")
+    if tx.actor.id in recovery.done_by:
+        raise Refused(
+            "Somebody else reviews it: not who asked, not the reader, and neither of the two officers."
+        )
     kept = tx.remark(checked_reason(remark))
     recovery.reviewed_at, recovery.reviewed_by_id = tx.now, tx.actor.id
     recovery.review_remark_id = UUID(kept["remark"])

@@ -38,7 +38,8 @@ class Recovery(Row):
         CheckConstraint("released_at >= releasable_at", name="waited"),
         CheckConstraint("completed_at is null or released_at is not null", name="released"),
         CheckConstraint(
-            "reviewed_by_id <> receiver_id and reviewed_by_id <> released_by_id and reviewed_by_id <> officer_id",
+            "reviewed_by_id <> owner_id and reviewed_by_id <> receiver_id and reviewed_by_id <> released_by_id"
+            " and reviewed_by_id <> officer_id",
             name="reviewer",
         ),
         Index("uq_recoveries_open", "bundle_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
@@ -71,6 +72,11 @@ class Recovery(Row):
     reviewed_at: Mapped[datetime | None]
     reviewed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
     review_remark_id: Mapped[UUID | None]
+
+    @property
+    def done_by(self) -> frozenset[UUID | None]:
+        """Who had a hand in it: asked, read, released or completed. None of them reviews it."""
+        return frozenset((self.owner_id, self.receiver_id, self.released_by_id, self.officer_id))
 
     def state_at(self, now: datetime) -> str:
         """One word: waiting, ready, released, done; withdrawn, refused, stopped, moved, lapsed."""

@@ -199,7 +199,6 @@ def recovery_page(tx: Transaction, recovery: Recovery) -> RecoveryPage:
     is_stale = state == RELEASED and not holds(tx, recovery, bundle)
     officers = _officers(tx, recovery) if state == READY or is_stale else []
     may_complete = state == RELEASED and not is_stale and recovery.officer_id == tx.actor.id
-    done_by = (recovery.receiver_id, recovery.released_by_id, recovery.officer_id)
     to_review = recovery.review_due_at is not None and recovery.reviewed_at is None
     return RecoveryPage(
         **dict(recovery_row(tx, recovery)),
@@ -221,7 +220,7 @@ def recovery_page(tx: Transaction, recovery: Recovery) -> RecoveryPage:
         may_complete=may_complete,
         may_end=_may_end(tx, recovery, state),
         may_review=to_review
-        and tx.actor.id not in done_by
+        and tx.actor.id not in recovery.done_by
         and tx.allows(Permission.RECOVERY_REVIEW, recovery),
     )
 

@@ -7,7 +7,6 @@ made. Whoever asks for a code learns nothing about the recipient's address: the 
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
+from vault.addresses import email_key
 from vault.crypto.marks import code_mac, link_auth
 from vault.crypto.one_time_code import new_mailed_code
 from vault.crypto.secret import compare
@@ -56,7 +56,7 @@ def issue_code(tx: Transaction, share_id: UUID, secret: bytes, email: str) -> Le
     code, expires_at = new_mailed_code(), (tx.now + tx.settings.code_life).replace(microsecond=0)
     mac = code_mac(link_auth(secret, share_id), code, int(expires_at.timestamp()))
     letter = code_letter(tx, share, code)
-    if not compare(_plain(email), _plain(share.recipient.email)):
+    if not compare(email_key(email).encode(), share.recipient.email_key.encode()):
         tx.record("share.code_refused", share)
         return None
     row.mac, row.expires_at, row.tries, row.used_at = mac, expires_at, 0, None
@@ -99,8 +99,3 @@ def _row(tx: Transaction, share: Share) -> ShareCode:
         raise TooMany(message, errors=again, retry_after=wait, refusal=share_refusal(share, "too-many"))
     row.asked_at = tx.now
     return row
-
-
-def _plain(email: str) -> bytes:
-    """The address as it is compared: case and outer spaces do not count."""
-    return unicodedata.normalize("NFC", email).strip().casefold().encode()

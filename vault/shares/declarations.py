@@ -1,6 +1,7 @@
 """Which signed declaration is for which version of a Resettlement Registration Form.
 
-The refugees sign for what the form says, so a new version of the form, or of the declaration, is not signed for.
+The refugees sign for what the form says, so a new version of the form, or of the declaration, is not signed for. What
+was such a form and got another type needs one as before.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def bind_declaration(
     if signed is None:
         raise NotFound
     declaration = tx.load(Document, signed.document_id, Permission.DOCUMENT_CHANGE)
-    if (form.document_type, declaration.document_type) != (FORM, DECLARATION):
+    if not asks_declaration(form) or declaration.document_type != DECLARATION:
         raise _unfit("declaration", "A declaration is for a Resettlement Registration Form.")
     if form.case_id != declaration.case_id:
         raise _unfit("declaration", "Choose a declaration of the same case.")
@@ -52,6 +53,11 @@ def bind_declaration(
         )
     )
     return known or _bind(tx, form, form_version_id, signed)
+
+
+def asks_declaration(document: Document) -> bool:
+    """Whether it is a Resettlement Registration Form, or was one."""
+    return document.document_type == FORM or document.form_left_at is not None
 
 
 def is_declared(tx: Transaction, form: Document) -> bool:

@@ -6,18 +6,28 @@ What lets a share leave although a rule forbids it, or because a declaration was
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from vault.access.cells import TIERS
 from vault.access.policy import Permission
+from vault.addresses import email_key
 from vault.crypto.passwords import Argon2Profile
 from vault.db import Row
 
 EMERGENCY = "emergency"
 PURPOSES = ("interpreting", EMERGENCY)
 MOST_CODE_TRIES = 5
+PROOFS = ("code", "password", "link")
+"""By what a recipient proved who it is: the e-mailed code, link and password alone, or the link alone."""
+
+
+def _own_key(made: Any) -> str:
+    """Of the address that the row is made with."""
+    return email_key(made.get_current_parameters()["email"])
 
 
 class Organisation(Row):
@@ -62,7 +72,10 @@ class Agreement(Row):
 
 
 class Recipient(Row):
-    """A named person of an organisation, as one office knows them: the one whom a link is for. Ended, no new link is."""
+    """A named person of an organisation, as one office knows them: the one whom a link is for. Ended, no new link is.
+
+    `confirmed_at`: when a lead of the office put the person on its list; null for somebody whom a sender typed.
+    """
 
     __tablename__ = "recipients"
     __sees__ = Permission.AGREEMENT_SEE
@@ -71,8 +84,10 @@ class Recipient(Row):
     office_id: Mapped[UUID | None] = mapped_column(ForeignKey("offices.id"), index=True)
     name: Mapped[str] = mapped_column(String(120))
     email: Mapped[str] = mapped_column(String(254))
+    email_key: Mapped[str] = mapped_column(String(800), index=True, default=_own_key)
     language: Mapped[str] = mapped_column(String(2), default="en")
     created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
     organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True)
@@ -86,6 +101,14 @@ class Share(Row):
     __table_args__ = (
         CheckConstraint("openings <= max_openings", name="openings_left"),
         CheckConstraint("expires_at <= absolute_end_at", name="expiry"),
+        CheckConstraint(
+            f"(received_at IS NULL) = (received_by IS NULL) and (received_by IS NULL or received_by in {PROOFS})",
+            name="received_by",
+        ),
+        CheckConstraint(
+            f"(deletion_attested_at IS NULL) = (deleted_by IS NULL) and (deleted_by IS NULL or deleted_by in {PROOFS})",
+            name="deleted_by",
+        ),
     )
 
     bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"), index=True)
@@ -109,7 +132,9 @@ class Share(Row):
     openings: Mapped[int] = mapped_column(default=0)
     asks_code: Mapped[bool] = mapped_column(default=False)
     received_at: Mapped[datetime | None]
+    received_by: Mapped[str | None] = mapped_column(String(10))
     deletion_attested_at: Mapped[datetime | None]
+    deleted_by: Mapped[str | None] = mapped_column(String(10))
     wrong_person_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
@@ -142,15 +167,23 @@ class Share(Row):
 
 
 class SharedDocument(Row):
-    """One version lent by a link: the file key and the names, locked under the link's key SHK."""
+    """One version lent by a link: the file key and the names, locked under the link's key SHK.
+
+    Type and tier (the highest that it had until then) are those at the time; the document may have others by now.
+    """
 
     __tablename__ = "shared_documents"
-    __table_args__ = (UniqueConstraint("share_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("share_id", "position"),
+        CheckConstraint(f"tier in {TIERS}", name="tier"),
+    )
 
     share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
     position: Mapped[int]
     document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), index=True)
     version_id: Mapped[UUID] = mapped_column(ForeignKey("versions.id"), index=True)
+    document_type: Mapped[str] = mapped_column(String(40), index=True)
+    tier: Mapped[str] = mapped_column(String(30))
     file_lock: Mapped[bytes] = mapped_column(LargeBinary)
     title_lock: Mapped[bytes] = mapped_column(LargeBinary)
     file_name_lock: Mapped[bytes] = mapped_column(LargeBinary)
@@ -159,16 +192,19 @@ class SharedDocument(Row):
 class Opening(Row):
     """One visit of the recipient, on one device or on several.
 
-    With the cookie of a device, or with a fresh code, the recipient rejoins it until `ends_at`.
+    With the cookie of a device, or with a fresh code, the recipient rejoins it until `ends_at`. `proof` is by what it was
+    opened.
     """
 
     __tablename__ = "openings"
+    __table_args__ = (CheckConstraint(f"proof in {PROOFS}", name="proof"),)
 
     share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
     opened_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    proof: Mapped[str] = mapped_column(String(10))
 
 
 class OpeningDevice(Row):

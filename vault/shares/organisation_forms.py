@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from vault.access.cells import STRICT
 from vault.shares.forms import Asked, Email, Language, Line, Moment, Reason
 from vault.shares.policies import USUAL_CASES, Rules
 
@@ -58,7 +59,7 @@ class NewException(Asked):
     """What is allowed for one case and one organisation, until when, and why."""
 
     organisation: UUID
-    kind: Literal["agreement", "destination"]
+    kind: Literal["agreement", "destination", "declaration"]
     expires_at: Moment
     reason: Reason
 
@@ -71,7 +72,10 @@ class Binding(Asked):
 
 
 class NewPolicy(Asked):
-    """Rules for links of a tier, to one organisation or, without one, to all; days and openings are whole numbers."""
+    """Rules for links of a tier, to one organisation or, without one, to all; days and openings are whole numbers.
+
+    Where nothing is said of codes, they are asked for on what is strictly confidential.
+    """
 
     tier: Literal["confidential", "strictly_confidential"]
     organisation: UUID | None = None
@@ -83,8 +87,11 @@ class NewPolicy(Asked):
     password_required: bool = False
     second_required: bool = False
     cases_a_day: int = USUAL_CASES
+    code_required: bool | None = None
 
     @property
     def rules(self) -> Rules:
         """What is set."""
-        return Rules(**self.model_dump(exclude={"tier", "organisation"}))
+        asks_code = self.tier == STRICT if self.code_required is None else self.code_required
+        said = self.model_dump(exclude={"tier", "organisation", "code_required"})
+        return Rules(**said, code_required=asks_code)

@@ -76,6 +76,7 @@ class PersonPage(BaseModel):
     name: str
     email: str
     language: str
+    confirmed_at: datetime | None
     ended_at: datetime | None
     links: list[LinkRow]
     may_manage: bool
@@ -153,6 +154,7 @@ def person_page(tx: Transaction, row: Recipient, links: Sequence[Share] | None =
         name=row.name,
         email=row.email,
         language=row.language,
+        confirmed_at=row.confirmed_at,
         ended_at=row.ended_at,
         links=link_rows(tx, links),
         may_manage=may_manage,

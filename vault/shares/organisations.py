@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from vault.access.policy import Permission
 from vault.access.remarks import checked_reason
+from vault.addresses import email_key
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.cases.countries import read_country
 from vault.db import for_change, take_turn
@@ -111,13 +112,14 @@ def end_agreement(tx: Transaction, agreement_id: UUID, reason: str) -> Agreement
 def add_recipient(
     tx: Transaction, organisation_id: UUID, name: str, email: str, language: str = "en"
 ) -> Recipient:
-    """The person is in the office's list of this organisation; one with this address who was ended is there again."""
+    """The person is in the office's list of this organisation; one with this address who was ended is there again, and one
+    whom a sender typed is confirmed."""
     office_id = _own_office(tx, Permission.AGREEMENT_MANAGE)
     organisation = _still_there(tx, organisation_id)
     if language not in LANGUAGES:
         raise _unfit("language", "Choose one of the list.")
     known = recipients_at(tx, office_id, organisation.id, email)
-    if any(each.ended_at is None and each.name == name for each in known):
+    if any(each.ended_at is None and each.confirmed_at and each.name == name for each in known):
         raise Conflict("This person is in the list already.")
     for each in known:
         each.ended_at = None
@@ -131,7 +133,7 @@ def add_recipient(
             created_at=tx.now,
         )
     )
-    row.language = language
+    row.language, row.confirmed_at = language, tx.now
     tx.record("recipient.added", row, organisation=organisation.id)
     return row
 
@@ -150,11 +152,11 @@ def end_recipient(tx: Transaction, recipient_id: UUID, reason: str) -> Recipient
 def recipients_at(
     tx: Transaction, office_id: UUID | None, organisation_id: UUID, email: str
 ) -> Sequence[Recipient]:
-    """Everybody whom the office knows by this address at the organisation; capital letters do not count."""
+    """Everybody whom the office knows by this address at the organisation, however it is spelled."""
     query = select(Recipient).where(
         Recipient.office_id == office_id,
         Recipient.organisation_id == organisation_id,
-        func.lower(Recipient.email) == email.lower(),
+        Recipient.email_key == email_key(email),
     )
     return tx.session.scalars(query.order_by(Recipient.created_at)).all()
 

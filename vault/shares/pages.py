@@ -27,18 +27,20 @@ if TYPE_CHECKING:
 
 
 class RecipientPage(BaseModel):
-    """The one person a link is for."""
+    """The one person a link is for. `confirmed_at`: when the office put them on its list; null for somebody typed."""
 
     name: str
     organisation: str
     email: str
     language: str
+    confirmed_at: datetime | None
 
 
 class SharePage(BaseModel):
     """A link as its owner sees it; the secret is not in it. `agreement` is the reference of the one it was made under;
     null where an exception stood in, or for links made before agreements were asked for, which have no purpose either.
-    `served` is null in lists: it is on the link's own page."""
+    `served` is null in lists: it is on the link's own page. `opened_by` says of each visit, as `received_by` and
+    `deleted_by`, by what the recipient proved who it is: code, password (and link), or link alone."""
 
     id: UUID
     bundle_id: UUID
@@ -61,10 +63,13 @@ class SharePage(BaseModel):
     has_password: bool
     asks_code: bool
     received_at: datetime | None
+    received_by: str | None
     deletion_attested_at: datetime | None
+    deleted_by: str | None
     wrong_person_at: datetime | None
     last_opened_at: datetime | None
     opened_at: list[datetime]
+    opened_by: list[str]
     now: datetime
     may_revoke: bool
     may_extend: bool
@@ -95,6 +100,7 @@ class OpeningPage(BaseModel):
     seen_at: datetime
     ends_at: datetime
     ended_at: datetime | None
+    proof: str
 
 
 class OpeningsPage(BaseModel):
@@ -104,12 +110,13 @@ class OpeningsPage(BaseModel):
 
 
 class Offered(BaseModel):
-    """A document that the form offers."""
+    """A document that the form offers. `was_strict`: moved from where it was strictly confidential."""
 
     id: UUID
     title: str
     type_name: str
     length: int
+    was_strict: bool
 
 
 class OrganisationPage(BaseModel):
@@ -136,6 +143,7 @@ class ShareFormPage(BaseModel):
     max_openings: int
     most_openings: int
     password_required: bool
+    code_required: bool
     can_mail: bool
     needs_second: bool
 
@@ -179,7 +187,7 @@ def state_of(share: Share, now: datetime) -> str:
 
 def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) -> SharePage:
     """A share for its page or a list; `openings` draw the ticks of its life bar."""
-    codes = [tx.session.get_one(Document, lent.document_id).document_type for lent in share.documents]
+    codes = [lent.document_type for lent in share.documents]
     goes_on = share.ended_at is None and not share.has_expired(tx.now)
     return SharePage(
         id=share.id,
@@ -203,10 +211,13 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
         has_password=share.profile is not None,
         asks_code=share.asks_code,
         received_at=share.received_at,
+        received_by=share.received_by,
         deletion_attested_at=share.deletion_attested_at,
+        deleted_by=share.deleted_by,
         wrong_person_at=share.wrong_person_at,
         last_opened_at=max((opening.opened_at for opening in openings), default=None),
         opened_at=[opening.opened_at for opening in openings],
+        opened_by=[opening.proof for opening in openings],
         now=tx.now,
         may_revoke=goes_on and tx.allows(Permission.SHARE_REVOKE, share),
         may_extend=goes_on and tx.allows(Permission.SHARE_EXTEND, share),
@@ -221,6 +232,7 @@ def recipient_page(share: Share) -> RecipientPage:
         organisation=recipient.organisation.name,
         email=recipient.email,
         language=recipient.language,
+        confirmed_at=recipient.confirmed_at,
     )
 
 
@@ -250,6 +262,7 @@ def openings_page(share: Share, openings: Sequence[Opening]) -> OpeningsPage:
                 seen_at=opening.seen_at,
                 ends_at=min(opening.ends_at, share.expires_at),
                 ended_at=opening.ended_at,
+                proof=opening.proof,
             )
             for opening in openings
         ]
@@ -281,6 +294,7 @@ def share_form_page(
         max_openings=limits.default_openings,
         most_openings=limits.most_openings,
         password_required=limits.password_required,
+        code_required=limits.code_required,
         can_mail=bool(tx.settings.smtp_url),
         needs_second=bundle.tier == STRICT or limits.second_required,
     )
@@ -293,6 +307,7 @@ def offered_page(opened: OpenBundle, document: Document, version: Version) -> Of
         title=opened.title_of(document),
         type_name=DOCUMENT_TYPES[document.document_type].name,
         length=version.length,
+        was_strict=opened.bundle.tier != document.highest_tier == STRICT,
     )
 
 

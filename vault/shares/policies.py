@@ -39,11 +39,12 @@ class Limits:
     password_required: bool = False
     second_required: bool = False
     cases_a_day: int = USUAL_CASES
+    code_required: bool = False
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a controller sets: days from the making of a link, openings, whether a password or a second person is asked."""
+    """What a controller sets: days from the making of a link, openings; whether password, code, second person are asked."""
 
     default_days: int
     longest_days: int
@@ -53,15 +54,17 @@ class Rules:
     password_required: bool = False
     second_required: bool = False
     cases_a_day: int = USUAL_CASES
+    code_required: bool = False
 
 
 def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUID | None = None) -> Limits:
     """What holds in this office for this tier: as set for the organisation, else for all, else as the settings say, which
-    no policy goes beyond."""
+    no policy goes beyond. What nobody set asks for a code on what is strictly confidential, where mails can be sent."""
     rows = {each.organisation_id: each for each in policies_of(tx, office_id) if each.tier == tier}
     chosen, most = rows.get(organisation_id) or rows.get(None), tx.settings.share_longest
     if chosen is None:
-        return Limits(tx.settings.share_default, most, most)
+        is_coded = tier == STRICT and bool(tx.settings.smtp_url)
+        return Limits(tx.settings.share_default, most, most, code_required=is_coded)
     return Limits(
         default=min(timedelta(days=chosen.default_days), most),
         longest=min(timedelta(days=chosen.longest_days), most),
@@ -71,14 +74,15 @@ def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUI
         password_required=chosen.password_required,
         second_required=chosen.second_required,
         cases_a_day=chosen.cases_a_day,
+        code_required=chosen.code_required,
     )
 
 
-def needs_second(tx: Transaction, bundle: Bundle, organisation_id: UUID) -> bool:
-    """Whether a second person must approve links of this bundle: what is strictly confidential always, else where the rules
-    say, or when the actor lends from more cases to this organisation within a day than they allow."""
-    limits = limits_for(tx, bundle.office_id, bundle.tier, organisation_id)
-    if bundle.tier == STRICT or limits.second_required:
+def needs_second(tx: Transaction, bundle: Bundle, organisation_id: UUID, tier: str) -> bool:
+    """Whether a second person must approve links on what has or had this tier: what is strictly confidential always, else
+    where the rules say, or when the actor lends from more cases to this organisation within a day than they allow."""
+    limits = limits_for(tx, bundle.office_id, tier, organisation_id)
+    if tier == STRICT or limits.second_required:
         return True
     there = select(Recipient.id).where(Recipient.organisation_id == organisation_id)
     lately = (Share.owner_id == tx.actor.id, Share.created_at > tx.now - timedelta(days=1))

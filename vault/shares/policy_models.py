@@ -58,6 +58,7 @@ class SharePolicy(Row):
     password_required: Mapped[bool]
     second_required: Mapped[bool]
     cases_a_day: Mapped[int]
+    code_required: Mapped[bool]
     set_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     set_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -40,6 +40,7 @@ class PolicyRow(BaseModel):
     password_required: bool
     second_required: bool
     cases_a_day: int
+    code_required: bool
     set_by: str | None
     set_at: datetime | None
 
@@ -123,6 +124,7 @@ def _usual(tx: Transaction, office_id: UUID, tier: str) -> PolicyRow:
         password_required=limits.password_required,
         second_required=tier == STRICT,
         cases_a_day=limits.cases_a_day,
+        code_required=limits.code_required,
         set_by=None,
         set_at=None,
     )
@@ -139,6 +141,7 @@ def _row(tx: Transaction, row: SharePolicy) -> PolicyRow:
         password_required=row.password_required,
         second_required=row.second_required,
         cases_a_day=row.cases_a_day,
+        code_required=row.code_required,
         set_by=tx.session.get_one(Person, row.set_by_id).display_name,
         set_at=row.set_at,
         **numbers,

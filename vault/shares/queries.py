@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, or_, select, true
 
 from vault.access.policy import Permission, permits
 from vault.errors import Fault, Invalid
@@ -78,6 +78,6 @@ def of_address(recipient: Recipient) -> ColumnElement[bool]:
     same = select(Recipient.id).where(
         Recipient.organisation_id == recipient.organisation_id,
         Recipient.office_id == recipient.office_id,
-        func.lower(Recipient.email) == recipient.email.lower(),
+        Recipient.email_key == recipient.email_key,
     )
     return Share.recipient_id.in_(same)

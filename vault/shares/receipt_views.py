@@ -10,7 +10,7 @@ from vault.errors import Gone
 from vault.shares.forms import LinkSecret
 from vault.shares.receipts import attest_deletion, confirm_receipt, disclaim, suspend_for_wrong_person
 from vault.shares.visit_pages import visit_page
-from vault.shares.visit_views import landing, named_share, visit_by_cookie, visitor_by_cookie
+from vault.shares.visit_views import cookie_of, landing, named_share, visit_by_cookie, visitor_by_cookie
 from vault.web import csrf
 from vault.web.acting import transaction
 from vault.web.respond import parse, respond, shows_form
@@ -64,6 +64,7 @@ def deletion_form(link: str) -> ResponseReturnValue:  # noqa: ARG001 - the page 
 def deletion(link: str) -> ResponseReturnValue:
     """Deletion is attested; also when the link has ended."""
     wanted = parse(LinkSecret)
+    share_id = named_share(link)
     with transaction(STRANGER) as tx:
-        attest_deletion(tx, named_share(link), wanted.secret_bytes())
+        attest_deletion(tx, share_id, wanted.secret_bytes(), cookie_of(share_id))
     return respond("shares/deleted.html", None)

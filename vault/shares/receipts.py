@@ -12,7 +12,7 @@ from vault.errors import Gone
 from vault.shares.guesses import share_refusal
 from vault.shares.models import Share
 from vault.shares.notices import tell
-from vault.shares.visits import Visit, proved_share
+from vault.shares.visits import Visit, proof_of_cookie, proved_share
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -22,24 +22,28 @@ def confirm_receipt(tx: Transaction, visit: Visit) -> Share:
     """The recipient has what was lent. Said twice, nothing more."""
     share = visit.share
     if share.received_at is None:
-        share.received_at = tx.now
+        share.received_at, share.received_by = tx.now, visit.opening.proof
         share.revision += 1
-        tx.record("share.received", share, opening=visit.opening.id)
+        tx.record("share.received", share, opening=visit.opening.id, proof=share.received_by)
         tell(tx, share, "received")
     return share
 
 
-def attest_deletion(tx: Transaction, share_id: UUID, secret: bytes) -> Share:
+def attest_deletion(tx: Transaction, share_id: UUID, secret: bytes, cookie: str | None = None) -> Share:
     """The recipient has deleted what was downloaded. Also when the link has ended; `Gone` unless the secret is right and
-    the link was opened."""
+    the link was opened.
+
+    No code can be asked for any more then: who says it is proved by the browser of a visit, or by the link alone.
+    """
     share = tx.session.get(Share, share_id, with_for_update=for_change(Share))
     if share is None:
         raise Gone
     if not compare(link_auth_stored(link_auth(secret, share_id)), share.auth_digest) or share.openings == 0:
         raise Gone(refusal=share_refusal(share, "secret"))
     if share.deletion_attested_at is None:
-        share.deletion_attested_at = tx.now
-        tx.record("share.deletion_attested", share)
+        proof = proof_of_cookie(tx, share, cookie) or "link"
+        share.deletion_attested_at, share.deleted_by = tx.now, proof
+        tx.record("share.deletion_attested", share, proof=proof)
         tell(tx, share, "deleted")
     return share
 

@@ -46,7 +46,7 @@ class Served(NamedTuple):
 
     share: Share
     version: Version
-    document: Document
+    lent: SharedDocument
     reading: Reading
 
 
@@ -114,11 +114,13 @@ def copies_of(tx: Transaction, case: Case) -> list[tuple[CopyMade, Version, Docu
 def served_of(tx: Transaction, case: Case) -> list[Served]:
     """What recipients were served by links of the case, newest first."""
     query = (
-        select(Share, Version, Document, Reading)
+        select(Share, Version, SharedDocument, Reading)
         .join(Opening, Opening.share_id == Share.id)
         .join(Reading, (Reading.reader_id == Opening.id) & (Reading.reader_kind == VISITOR))
         .join(Version, Version.id == Reading.version_id)
-        .join(Document, Document.id == Version.document_id)
+        .join(
+            SharedDocument, (SharedDocument.share_id == Share.id) & (SharedDocument.version_id == Version.id)
+        )
         .where(Share.case_id == case.id)
         .order_by(Reading.last_at.desc(), Reading.id)
     )
@@ -154,8 +156,8 @@ def _fitting(tx: Transaction, wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.country:
         parts.append(Share.recipient_id.in_(people.where(Organisation.country == wanted.country.upper())))
     if wanted.document_type:
-        lent = (SharedDocument.share_id == Share.id, SharedDocument.document_id == Document.id)
-        parts.append(exists().where(*lent, Document.document_type == wanted.document_type))
+        lent = SharedDocument.document_type == wanted.document_type
+        parts.append(exists().where(SharedDocument.share_id == Share.id, lent))
     if wanted.state:
         parts.append(is_in_state(wanted.state, tx.now))
     return parts

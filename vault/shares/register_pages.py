@@ -10,12 +10,12 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy import select
 
+from vault.access.cells import TIERS
 from vault.access.policy import Permission, permits
 from vault.bundles.document_types import DOCUMENT_TYPES
-from vault.bundles.models import Document
 from vault.cases.models import Case
 from vault.people.models import Person
-from vault.shares.models import Agreement, Share
+from vault.shares.models import Agreement, Opening, Share
 from vault.shares.pages import state_of
 from vault.shares.queries import known_organisations, openings_of_all
 from vault.shares.register import STATES, copies_of, served_of, shares_of
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 class DisclosureRow(BaseModel):
-    """One link: what of which case, to whom, under what, by whom, until when, and whether it was opened."""
+    """One link: what of which case, to whom, under what, by whom, until when, whether it was opened, and by what proof:
+    code, password (and link), or link alone, for each visit and for what the recipient answered.
+
+    `confirmed_at`: when the office put the recipient on its list; null for somebody whom the sender typed. Types, and
+    the highest tier of them, are those at the time.
+    """
 
     id: UUID
     case_id: UUID
@@ -38,6 +43,8 @@ class DisclosureRow(BaseModel):
     recipient_id: UUID
     recipient: str
     email: str
+    confirmed_at: datetime | None
+    tier: str
     document_types: list[str]
     purpose: str | None
     agreement: str | None
@@ -50,6 +57,11 @@ class DisclosureRow(BaseModel):
     max_openings: int
     first_opened_at: datetime | None
     last_opened_at: datetime | None
+    opened_by: list[str]
+    received_at: datetime | None
+    received_by: str | None
+    deletion_attested_at: datetime | None
+    deleted_by: str | None
 
 
 class Option(BaseModel):
@@ -98,7 +110,7 @@ class CaseDisclosures(BaseModel):
 def disclosure_rows(tx: Transaction, shares: Sequence[Share]) -> list[DisclosureRow]:
     """The links as the register shows them."""
     visits = openings_of_all(tx, shares)
-    return [_row(tx, share, [each.opened_at for each in visits[share.id]]) for share in shares]
+    return [_row(tx, share, visits[share.id]) for share in shares]
 
 
 def filters(tx: Transaction) -> dict[str, Any]:
@@ -138,7 +150,7 @@ def case_disclosures(tx: Transaction, case: Case) -> CaseDisclosures:
                 share_id=each.share.id,
                 recipient=each.share.recipient.name,
                 organisation=each.share.recipient.organisation.name,
-                document_type=each.document.document_type,
+                document_type=each.lent.document_type,
                 number=each.version.number,
                 bytes_served=each.reading.bytes_served,
                 length=each.version.length,
@@ -151,8 +163,8 @@ def case_disclosures(tx: Transaction, case: Case) -> CaseDisclosures:
     )
 
 
-def _row(tx: Transaction, share: Share, opened: list[datetime]) -> DisclosureRow:
-    recipient = share.recipient
+def _row(tx: Transaction, share: Share, visits: Sequence[Opening]) -> DisclosureRow:
+    recipient, opened = share.recipient, [each.opened_at for each in visits]
     agreement = tx.session.get(Agreement, share.agreement_id) if share.agreement_id else None
     return DisclosureRow(
         id=share.id,
@@ -165,9 +177,9 @@ def _row(tx: Transaction, share: Share, opened: list[datetime]) -> DisclosureRow
         recipient_id=recipient.id,
         recipient=recipient.name,
         email=recipient.email,
-        document_types=[
-            tx.session.get_one(Document, lent.document_id).document_type for lent in share.documents
-        ],
+        confirmed_at=recipient.confirmed_at,
+        document_types=[lent.document_type for lent in share.documents],
+        tier=max((lent.tier for lent in share.documents), key=TIERS.index, default=TIERS[0]),
         purpose=share.purpose,
         agreement=agreement.reference if agreement else None,
         owner=_name(tx, share.owner_id),
@@ -179,6 +191,11 @@ def _row(tx: Transaction, share: Share, opened: list[datetime]) -> DisclosureRow
         max_openings=share.max_openings,
         first_opened_at=min(opened, default=None),
         last_opened_at=max(opened, default=None),
+        opened_by=[each.proof for each in visits],
+        received_at=share.received_at,
+        received_by=share.received_by,
+        deletion_attested_at=share.deletion_attested_at,
+        deleted_by=share.deleted_by,
     )
 
 

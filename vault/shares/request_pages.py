@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from vault.access.cells import TIERS
 from vault.access.policy import Permission
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.models import Bundle, Document, Version
@@ -81,11 +82,12 @@ class ShareSheet(BaseModel):
 
 
 class KnownPerson(BaseModel):
-    """Somebody of the office's list."""
+    """Somebody whom the office has sent to, or has on its list since `confirmed_at`."""
 
     id: UUID
     name: str
     email: str
+    confirmed_at: datetime | None
 
 
 class RequestFormPage(BaseModel):
@@ -116,7 +118,7 @@ def request_page(tx: Transaction, row: ShareRequest) -> ShareRequestPage:
         bundle_id=row.bundle_id,
         case_id=row.case_id,
         case_number=tx.session.get_one(Case, row.case_id).number,
-        tier=tx.session.get_one(Bundle, row.bundle_id).tier,
+        tier=_tier(tx, row),
         organisation=row.organisation.name,
         country=row.organisation.country,
         people=[PersonRow(**each) for each in row.people],
@@ -159,7 +161,7 @@ def request_form_page(
         organisation=chosen.name if chosen else None,
         organisation_id=chosen.id if chosen else None,
         persons=[
-            KnownPerson(id=each.id, name=each.name, email=each.email)
+            KnownPerson(id=each.id, name=each.name, email=each.email, confirmed_at=each.confirmed_at)
             for each in known
             if each.ended_at is None
         ],
@@ -171,6 +173,13 @@ def request_form_page(
         most_openings=limits.most_openings,
         password_required=limits.password_required,
     )
+
+
+def _tier(tx: Transaction, row: ShareRequest) -> str:
+    """The highest that one of the documents has or ever had."""
+    lent = [tx.session.get_one(Version, UUID(each)).document_id for each in row.version_ids]
+    tiers = [tx.session.get_one(Document, each).highest_tier for each in lent]
+    return max(tiers, key=TIERS.index, default=tx.session.get_one(Bundle, row.bundle_id).tier)
 
 
 def _name(tx: Transaction, person_id: UUID | None) -> str | None:

@@ -16,7 +16,7 @@ from vault.bundles.queries import files_of
 from vault.crypto.encoding import b64url
 from vault.crypto.passwords import derive
 from vault.crypto.secret import Secret
-from vault.errors import Conflict, Refused
+from vault.errors import Conflict, Fault, Invalid, Refused
 from vault.runtime import Transaction
 from vault.shares.models import Organisation, Recipient, Share
 from vault.shares.organisation_forms import Ending
@@ -183,6 +183,9 @@ def _from_form(tx: Transaction) -> NewShareRequest:
     """What the page sends, as the API would have sent it."""
     form = parse(NewShareRequestForm)
     listed = [tx.load(Recipient, each, Permission.AGREEMENT_SEE) for each in form.persons]
+    if any(each.organisation.name != form.organisation for each in listed):
+        fault = Fault("/persons", "Choose people of this organisation.")
+        raise Invalid("The links were not described.", errors=[fault])
     people = [RequestedPerson(name=each.name, email=each.email, language=each.language) for each in listed]
     return NewShareRequest.model_construct(
         documents=form.documents,

@@ -20,6 +20,7 @@ from vault.access.cells import STRICT
 from vault.access.policy import Permission, permits
 from vault.access.principals import Principal, principal_slot
 from vault.access.remarks import checked_reason
+from vault.addresses import email_key
 from vault.bundles.models import Bundle, Version
 from vault.crypto.marks import approval_mac
 from vault.crypto.secret import Secret, compare
@@ -31,7 +32,7 @@ from vault.shares.models import Share
 from vault.shares.organisations import recipients_at
 from vault.shares.policies import needs_second
 from vault.shares.request_models import ShareRequest
-from vault.shares.service import Lending, Prepared, lend, limits_of, prepare
+from vault.shares.service import Lending, Prepared, asks_code_for, lend, limits_of, prepare
 
 if TYPE_CHECKING:
     from vault.crypto.passwords import Argon2Profile
@@ -67,11 +68,12 @@ def request_shares(tx: Transaction, bundle_id: UUID, wanted: Description) -> Sha
     """The links are described, and can be made, or wait for a second person. Errors: as `create_share`."""
     prepared = prepare(tx, bundle_id, wanted.document_ids, wanted.organisation, wanted.purpose)
     bundle, organisation = prepared.bundle, prepared.terms.organisation
-    is_due = needs_second(tx, bundle, organisation.id)
+    is_due = needs_second(tx, bundle, organisation.id, prepared.tier)
     _check_person(tx, bundle, is_due)
     expires_at, _, openings = limits_of(
-        tx, bundle, organisation.id, wanted.expires_at, wanted.max_openings, wanted.has_password
+        tx, prepared, wanted.expires_at, wanted.max_openings, wanted.has_password
     )
+    asks_code_for(tx, prepared, None)
     row = tx.add(
         ShareRequest(
             bundle_id=bundle.id,
@@ -153,7 +155,7 @@ def make_requested(
     prepared = prepare(tx, row.bundle_id, _documents(tx, row), row.organisation.name, row.purpose)
     _check_person(tx, prepared.bundle, row.needs_second)
     _check_unchanged(tx, row, prepared)
-    if prepared.bundle.tier == STRICT and profile is None:
+    if prepared.tier == STRICT and profile is None:
         require_step_up(tx, _act(row))
     row.used_at = tx.now
     wanted = Lending(
@@ -236,7 +238,7 @@ def _check_unchanged(tx: Transaction, row: ShareRequest, prepared: Prepared) -> 
         # The column `lapses_at` says the same, but no MAC holds it.
         if not fits or tx.now >= row.approved_at + tx.settings.approval:
             raise Conflict(VOID)
-    elif needs_second(tx, prepared.bundle, prepared.terms.organisation.id):
+    elif needs_second(tx, prepared.bundle, prepared.terms.organisation.id, prepared.tier):
         raise Conflict("A second person is due by now. Describe the links anew.")
 
 
@@ -262,7 +264,7 @@ def _documents(tx: Transaction, row: ShareRequest) -> list[UUID]:
 def _people(tx: Transaction, prepared: Prepared, people: Sequence[Person]) -> Sequence[Person]:
     if not 1 <= len(people) <= MOST_PEOPLE:
         raise _unfit("recipients", f"Choose between 1 and {MOST_PEOPLE} people.")
-    if len({each.email.lower() for each in people}) != len(people):
+    if len({email_key(each.email) for each in people}) != len(people):
         raise _unfit("recipients", "Somebody is named twice.")
     organisation_id = prepared.terms.organisation.id
     for each in people:

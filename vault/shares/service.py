@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from vault.access.actor import SYSTEM
+from vault.access.cells import TIERS
 from vault.access.policy import Permission
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import OpenBundle, open_bundle
@@ -61,7 +62,7 @@ def create_share(tx: Transaction, bundle_id: UUID, wanted: Lending) -> tuple[Sha
     """
     prepared = prepare(tx, bundle_id, wanted.document_ids, wanted.organisation, wanted.purpose)
     bundle = prepared.bundle
-    if needs_second(tx, bundle, prepared.terms.organisation.id):
+    if needs_second(tx, bundle, prepared.terms.organisation.id, prepared.tier):
         message = "A second person must approve this link first. Describe it under Share, Several people, or approval."
         refusal = refusal_about(bundle, "access.refused", permission="share.create", reason="second-person")
         raise Refused(message, refusal=refusal)
@@ -81,6 +82,11 @@ class Prepared:
         """Where they lie."""
         return self.opened.bundle
 
+    @property
+    def tier(self) -> str:
+        """The highest that one of them has or ever had: links are made by the rules for it."""
+        return max((each.highest_tier for each in self.documents), key=TIERS.index)
+
 
 def prepare(
     tx: Transaction, bundle_id: UUID, document_ids: Sequence[UUID], organisation: str, purpose: str
@@ -97,9 +103,10 @@ def lend(
 ) -> tuple[Share, Secret]:
     """One link. Whoever calls has seen to a second person where one is due, and to a proof of who sends it."""
     secret, share_key = random_key(), random_key()
-    share = _new_share(tx, prepared.bundle, wanted, prepared.terms, secret, share_key)
+    share = _new_share(tx, prepared, wanted, secret, share_key)
     for position, document in enumerate(prepared.documents, start=1):
         columns = lent_columns(tx, prepared.opened, share.id, share_key, document)
+        columns |= {"document_type": document.document_type, "tier": document.highest_tier}
         tx.add(SharedDocument(share_id=share.id, position=position, **columns))
     tx.session.refresh(share, ["documents", "recipient"])
     tx.record(
@@ -107,6 +114,7 @@ def lend(
         share,
         recipient=share.recipient_id,
         versions=[lent.version_id for lent in share.documents],
+        types=[lent.document_type for lent in share.documents],
         max_openings=share.max_openings,
         expires_at=share.expires_at,
         has_password=share.profile is not None,
@@ -182,10 +190,11 @@ def load_share(tx: Transaction, share_id: UUID, permission: Permission) -> Share
 
 
 def _new_share(
-    tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms, secret: bytes, share_key: bytes
+    tx: Transaction, prepared: Prepared, wanted: Lending, secret: bytes, share_key: bytes
 ) -> Share:
     """The row and its slot; the link lock keeps the share key for whoever has secret and password."""
-    expires_at, absolute_end, most = _ends_of(tx, bundle, wanted, terms)
+    bundle, terms = prepared.bundle, prepared.terms
+    expires_at, absolute_end, most = _ends_of(tx, prepared, wanted)
     share_id, recipient = uuid4(), _recipient(tx, bundle, wanted, terms)
     slot = tx.keystore.create_slot(SlotKind.LINK, share_id)
     lock, key = (
@@ -208,7 +217,7 @@ def _new_share(
         expires_at=expires_at,
         absolute_end_at=absolute_end,
         max_openings=most,
-        asks_code=_asks_code(tx, wanted),
+        asks_code=asks_code_for(tx, prepared, wanted.asks_code),
     )
     if wanted.profile is not None:
         share.argon2_salt, share.argon2_memory_kib = wanted.profile.salt, wanted.profile.memory_kib
@@ -216,19 +225,16 @@ def _new_share(
     return tx.add(share)
 
 
-def _ends_of(
-    tx: Transaction, bundle: Bundle, wanted: Lending, terms: Terms
-) -> tuple[datetime, datetime, int]:
+def _ends_of(tx: Transaction, prepared: Prepared, wanted: Lending) -> tuple[datetime, datetime, int]:
     """As `limits_of`; nothing outlives what was approved, or an exception that it passes by."""
     expires_at, absolute_end, most = limits_of(
         tx,
-        bundle,
-        terms.organisation.id,
+        prepared,
         wanted.expires_at,
         wanted.max_openings,
         wanted.profile is not None,
     )
-    ends = [each.expires_at for each in terms.exceptions]
+    ends = [each.expires_at for each in prepared.terms.exceptions]
     if wanted.approved_until is not None:
         ends.append(wanted.approved_until)
     absolute_end = min([absolute_end, *(end.replace(microsecond=0) for end in ends)])
@@ -237,12 +243,15 @@ def _ends_of(
     return min(expires_at, absolute_end), absolute_end, most
 
 
-def _asks_code(tx: Transaction, wanted: Lending) -> bool:
-    """Whether the link asks for an e-mailed code: as wanted, or wherever mails can be sent."""
+def asks_code_for(tx: Transaction, prepared: Prepared, wanted: bool | None) -> bool:
+    """Whether the link asks for an e-mailed code: as wanted, or wherever mails can be sent. `Invalid` against the rules."""
+    limits = limits_for(tx, prepared.bundle.office_id, prepared.tier, prepared.terms.organisation.id)
     can_mail = bool(tx.settings.smtp_url)
-    if wanted.asks_code and not can_mail:
-        raise _unfit("/asks_code", "No mail server is set, so no code can be sent.")
-    return can_mail if wanted.asks_code is None else wanted.asks_code
+    if (wanted or limits.code_required) and not can_mail:
+        raise _unfit("/asks_code", "A code is asked for, and no mail server is set, so none can be sent.")
+    if wanted is False and limits.code_required:
+        raise _unfit("/asks_code", "Your office asks for an e-mailed code on such a link.")
+    return can_mail if wanted is None else wanted
 
 
 def _shareable(tx: Transaction, opened: OpenBundle, document_id: UUID) -> Document:
@@ -261,14 +270,13 @@ def _distinct(document_ids: Sequence[UUID]) -> list[UUID]:
 
 def limits_of(
     tx: Transaction,
-    bundle: Bundle,
-    organisation_id: UUID,
+    prepared: Prepared,
     expires_at: datetime | None,
     max_openings: int | None,
     has_password: bool,
 ) -> tuple[datetime, datetime, int]:
     """Expiry, absolute end and openings, within what the policy says for the tier and the organisation."""
-    limits = limits_for(tx, bundle.office_id, bundle.tier, organisation_id)
+    limits = limits_for(tx, prepared.bundle.office_id, prepared.tier, prepared.terms.organisation.id)
     # The link lock binds whole seconds, so the column holds no part of one.
     absolute_end, longest = (
         (tx.now + span).replace(microsecond=0) for span in (limits.absolute, limits.longest)

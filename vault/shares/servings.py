@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from vault.bundles.document_types import DOCUMENT_TYPES
-from vault.bundles.models import Document, Version
-from vault.shares.models import Opening, Share
+from vault.bundles.models import Version
+from vault.shares.models import Opening, Share, SharedDocument
 from vault.shares.register import VISITOR
 from vault.transfers.models import Reading
 from vault.transfers.reading import merged
@@ -55,20 +55,19 @@ def served_documents(tx: Transaction, share: Share) -> list[ServedDocument]:
     readings: dict[UUID, list[Reading]] = defaultdict(list)
     for reading in tx.session.scalars(query):
         readings[reading.version_id].append(reading)
-    versions = [tx.session.get_one(Version, lent.version_id) for lent in share.documents]
-    return [_row(tx, version, readings[version.id]) for version in versions]
+    return [_row(tx, lent, readings[lent.version_id]) for lent in share.documents]
 
 
-def _row(tx: Transaction, version: Version, readings: Sequence[Reading]) -> ServedDocument:
+def _row(tx: Transaction, lent: SharedDocument, readings: Sequence[Reading]) -> ServedDocument:
     found: list[list[int]] = []
     for reading in readings:
         found = merged(found, reading.ranges)
-    code = tx.session.get_one(Document, version.document_id).document_type
+    version = tx.session.get_one(Version, lent.version_id)
     duration, ranges = version.duration_ms, [(first, last) for first, last in found]
     return ServedDocument(
         document=version.document_id,
-        document_type=code,
-        type_name=DOCUMENT_TYPES[code].name,
+        document_type=lent.document_type,
+        type_name=DOCUMENT_TYPES[lent.document_type].name,
         version=version.number,
         length=version.length,
         bytes_served=sum(reading.bytes_served for reading in readings),

@@ -12,9 +12,10 @@ from vault.access.policy import Permission
 from vault.db import Row
 from vault.shares.models import Organisation
 
-AGREEMENT, DESTINATION = "agreement", "destination"
-EXCEPTION_KINDS = (AGREEMENT, DESTINATION)
-"""What an exception stands in for: an agreement that permits it, or a country that is not the case's own."""
+AGREEMENT, DESTINATION, DECLARATION = "agreement", "destination", "declaration"
+EXCEPTION_KINDS = (AGREEMENT, DESTINATION, DECLARATION)
+"""What an exception stands in for: an agreement that permits it, a country that is not the case's own, or the declaration
+for what was a Resettlement Registration Form and has another type now."""
 
 
 class DisclosureException(Row):

@@ -14,7 +14,7 @@ from vault.bundles.opening import open_bundle
 from vault.cases.models import Case
 from vault.errors import Fault, Invalid
 from vault.people.models import Person
-from vault.shares.declarations import FORM, current_version, declarations_for, declarations_of
+from vault.shares.declarations import asks_declaration, current_version, declarations_for, declarations_of
 from vault.shares.exceptions import LONGEST, exceptions_of, reason_of
 from vault.shares.queries import known_organisations
 
@@ -107,7 +107,7 @@ def exception_list(tx: Transaction, case: Case) -> ExceptionList:
 
 def declaration_list(tx: Transaction, form: Document) -> DeclarationList:
     """The declarations of the form's case that the actor may change. `Invalid` for a document of another type."""
-    if form.document_type != FORM:
+    if not asks_declaration(form):
         message = "Only a Resettlement Registration Form has a declaration."
         raise Invalid(message, errors=[Fault("", message)])
     opened = open_bundle(tx, tx.session.get_one(Bundle, form.bundle_id))

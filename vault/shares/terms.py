@@ -6,7 +6,7 @@ neither the case's of origin nor its asylum's, or a controller allowed it; an RR
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -19,10 +19,10 @@ from vault.cases.models import Case
 from vault.db import for_change
 from vault.errors import Fault, Invalid, Refused
 from vault.runtime import refusal_about
-from vault.shares.declarations import FORM, is_declared
+from vault.shares.declarations import FORM, asks_declaration, is_declared
 from vault.shares.models import Agreement, Organisation, Share
 from vault.shares.purposes import AGREEABLE, PURPOSES
-from vault.shares.term_models import AGREEMENT, DESTINATION, DisclosureException
+from vault.shares.term_models import AGREEMENT, DECLARATION, DESTINATION, DisclosureException
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -46,6 +46,11 @@ NOT_TOGETHER = "No single agreement permits all of these types. Make a link for 
 NOT_DECLARED = (
     "The Resettlement Registration Form has no signed declaration for this very version. Somebody who may change"
     " documents says which one it is, on the form's page, Declaration."
+)
+
+WAS_FORM = (
+    "One of these was a Resettlement Registration Form before its type was changed, and has no signed declaration for this"
+    " very version. Bind one on its page, Declaration, or ask the Personal Data Controller for an exception."
 )
 
 
@@ -82,8 +87,7 @@ def require_terms(
         used.append(allowed[AGREEMENT])
     else:
         raise _against(bundle, "agreement", *fault)
-    if not all(is_declared(tx, each) for each in documents if each.document_type == FORM):
-        raise _against(bundle, "declaration", "/documents", NOT_DECLARED)
+    used += _declared(tx, bundle, documents, allowed)
     return Terms(organisation, agreement, tuple(used))
 
 
@@ -175,6 +179,21 @@ def _permitting(
         if purpose in AGREEABLE and purpose in each.purposes and types <= set(each.document_types):
             return each
     return None
+
+
+def _declared(
+    tx: Transaction,
+    bundle: Bundle,
+    documents: Sequence[Document],
+    allowed: Mapping[str, DisclosureException],
+) -> list[DisclosureException]:
+    """Every form is declared; the exception for those that were forms, where one is needed. Else `Invalid`."""
+    missing = [each for each in documents if asks_declaration(each) and not is_declared(tx, each)]
+    if any(each.document_type == FORM for each in missing):
+        raise _against(bundle, "declaration", "/documents", NOT_DECLARED)
+    if missing and DECLARATION not in allowed:
+        raise _against(bundle, "declaration", "/documents", WAS_FORM)
+    return [allowed[DECLARATION]] if missing else []
 
 
 def _against(bundle: Bundle, reason: str, pointer: str, message: str) -> Invalid:

@@ -55,7 +55,7 @@ def opening(link: str) -> ResponseReturnValue:
     """The link is open for this browser; programs get the list of documents at once. Who owes a code is led to it."""
     wanted, share_id = parse(NewOpening), named_share(link)
     try:
-        value = open_link(runtime(), share_id, **wanted.given(), cookie=_cookie(share_id))
+        value = open_link(runtime(), share_id, **wanted.given(), cookie=cookie_of(share_id))
     except CodeDue:
         if speaks_json(request):
             raise
@@ -135,7 +135,8 @@ def _cookie_name(share_id: UUID) -> str:
     return f"{prefix}visit-{b64url(share_id.bytes)}"
 
 
-def _cookie(share_id: UUID) -> str | None:
+def cookie_of(share_id: UUID) -> str | None:
+    """The value of this link's own cookie, not proved yet."""
     return request.cookies.get(_cookie_name(share_id))
 
 
@@ -147,7 +148,7 @@ def _remember(response: Response, share_id: UUID, value: str) -> None:
 
 def visitor_by_cookie(link: str) -> Actor:
     """Whoever this link's cookie names; `enter` checks that the cookie proves it, before anything else is done."""
-    return _visitor_of(_cookie(named_share(link)))
+    return _visitor_of(cookie_of(named_share(link)))
 
 
 def _visitor_of(cookie: str | None) -> Actor:
@@ -157,4 +158,4 @@ def _visitor_of(cookie: str | None) -> Actor:
 
 def visit_by_cookie(tx: Transaction, link: str) -> Visit:
     share_id = named_share(link)
-    return enter(tx, share_id, _cookie(share_id))
+    return enter(tx, share_id, cookie_of(share_id))

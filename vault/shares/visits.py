@@ -114,7 +114,7 @@ def open_share(
     if code is not None:
         _use_up(tx, share, code)
     event = "share.rejoined" if opening else "share.opened"
-    opening = opening or tx.add(_spend(tx, share))
+    opening = opening or tx.add(_spend(tx, share, code))
     opening.seen_at = tx.now
     visit_secret = random_key()
     device = _device(tx, share, opening, cookie)
@@ -123,7 +123,7 @@ def open_share(
     device.seen_at = tx.now
     tx.add(device)
     forget_guesses(tx, share)
-    tx.record(event, share, opening=opening.id)
+    tx.record(event, share, opening=opening.id, proof=opening.proof)
     if event == "share.opened":
         tell(tx, share, "opened")
     return Visit(share, opening, device, Secret(share_key)), b64url(opening.id.bytes + visit_secret)
@@ -151,6 +151,12 @@ def enter(tx: Transaction, share_id: UUID, cookie: str | None) -> Visit:
     if tx.now - device.seen_at > SEEN_EVERY:
         device.seen_at = opening.seen_at = tx.now
     return Visit(share, opening, device, Secret(share_key))
+
+
+def proof_of_cookie(tx: Transaction, share: Share, cookie: str | None) -> str | None:
+    """By what the visit was opened that the cookie proves, also when it is over; None without one."""
+    found = _device_of(tx, share, cookie)
+    return tx.session.get_one(Opening, found[0].opening_id).proof if found else None
 
 
 def finish_visit(tx: Transaction, visit: Visit) -> None:
@@ -257,7 +263,7 @@ def read_cookie(cookie: str | None) -> tuple[UUID, bytes] | None:
     return (UUID(bytes=raw[:16]), raw[16:]) if len(raw) == 48 else None
 
 
-def _spend(tx: Transaction, share: Share) -> Opening:
+def _spend(tx: Transaction, share: Share, code: ProvedCode | None) -> Opening:
     """A new opening, taken from the budget; `Gone` when none is left."""
     has_left = (Share.openings < Share.max_openings, Share.revoked_at.is_(None), Share.ended_at.is_(None))
     taken = tx.session.scalar(
@@ -271,7 +277,8 @@ def _spend(tx: Transaction, share: Share) -> Opening:
         raise _closed(share, "spent", SPENT)
     tx.session.refresh(share, ["openings"])
     end = tx.now + tx.settings.rejoin
-    return Opening(id=uuid4(), share_id=share.id, opened_at=tx.now, seen_at=tx.now, ends_at=end)
+    proof = "code" if code else "password" if share.profile else "link"
+    return Opening(id=uuid4(), share_id=share.id, opened_at=tx.now, seen_at=tx.now, ends_at=end, proof=proof)
 
 
 def _use_up(tx: Transaction, share: Share, code: ProvedCode) -> None:
