@@ -1,10 +1,16 @@
-"""Addresses as settings give them: of the mail server, of a sender, of this machine."""
+"""Addresses as settings and people give them: of the mail server, of a sender, of a mailbox, of this machine."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from urllib.parse import urlsplit
+
+_ATOM = r"[^\s()<>@,;:\\\"\[\].\x00-\x1f\x7f-\x9f]+"
+MAILBOX = re.compile(rf"{_ATOM}(\.{_ATOM})*@[\w-]+(\.[\w-]+)+")
+"""What a mail server takes as it stands: names with dots between, and no mark that means something in a header."""
+LONGEST_MAILBOX = 254
 
 
 def smtp_url(text: str) -> str:
@@ -22,6 +28,14 @@ def mail_from(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+", text):
         raise ValueError("one address such as casevault@example.org is needed")
     return text
+
+
+def mailbox(text: str) -> str:
+    """One address that mail can go to, in NFC, without blanks around it; ValueError for anything else."""
+    address = unicodedata.normalize("NFC", text.strip())
+    if len(address) > LONGEST_MAILBOX or not MAILBOX.fullmatch(address):
+        raise ValueError("Give one e-mail address, such as amal@example.org.")
+    return address
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-from vault.addresses import is_loopback
+from vault.addresses import MAILBOX, is_loopback
 from vault.durable import create_file, make_folder
 from vault.errors import Busy, Invalid
 
@@ -37,9 +37,6 @@ LONGEST_LINE = 998
 OUTBOX = "outbox"
 BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What could end a line of a header, in whichever reading."""
-ATOM = r"[^\s()<>@,;:\\\"\[\].\x00-\x1f\x7f-\x9f]+"
-ADDRESS = re.compile(rf"{ATOM}(\.{ATOM})*@[\w-]+(\.[\w-]+)+")
-"""What a mail server takes as it stands: names with dots between, and no mark that means something in a header."""
 RETRY_SECONDS = 60
 
 
@@ -67,7 +64,7 @@ class Letter:
     has_secret: bool = False
 
     def __post_init__(self) -> None:
-        if BREAKS.search(self.subject + self.language) or not ADDRESS.fullmatch(self.to):
+        if BREAKS.search(self.subject + self.language) or not MAILBOX.fullmatch(self.to):
             raise Invalid("No mail can go to this address.")
 
     def message(self, sender: str, now: datetime) -> EmailMessage:
