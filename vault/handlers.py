@@ -21,6 +21,7 @@ MODULES_WITH_JOBS = (
     "vault.shares.endings",
     "vault.drops.endings",
     "vault.shares.notices",
+    "vault.shares.courier",
     "vault.matrix.overdue",
 )
 """Modules whose import registers handlers."""
@@ -30,6 +31,7 @@ PERIODIC = {
     "shares.end_expired": timedelta(seconds=60),
     "drops.end_expired": timedelta(seconds=60),
     "shares.remind": timedelta(hours=1),
+    "shares.gather_mail": timedelta(minutes=10),
     "slots.finish_destructions": timedelta(seconds=60),
     "people.lock_dormant": timedelta(days=1),
     "people.end_tokens": timedelta(hours=1),

@@ -18,6 +18,7 @@ from vault.languages import Language, language_of, moment
 from vault.languages import message as _
 from vault.mail import Letter
 from vault.people.models import Office
+from vault.shares.notices import KINDS, SECURITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
     from vault.shares.models import Share
 
-PERMITTED = {"office", "number", "until", "url", "code", "minutes"}
+PERMITTED = {"office", "number", "until", "url", "code", "minutes", "count", "page"}
 """All that any letter may carry. A test renders every letter with hostile data and compares."""
-ON_A_LINE_OF_ITS_OWN = {"url"}
+ON_A_LINE_OF_ITS_OWN = {"url", "page"}
 LONGEST = 200
-NUMERIC = {"number", "code", "minutes"}
+NUMERIC = {"number", "code", "minutes", "count"}
 FIRST_STRONG, LEFT_TO_RIGHT, END = "\u2068", "\u2066", "\u2069"
 JOINERS = "\u200c\u200d"
 PLACES = re.compile(r"%\((\w+)\)s")
@@ -69,6 +70,11 @@ class Kind:
         )
 
 
+_TOLD = tuple(Paragraph((words,), kind) for kind, words in KINDS.items() if kind not in SECURITY)
+_WARNED = tuple(Paragraph((words,), kind) for kind, words in KINDS.items() if kind in SECURITY)
+_WHICH = (Paragraph((_("It is about case %(number)s."),)),)
+_WHERE = (Paragraph((_("Sign in to read more:"),)), Paragraph(("%(page)s",)))
+
 LETTERS: dict[str, Kind] = {
     "link": Kind(
         _("Documents for you"),
@@ -103,6 +109,28 @@ LETTERS: dict[str, Kind] = {
             Paragraph((_("If you did not ask for it, somebody else has your link. Tell the sender."),)),
         ),
         has_secret=True,
+    ),
+    "notice": Kind(
+        _("A notice from the vault"),
+        (
+            *_TOLD,
+            *_WHICH,
+            *_WHERE,
+            Paragraph((_("You chose to be told at once. You can change that under Account."),)),
+        ),
+    ),
+    "security": Kind(
+        _("A security notice from the vault"),
+        (*_WARNED, *_WHICH, *_WHERE, Paragraph((_("Notices about security are always mailed."),))),
+    ),
+    "summary": Kind(
+        _("Daily summary"),
+        (
+            Paragraph((_("Notices that you have not read: %(count)s."),)),
+            *_TOLD,
+            *_WHERE,
+            Paragraph((_("You chose to be told once a day. You can change that under Account."),)),
+        ),
     ),
 }
 

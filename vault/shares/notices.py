@@ -1,13 +1,13 @@
 """What the owner of a link and the controllers of its office are told, each once: opened, guessed at, ending, received.
 
 A notice is read in the vault, by whoever still may see the link. Its words are those of its kind; names and files are on the
-link's page.
+link's page. Whoever has an address is mailed as well (`courier`): at once, or once a day, as that person chose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ from vault.db import upsert
 from vault.errors import Refused
 from vault.jobs import ClaimedJob, handles, renew
 from vault.languages import message as _
-from vault.people.models import Person, PersonRole
+from vault.people.models import AT_ONCE, OFF, Person, PersonRole
 from vault.shares.models import Notice, Share
 
 if TYPE_CHECKING:
@@ -35,23 +35,41 @@ KINDS = {
     "received": _("The recipient confirmed receipt."),
     "deleted": _("The recipient attested that the documents are deleted."),
 }
+SECURITY = frozenset({"codes", "suspended", "wrong-person"})
+"""What nobody can choose not to be mailed, and what is mailed at once."""
+MAIL = "shares.mail_notices"
 SHOWN = 100
 REMINDERS = (("ends-tomorrow", timedelta(days=1)), ("ends-in-3-days", timedelta(days=3)))
 
 
 def tell(tx: Transaction, share: Share, kind: str, mark: str = "") -> None:
-    """The owner and the controllers of the office find a notice, unless they had the same one."""
+    """The owner and the controllers of the office find a notice, unless they had the same one, and are mailed it."""
     if kind not in KINDS:
         raise ValueError(f"no notice of the kind {kind}")
     controllers = select(PersonRole.person_id).where(PersonRole.role == Role.CONTROLLER)
     told = or_(
         Person.id == share.owner_id, (Person.office_id == share.office_id) & Person.id.in_(controllers)
     )
-    for person_id in tx.session.scalars(select(Person.id).where(told, Person.left_at.is_(None))).all():
-        row = {"id": uuid4(), "person_id": person_id, "share_id": share.id, "kind": kind, "mark": mark}
-        made = upsert(tx.session, Notice).values(row | {"told_at": tx.now})
+    for person in tx.session.scalars(select(Person).where(told, Person.left_at.is_(None))).all():
+        row = {"id": uuid4(), "person_id": person.id, "share_id": share.id, "kind": kind, "mark": mark}
+        mail_at = when_mailed(person, kind, tx.now, tx.settings.digest_hour)
+        made = upsert(tx.session, Notice).values(row | {"told_at": tx.now, "mail_at": mail_at})
         once = [Notice.person_id, Notice.share_id, Notice.kind, Notice.mark]
-        tx.session.execute(made.on_conflict_do_nothing(index_elements=once))
+        is_new = tx.session.scalar(made.on_conflict_do_nothing(index_elements=once).returning(Notice.id))
+        if is_new and mail_at == tx.now:
+            tx.later(MAIL, person.id, dedupe_key=f"{MAIL}/{person.id}")
+
+
+def when_mailed(person: Person, kind: str, now: datetime, hour: int) -> datetime | None:
+    """From when on the person is to be mailed a notice of this kind; None for never. `hour`: that of summaries, UTC."""
+    if person.email is None or person.mail_refused_at is not None:
+        return None
+    if kind in SECURITY or person.mail_preference == AT_ONCE:
+        return now
+    if person.mail_preference == OFF:
+        return None
+    today = now.astimezone(UTC).replace(hour=hour, minute=0, second=0, microsecond=0)
+    return today if now < today else today + timedelta(days=1)
 
 
 def own_notices(tx: Transaction) -> Sequence[tuple[Notice, Share]]:
