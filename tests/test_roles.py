@@ -36,11 +36,11 @@ from vault.keystore.service import Keystore
 from vault.kms.base import open_kms
 from vault.people.leaving import record_leaving
 from vault.people.mailing import choose_own_mail
+from vault.people.notices import MAIL
 from vault.roles import RIGHTS, set_all_rights, statements
 from vault.rotation import KEEP
 from vault.runtime import Runtime
 from vault.settings import Settings
-from vault.shares.notices import MAIL
 from vault.shares.service import revoke_share
 from vault.shares.visits import open_share
 from vault.slots import Destruction
@@ -378,10 +378,10 @@ def test_a_courier_mails_notices_by_its_own_role(place: Place, make: Factory, we
     for days, many in ((0, 1), (1, 2)):
         place.clock.move(days=days)
         with web.session() as session:
-            enqueue(session, "shares.gather_mail", None, place.clock.now(), dedupe_key=f"gather {days}")
+            enqueue(session, "notices.gather_mail", None, place.clock.now(), dedupe_key=f"gather {days}")
         for _ in range(2):
             with web.session() as session:
-                names = select(Job.id).where(Job.name.in_(("shares.gather_mail", MAIL)), Job.state == QUEUED)
+                names = select(Job.id).where(Job.name.in_(("notices.gather_mail", MAIL)), Job.state == QUEUED)
                 ids = session.scalars(names).all()
             assert sum(run_job(courier, job_id) for job_id in ids) == len(ids)
         assert len(list(outbox.iterdir())) == many

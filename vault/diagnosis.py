@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from vault.clock import ClockState, read_clock
 from vault.errors import VaultError
 from vault.jobs import FAILED, Job
+from vault.people.notice_models import Notice
 from vault.runtime import Runtime
-from vault.shares.models import Notice
 from vault.web.health import look_at_parts
 
 Finding = dict[str, str]

@@ -11,13 +11,18 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from tests.browsing import Browser
-from vault.access.actor import Role
+from vault.access.actor import SYSTEM, Role
 from vault.audit.models import AuditEntry
 from vault.errors import Invalid, StepUpDue
+from vault.jobs import Job
 from vault.people.commands import user
+from vault.people.enrolments import issue_enrolment
+from vault.people.factors import reset_factors
 from vault.people.leaving import record_leaving
 from vault.people.mailing import address_person, choose_own_mail
 from vault.people.models import Person
+from vault.people.notice_models import Notice
+from vault.people.notices import MAIL
 
 HERS = "amal@office.example"
 
@@ -124,3 +129,42 @@ def test_the_command_line_gives_and_takes_addresses(make, runtime, kept):
     assert run("email", "amal") == {"username": "amal", "has_address": False}
     assert run("email", "amal", HERS, "--dry-run")["dry_run"]
     assert kept(person)[0] is None
+
+
+def test_what_is_done_to_an_account_is_told_its_owner_and_mailed_whatever_was_chosen(app, make, act, trail):
+    boss, actor = make.actor(None, Role.ADMINISTRATOR), make.actor()
+    with act(actor) as tx:
+        choose_own_mail(tx, None, "off", "en")
+    make.confirmed(actor, lambda tx: choose_own_mail(tx, HERS, "off", "en"))
+    added = make.app(actor)
+    make.confirmed(boss, lambda tx: reset_factors(tx, actor.id))
+    make.confirmed(boss, lambda tx: issue_enrolment(tx, actor.id))
+    told = ["address-changed", "factor-added", "factors-reset", "sign-in-reset"]
+    with act(SYSTEM) as tx:
+        rows = tx.session.scalars(select(Notice).where(Notice.person_id == actor.id)).all()
+        assert sorted(row.kind for row in rows) == told
+        assert all(row.mail_at == row.told_at for row in rows)
+        jobs = tx.session.scalars(select(Job).where(Job.name == MAIL)).all()
+        assert [job.subject_id for job in jobs] == [actor.id], "one job for whatever waits"
+    assert added.actor.id == actor.id
+    page = Browser(app, make.actor(tx_person(act, actor))).get("/notices")
+    assert "An administrator reset your second factors." in page.text
+    assert 'href="/account"' in page.text
+
+
+def test_an_interpreter_and_an_administrator_find_their_own_notices_and_no_others(app, make, act):
+    for role in (Role.INTERPRETER, Role.ADMINISTRATOR):
+        actor = make.actor(None, role)
+        make.confirmed(actor, lambda tx: choose_own_mail(tx, HERS, "off", "en"))
+        browser = Browser(app, actor)
+        items = browser.api("GET", "/notices").json["items"]
+        assert [(item["kind"], item["about"], item["case_number"]) for item in items] == [
+            ("address-changed", "account", None)
+        ]
+        assert "The address that your mails go to was changed." in browser.get("/notices").text
+
+
+def tx_person(act, actor):
+    """The row of who acts."""
+    with act(SYSTEM) as tx:
+        return tx.session.get_one(Person, actor.id)

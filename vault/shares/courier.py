@@ -1,9 +1,9 @@
-"""Notices by mail: at once, or in one summary a day, to whoever has an address and still may see the link.
+"""Notices by mail: at once, or in one summary a day, to whoever has an address and still may see what they are about.
 
 A notice is put into a letter, the letter is sent, the notice is marked; each is a commit of its own. Killed in between,
 the courier sends the same letter again, with the same Message-ID: at least once, never as another letter
 (docs/decisions/0022). While the mail server does not answer the notices wait, and the person's job is tried again as any
-other. What is mailed is asked for anew each time: the right to see the link, the choice, what was read meanwhile.
+other. What is mailed is asked for anew each time: the right to see it, the choice, what was read meanwhile.
 
 The courier's role in PostgreSQL reaches the columns that are named here, and no others.
 """
@@ -17,14 +17,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, and_, func, select, update
 
 from vault.access.actor import SYSTEM, Actor, Role
-from vault.access.policy import Permission, permits
 from vault.cases.models import Case
 from vault.jobs import ClaimedJob, enqueue, handles, renew
 from vault.mail import Letter, MailboxBusy, NoSuchMailbox
 from vault.people.models import AT_ONCE, OFF, Office, Person, PersonRole
+from vault.people.notice_models import Notice
+from vault.people.notices import KINDS, MAIL, visible
 from vault.shares.letters import write
-from vault.shares.models import Notice, Share
-from vault.shares.notices import MAIL, SECURITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +44,7 @@ class Reader:
     language: str
 
 
-@handles("shares.gather_mail")
+@handles("notices.gather_mail")
 def gather_mail(runtime: Runtime, job: ClaimedJob) -> None:
     """Everybody for whom a notice is due to be mailed has a job."""
     now = runtime.clock.now()
@@ -78,7 +77,7 @@ def _letters(runtime: Runtime, job: ClaimedJob) -> list[UUID]:
         query = select(Notice.id, Notice.kind).where(due, Notice.letter_id.is_(None)).order_by(Notice.told_at)
         together = uuid4()
         for notice_id, kind in tx.session.execute(query).all():
-            letter_id = uuid4() if alone or kind in SECURITY else together
+            letter_id = uuid4() if alone or KINDS[kind].is_security else together
             _change(tx, Notice.id == notice_id, letter_id=letter_id)
         oldest_first = select(Notice.letter_id).where(due).group_by(Notice.letter_id)
         return list(tx.session.scalars(oldest_first.order_by(func.min(Notice.told_at))))
@@ -113,35 +112,38 @@ def letter_of(tx: Transaction, person_id: UUID | None, letter_id: UUID) -> tuple
     reader = _reader(tx, person_id)
     if reader is None:
         return None
-    seen = permits(Permission.SHARE_SEE, Share, reader.actor, tx.now)
-    query = (
-        select(Notice.id, Notice.kind, Notice.read_at, Case.number, Office.numbers_unmailed_at)
-        .join(Share, Share.id == Notice.share_id)
-        .join(Case, Case.id == Share.case_id)
-        .join(Office, Office.id == Share.office_id)
-        .where(Notice.letter_id == letter_id, WAITS, seen)
-    )
+    query = select(Notice.id, Notice.kind, Notice.subject_id, Notice.read_at).order_by(Notice.told_at)
+    query = query.where(Notice.letter_id == letter_id, WAITS, visible(reader.actor, tx.now))
     wanted = [
         row
         for row in tx.session.execute(query).all()
-        if row.kind in SECURITY or (reader.preference != OFF and row.read_at is None)
+        if KINDS[row.kind].is_security or (reader.preference != OFF and row.read_at is None)
     ]
     return (_written(tx, reader, letter_id, wanted), [row.id for row in wanted]) if wanted else None
 
 
 def _written(tx: Transaction, reader: Reader, letter_id: UUID, rows: Sequence[Any]) -> Letter:
-    kinds, name = frozenset(row.kind for row in rows), _kind_of(rows[0].kind, len(rows), reader)
-    fields = {"page": f"{tx.settings.base_url}/notices"}
-    if name == "summary":
-        fields["count"] = str(len(rows))
-    elif rows[0].numbers_unmailed_at is None:
-        fields["number"] = rows[0].number
-    return replace(write(name, reader.language, reader.email, fields, kinds), id=letter_id)
+    name = _kind_of(rows[0].kind, len(rows), reader)
+    more = {"count": str(len(rows))} if name == "summary" else _number(tx, rows[0].kind, rows[0].subject_id)
+    fields = {"page": f"{tx.settings.base_url}/notices"} | more
+    told = list(dict.fromkeys(KINDS[row.kind].words for row in rows))
+    return replace(write(name, reader.language, reader.email, fields, told=told), id=letter_id)
+
+
+def _number(tx: Transaction, kind: str, subject_id: UUID) -> dict[str, str]:
+    """The number of the case that it is about, if it is about one and its office lets numbers into mails."""
+    model = KINDS[kind].about.model
+    if model is None:
+        return {}
+    query = select(Case.number).join(model, model.case_id == Case.id)
+    query = query.join(Office, Office.id == model.office_id).where(Office.numbers_unmailed_at.is_(None))
+    number = tx.session.scalar(query.where(model.id == subject_id))
+    return {"number": number} if number else {}
 
 
 def _kind_of(kind: str, many: int, reader: Reader) -> str:
     """Which letter it is."""
-    if kind in SECURITY:
+    if KINDS[kind].is_security:
         return "security"
     return "notice" if many == 1 and reader.preference == AT_ONCE else "summary"
 

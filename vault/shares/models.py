@@ -205,29 +205,6 @@ class ShareCode(Row):
     used_at: Mapped[datetime | None]
 
 
-class Notice(Row):
-    """What one colleague is told about a link, once for each `mark`. The words are those of its kind."""
-
-    __tablename__ = "notices"
-    __table_args__ = (
-        UniqueConstraint("person_id", "share_id", "kind", "mark"),
-        CheckConstraint("mail_at IS NULL OR mailed_at IS NULL", name="mailed_once"),
-        CheckConstraint("mailed_at IS NULL OR letter_id IS NOT NULL", name="letter"),
-    )
-
-    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
-    share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
-    kind: Mapped[str] = mapped_column(String(24))
-    mark: Mapped[str] = mapped_column(String(40))
-    told_at: Mapped[datetime]
-    read_at: Mapped[datetime | None]
-    mail_at: Mapped[datetime | None] = mapped_column(index=True)
-    """From when on it waits to be mailed; None when it is mailed, or never is."""
-    mailed_at: Mapped[datetime | None]
-    letter_id: Mapped[UUID | None]
-    """The letter that it goes with; that one may go twice, the notice never goes with another."""
-
-
 class Loan(Row):
     """One version lent to one colleague. The id is a link's; its key LK is granted to the borrower.
 

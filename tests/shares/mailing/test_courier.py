@@ -20,14 +20,17 @@ from vault.jobs import FAILED, QUEUED, Job, due, enqueue, run_job
 from vault.mail import Letter, Post
 from vault.people.mailing import address_person, choose_own_mail, set_numbers_in_mail
 from vault.people.models import Person, PersonRole
+from vault.people.notice_models import Notice
+from vault.people.notices import KINDS, MAIL, read_notices, when_mailed
 from vault.people.service import lock_sign_in
 from vault.runtime import Runtime
 from vault.shares.arrivals import open_link
-from vault.shares.models import Notice
-from vault.shares.notices import KINDS, MAIL, SECURITY, read_notices, tell, when_mailed
+from vault.shares.notices import tell
 from vault.shares.receipts import disclaim
 
 HERS = "amal@office.example"
+import_handlers()
+SECURITY = {name for name, kind in KINDS.items() if kind.is_security}
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def courier(runtime) -> Callable[[], int]:
     def go() -> int:
         now = runtime.clock.now()
         with runtime.session() as session:
-            enqueue(session, "shares.gather_mail", None, now, dedupe_key="shares.gather_mail")
+            enqueue(session, "notices.gather_mail", None, now, dedupe_key="notices.gather_mail")
         done = 0
         for _ in range(2):
             with runtime.session() as session:
@@ -142,7 +145,9 @@ def test_notices_about_security_are_mailed_at_once_whatever_was_chosen(
 
 
 def test_what_is_about_security_cannot_be_switched_off():
-    assert SECURITY == {"codes", "suspended", "wrong-person"} <= set(KINDS)
+    assert (
+        {"codes", "suspended", "wrong-person", "password-changed", "recovery-begun"} <= SECURITY < set(KINDS)
+    )
     nine = datetime(2026, 11, 22, 9, tzinfo=UTC)
     for kind in KINDS:
         for preference in ("at_once", "daily", "off"):
