@@ -28,6 +28,7 @@ class PostOffice:
         self.sessions: list[Session] = []
         self.commands: list[str] = []
         self.refused: set[str] = set()
+        self.full: set[str] = set()
         self.is_ill = False
 
     @property
@@ -55,6 +56,8 @@ class PostOffice:
         self.commands.append("RCPT")
         if address in self.refused:
             return "550 no such mailbox"
+        if address in self.full:
+            return "452 the mailbox is full"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import ssl
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from cryptography import x509
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 
 from tests.post_office import post_office
 from vault.errors import Invalid
-from vault.mail import Letter, NoSuchMailbox, NotSent, Outbox, Smtp, open_post
+from vault.mail import Letter, MailboxBusy, NoSuchMailbox, NotSent, Outbox, Smtp, open_post
 from vault.settings import Settings
 
 SENDER, NOW = "casevault@vault.example", datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -150,6 +152,10 @@ def test_a_mailbox_that_is_not_there_is_told_from_a_server_that_is_ill():
         office.refused.add(LETTER.to)
         with pytest.raises(NoSuchMailbox):
             Smtp(office.url, SENDER).send(LETTER, NOW)
+        office.refused.clear()
+        office.full.add(LETTER.to)
+        with pytest.raises(MailboxBusy):
+            Smtp(office.url, SENDER).send(LETTER, NOW)
         office.is_ill = True
         with pytest.raises(NotSent) as refused:
             Smtp(office.url, SENDER).send(LETTER, NOW)
@@ -201,10 +207,10 @@ def test_r13_whatever_the_texts_the_headers_are_ours(to, subject, body):
     }
 
 
-def test_without_a_server_letters_are_files_for_their_owner_alone(tmp_path):
+def test_without_a_server_letters_are_files_for_their_owner_alone_one_for_each(tmp_path):
     post = Outbox(tmp_path / "outbox", SENDER)
-    post.send(PLAIN, NOW)
-    post.send(PLAIN, NOW)
+    for letter in (PLAIN, PLAIN, replace(PLAIN, id=uuid4())):
+        post.send(letter, NOW)
 
     files = sorted((tmp_path / "outbox").iterdir())
     assert len(files) == 2

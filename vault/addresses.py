@@ -1,4 +1,4 @@
-"""Addresses as settings give them (of mail server, sender, this machine), and those of recipients as they are compared."""
+"""Addresses as settings and people give them: of the mail server, a sender, a mailbox, this machine; how they compare."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import ipaddress
 import re
 import unicodedata
 from urllib.parse import urlsplit
+
+_ATOM = r"[^\s()<>@,;:\\\"\[\].\x00-\x1f\x7f-\x9f]+"
+MAILBOX = re.compile(rf"{_ATOM}(\.{_ATOM})*@[\w-]+(\.[\w-]+)+")
+"""What a mail server takes as it stands: names with dots between, and no mark that means something in a header."""
+LONGEST_MAILBOX = 254
 
 
 def smtp_url(text: str) -> str:
@@ -36,6 +41,14 @@ def email_key(address: str) -> str:
         return f"{local}{at}{domain.encode('idna').decode()}"
     except UnicodeError:
         return plain
+
+
+def mailbox(text: str) -> str:
+    """One address that mail can go to, in NFC, without blanks around it; ValueError for anything else."""
+    address = unicodedata.normalize("NFC", text.strip())
+    if len(address) > LONGEST_MAILBOX or not MAILBOX.fullmatch(address):
+        raise ValueError("Give one e-mail address, such as amal@example.org.")
+    return address
 
 
 def is_loopback(host: str) -> bool:

@@ -10,12 +10,15 @@ from sqlalchemy import func, select
 from vault.clock import ClockState, read_clock
 from vault.errors import VaultError
 from vault.jobs import FAILED, Job
+from vault.people.notice_models import Notice
 from vault.runtime import Runtime
 from vault.web.health import look_at_parts
 
 Finding = dict[str, str]
 GRACE = timedelta(days=1)
 """How long the worker may take to begin a new epoch."""
+LATE = timedelta(hours=1)
+"""How long a notice may wait for the mail server."""
 
 
 def diagnose(runtime: Runtime) -> list[Finding]:
@@ -29,6 +32,7 @@ def diagnose(runtime: Runtime) -> list[Finding]:
         _epoch(runtime),
         _clock(runtime),
         _jobs(runtime),
+        _mail(runtime),
     ]
 
 
@@ -70,6 +74,13 @@ def _jobs(runtime: Runtime) -> Finding:
     with runtime.session() as session:
         failed = session.scalar(select(func.count()).select_from(Job).where(Job.state == FAILED)) or 0
     return _finding("jobs", "warning" if failed else "ok", f"{failed} failed" if failed else "")
+
+
+def _mail(runtime: Runtime) -> Finding:
+    late = Notice.mail_at < runtime.clock.now() - LATE
+    with runtime.session() as session:
+        waiting = session.scalar(select(func.count()).select_from(Notice).where(late)) or 0
+    return _finding("mail", "warning" if waiting else "ok", f"{waiting} notices wait" if waiting else "")
 
 
 def _finding(part: str, state: str, note: str) -> Finding:

@@ -22,15 +22,18 @@ MODULES_WITH_JOBS = (
     "vault.shares.endings",
     "vault.drops.endings",
     "vault.shares.notices",
+    "vault.bundles.recovery_notices",
+    "vault.shares.courier",
     "vault.matrix.overdue",
 )
-"""Modules whose import registers handlers."""
+"""Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
 PERIODIC = {
     "clock.keep_pace": timedelta(minutes=10),
     "shares.end_expired": timedelta(seconds=60),
     "drops.end_expired": timedelta(seconds=60),
     "shares.remind": timedelta(hours=1),
+    "notices.gather_mail": timedelta(minutes=10),
     "slots.finish_destructions": timedelta(seconds=60),
     "people.lock_dormant": timedelta(days=1),
     "people.end_tokens": timedelta(hours=1),

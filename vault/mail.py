@@ -18,9 +18,9 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from vault.addresses import is_loopback
+from vault.addresses import MAILBOX, is_loopback
 from vault.durable import create_file, make_folder
 from vault.errors import Busy, Invalid
 
@@ -32,14 +32,11 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 """Seconds that a mail server may stay silent."""
-ACCEPTED = 250
+ACCEPTED, REFUSED_FOR_GOOD = 250, 500
 LONGEST_LINE = 998
 OUTBOX = "outbox"
 BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What could end a line of a header, in whichever reading."""
-ATOM = r"[^\s()<>@,;:\\\"\[\].\x00-\x1f\x7f-\x9f]+"
-ADDRESS = re.compile(rf"{ATOM}(\.{ATOM})*@[\w-]+(\.[\w-]+)+")
-"""What a mail server takes as it stands: names with dots between, and no mark that means something in a header."""
 RETRY_SECONDS = 60
 
 
@@ -51,6 +48,10 @@ class NotSent(Busy):
 
 class NoSuchMailbox(NotSent):
     """The mail server answers, and does not take mail for this address."""
+
+
+class MailboxBusy(NoSuchMailbox):
+    """It does not take mail for this address now, and may later: a full mailbox, a server that wants to be asked twice."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ class Letter:
     body: str = field(repr=False)
     language: str
     has_secret: bool = False
+    id: UUID = field(default_factory=uuid4)
+    """Sent again, a letter has the same Message-ID, so that whoever reads it may be shown it once."""
 
     def __post_init__(self) -> None:
-        if BREAKS.search(self.subject + self.language) or not ADDRESS.fullmatch(self.to):
+        if BREAKS.search(self.subject + self.language) or not MAILBOX.fullmatch(self.to):
             raise Invalid("No mail can go to this address.")
 
     def message(self, sender: str, now: datetime) -> EmailMessage:
@@ -79,7 +82,7 @@ class Letter:
         message["To"] = Address(username=name, domain=domain)
         message["Subject"] = self.subject
         message["Date"] = format_datetime(now)
-        message["Message-ID"] = f"<{uuid4()}@{sender.rpartition('@')[2]}>"
+        message["Message-ID"] = f"<{self.id}@{sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(self.body, charset="utf-8", cte="7bit" if self.body.isascii() else "base64")
         message["Content-Language"] = self.language
@@ -143,8 +146,10 @@ class Smtp:
                 if self._user:
                     server.login(self._user, self._password)
                 yield server
-        except smtplib.SMTPRecipientsRefused:
-            raise NoSuchMailbox("The mail server does not take mail for this address.") from None
+        except smtplib.SMTPRecipientsRefused as refused:
+            is_final = all(code >= REFUSED_FOR_GOOD for code, _words in refused.recipients.values())
+            kind = NoSuchMailbox if is_final else MailboxBusy
+            raise kind("The mail server does not take mail for this address.") from None
         except (OSError, smtplib.SMTPException):
             # The chain would quote addresses and what the server answered.
             raise NotSent("The mail was not sent. Try again later.", retry_after=RETRY_SECONDS) from None
@@ -174,11 +179,13 @@ class Outbox:
         self._folder, self._sender = folder, sender
 
     def send(self, letter: Letter, now: datetime) -> None:
-        """The letter is a file. Errors: `NotSent` for one with a secret."""
+        """The letter is a file, one file however often it is sent. Errors: `NotSent` for one with a secret."""
         if letter.has_secret:
             self.rehearse()
         make_folder(self._folder)
-        name = f"{now:%Y%m%dT%H%M%S}-{uuid4()}.eml"
+        if any(self._folder.glob(f"*-{letter.id}.eml")):
+            return
+        name = f"{now:%Y%m%dT%H%M%S}-{letter.id}.eml"
         create_file(self._folder / name, letter.message(self._sender, now).as_bytes())
 
     def rehearse(self) -> None:

@@ -14,6 +14,7 @@ from vault.matrix import models as matrix
 from vault.people import desk_models as desks
 from vault.people import factor_models as factors
 from vault.people import models as people
+from vault.people import notice_models as notices
 from vault.shares import models as shares
 from vault.shares import policy_models as policies
 from vault.shares import request_models as requests
@@ -39,6 +40,7 @@ TABLES = (
     drops,
     factors,
     matrix,
+    notices,
     people,
     policies,
     recoveries,

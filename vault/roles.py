@@ -37,6 +37,11 @@ OBJECT_COLUMNS = (
 )
 """What a version says of its object: no lock, no head, no name."""
 
+READER_COLUMNS = (
+    "id office_id email mail_preference language mail_refused_at left_at sign_in_locked_at expires_at"
+)
+"""What the courier knows of a person: no name."""
+
 _WEB = {name: "select insert update" + " delete" * (name in FORGOTTEN) for name in METADATA.tables}
 
 RIGHTS: dict[str, dict[str, Rights]] = {
@@ -62,7 +67,18 @@ RIGHTS: dict[str, dict[str, Rights]] = {
         },
     },
     "courier": {
-        "database": START | {"clock_mark": "select", "jobs": "select update"},
+        "database": START
+        | JOBS
+        | {
+            "clock_mark": "select",
+            "notices": "select update(mail_at mailed_at letter_id)",
+            "persons": f"select({READER_COLUMNS}) update(mail_refused_at)",
+            "person_roles": "select",
+            "shares": "select(id owner_id office_id case_id)",
+            "recoveries": "select(id office_id case_id)",
+            "cases": "select(id number)",
+            "offices": "select(id numbers_unmailed_at)",
+        },
     },
 }
 

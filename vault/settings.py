@@ -53,6 +53,13 @@ def _count(text: str) -> int:
     return number
 
 
+def _hour(text: str) -> int:
+    hour = int(text)
+    if not 0 <= hour <= 23:
+        raise ValueError("an hour from 0 to 23 is needed")
+    return hour
+
+
 def _folder(text: str) -> Path:
     return Path(text).expanduser().resolve()
 
@@ -141,6 +148,7 @@ class Settings:
     code_life: timedelta = _setting(
         "CODE_MINUTES", _minutes, timedelta(minutes=10), help="minutes an e-mailed code is good for"
     )
+    digest_hour: int = _setting("DIGEST_HOUR", _hour, 6, help="hour of the day, UTC, of daily summaries")
     loan_default: timedelta = _setting("LOAN_DAYS", _days, timedelta(days=7), help="days a loan lives")
     loan_longest: timedelta = _setting("LOAN_MAX_DAYS", _days, timedelta(days=30), help="days at most")
     request_default: timedelta = _setting(

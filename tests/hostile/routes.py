@@ -59,6 +59,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/office/video/approval": {"remark": "by the board"},
     "/office/video/withdrawal": {"remark": "by the board"},
     "/account/tokens": {"name": "a program", "scopes": "read"},
+    "/account/mail": {"preference": "off"},
+    "/people/<>/address": {"email": "amal@office.example"},
     "/documents/<>": {"title": "Other"},
     "/documents/<>/edit": {"title": "Other"},
     "/documents/<>/withdrawal": {"reason": "wrong file"},

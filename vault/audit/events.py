@@ -20,6 +20,7 @@ EVENTS: dict[str, str] = {
     "person.locked": "An account was locked; `reason` is `dormant` where nobody had signed in for long.",
     "person.unlocked": "An account was unlocked.",
     "person.extended": "An account was extended.",
+    "person.mail_changed": "Where a person's mails go, or how often and in which language, was changed.",
     "person.left": "A person left for good; their access ended.",
     "session.started": "A person signed in.",
     "session.ended": "A session ended.",

@@ -33,6 +33,7 @@ from vault.bundles.recovery_models import (
     WAITING,
     Recovery,
 )
+from vault.bundles.recovery_notices import tell_of_recovery
 from vault.cases.models import Case
 from vault.crypto.encoding import fields, u32, u64
 from vault.crypto.kdf import sha256
@@ -94,6 +95,7 @@ def request_recovery(
     tx.add(recovery)
     asked = {"receiver": receiver.id, "purpose": purpose, "urgency": urgency}
     tx.record("recovery.requested", recovery, **asked, **remark)
+    tell_of_recovery(tx, recovery, bundle, "recovery-begun")
     return recovery
 
 

@@ -12,6 +12,7 @@ from vault.bundles.models import Bundle
 from vault.bundles.opening import OpenBundle, argon2_columns, bundle_slot, relock_bundle
 from vault.bundles.recoveries import HALF, claim_release, end_handing_over
 from vault.bundles.recovery_models import RECOVER, Recovery
+from vault.bundles.recovery_notices import tell_of_recovery
 from vault.crypto.locks import rescue_lock
 from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.rescue import open_half
@@ -81,3 +82,4 @@ def finish_recovery(tx: Transaction, recovery: Recovery) -> None:
         receiver=recovery.receiver_id,
         purpose=recovery.purpose,
     )
+    tell_of_recovery(tx, recovery, tx.session.get_one(Bundle, recovery.bundle_id), "recovery-done")

@@ -5,6 +5,8 @@ the sessions; and a person *leaves* for good, which destroys the slot: whatever 
 A *team* stands for several of them: what is granted to it once, all its members open. Supervisors and controllers make
 teams and take people off; a member who may write adds one.
 
+What colleagues are told stands in one list of *notices*, which every room writes to; it is mailed as each person chose.
+
 Administrators make people, lock, unlock, reset a sign-in (never a key) and record that somebody left. Everybody sees and
 ends the own sessions and changes the own password.
 """

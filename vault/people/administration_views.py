@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from vault.access.actor import Role
 from vault.access.policy import Permission, may_ever
 from vault.errors import Conflict, Fault, Invalid
-from vault.people import desk_views, expiry_views, office_views, team_views, token_views
+from vault.people import desk_views, expiry_views, mail_views, office_views, team_views, token_views
 from vault.people.accounts import load_managed
 from vault.people.enrolments import Invitation, issue_enrolment
 from vault.people.forms import Leaving, NewOffice, NewPerson, Roles
@@ -40,6 +40,7 @@ pages = Blueprint("people_pages", __name__, template_folder="templates")
 office_views.register(bp)
 team_views.register(bp, pages)
 expiry_views.register(pages)
+mail_views.register(bp, pages)
 token_views.register(pages)
 desk_views.register(pages)
 
@@ -83,7 +84,7 @@ def create() -> ResponseReturnValue:
     wanted = parse(NewPerson)
     with transaction() as tx:
         person, invitation = create_person(
-            tx, wanted.username, wanted.display_name, wanted.office, wanted.roles
+            tx, wanted.username, wanted.display_name, wanted.office, wanted.roles, wanted.email
         )
         return _shown_once(tx, person, invitation)
 

@@ -20,6 +20,7 @@ from vault.people.expiry import extend_account
 from vault.people.factors import reset_factors
 from vault.people.founding import ensure_first_administrator
 from vault.people.leaving import record_leaving
+from vault.people.mailing import address_person
 from vault.people.models import Person
 from vault.people.service import create_office, create_person, lock_sign_in, unlock_sign_in
 from vault.people.token_pages import token_entry
@@ -79,6 +80,7 @@ def user() -> None:
 @click.option("--name", "display_name", required=True, help="The person's name, as colleagues read it.")
 @click.option("--office", "code", required=True, help="The office's code.")
 @click.option("--role", "roles", type=ROLES, multiple=True, required=True, help="May be given several times.")
+@click.option("--email", help="Where mails to the person go.")
 @DRY_RUN
 @JSON
 @click.pass_obj
@@ -88,6 +90,7 @@ def user_add(
     display_name: str,
     code: str,
     roles: tuple[str, ...],
+    email: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -98,10 +101,26 @@ def user_add(
         if home is None:
             raise NotFound(f"There is no office {code}.")
         person, invitation = create_person(
-            tx, username, display_name, home.id, [Role(role) for role in roles]
+            tx, username, display_name, home.id, [Role(role) for role in roles], email
         )
         link = "" if dry_run else invitation.url(tx.settings.base_url)
         return {"id": person.id, "username": person.username, "enrolment": link}
+
+    _run(context, change, dry_run, as_json)
+
+
+@user.command("email")
+@click.argument("username")
+@click.argument("address", required=False)
+@DRY_RUN
+@JSON
+@click.pass_obj
+def user_email(context: Any, username: str, address: str | None, dry_run: bool, as_json: bool) -> None:
+    """Say where mails to the person go; without an address, nowhere."""
+
+    def change(tx: Transaction) -> dict[str, Any]:
+        person = address_person(tx, _named(tx, username).id, address)
+        return {"username": person.username, "has_address": person.email is not None}
 
     _run(context, change, dry_run, as_json)
 

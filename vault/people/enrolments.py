@@ -29,6 +29,7 @@ from vault.people.devices import forget_devices
 from vault.people.ending import end_factors
 from vault.people.factor_models import TOTP
 from vault.people.models import Enrolment, Person
+from vault.people.notices import tell_account
 from vault.people.password_rules import check_password
 from vault.people.sessions import SignedIn, actor_of, end_sessions_of, start_session
 from vault.people.throttling import account_key
@@ -84,6 +85,8 @@ def invite(tx: Transaction, person: Person) -> Invitation:
     tx.add(enrolment)
     event = "person.sign_in_reset" if person.principal.has_keys else "person.enrolment_issued"
     tx.record(event, person, enrolment=enrolment.id, expires_at=enrolment.expires_at)
+    if person.principal.has_keys:
+        tell_account(tx, person, "sign-in-reset", str(enrolment.id))
     return Invitation(enrolment, Secret(secret))
 
 

@@ -24,6 +24,7 @@ from vault.people.ending import end_factor, end_factors
 from vault.people.factor_models import ADDING, PASSKEY, TOTP, Factor
 from vault.people.holding import holds_factors, is_factor_required, is_half, live_factors
 from vault.people.models import Person
+from vault.people.notices import tell_account
 from vault.people.passkeys import has_passkeys, keep_passkey
 from vault.people.queries import own_person
 from vault.people.recovery_codes import NewCodes, codes_left, forget_codes, keep_codes, make_codes
@@ -134,6 +135,7 @@ def _confirm(
         keep_codes(tx, person.id, codes)
     _end_other_sessions(tx, person)
     tx.record("factor.added", factor, kind=factor.kind)
+    tell_account(tx, person, "factor-added", str(factor.id))
     return Added(complete_session(tx, device_cookie), codes.codes if codes else None)
 
 
@@ -153,6 +155,7 @@ def remove_factor(tx: Transaction, factor_id: UUID) -> None:
         forget_codes(tx, person.id)
     _end_other_sessions(tx, person)
     tx.record("factor.removed", factor, kind=factor.kind)
+    tell_account(tx, person, "factor-removed", str(factor.id))
 
 
 def renew_codes(tx: Transaction, codes: NewCodes) -> tuple[str, ...]:
@@ -163,6 +166,7 @@ def renew_codes(tx: Transaction, codes: NewCodes) -> tuple[str, ...]:
     require_step_up(tx, Act("recovery_codes.renew", "Make new recovery codes", person.id))
     keep_codes(tx, person.id, codes)
     tx.record("factor.codes_made", person)
+    tell_account(tx, person, "codes-made")
     return codes.codes
 
 
@@ -178,6 +182,7 @@ def reset_factors(tx: Transaction, person_id: UUID) -> Person:
     end_sessions_of(tx, person.id, "factors-reset")
     person.factors_reset_at = tx.now
     tx.record("factors.reset", person, ended=ended)
+    tell_account(tx, person, "factors-reset")
     return person
 
 

@@ -14,6 +14,7 @@ from vault.people.tokens import DEFAULT_DAYS, Wanted
 Name = Annotated[str, Field(min_length=1, max_length=120)]
 Username = Annotated[str, Field(min_length=1, max_length=64)]
 Password = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
+Email = Annotated[str, Field(max_length=300)]
 
 
 class Form(BaseModel):
@@ -59,6 +60,7 @@ class NewPerson(Form):
     display_name: Name
     office: UUID
     roles: list[Role] = []
+    email: Email | None = Field(default=None, repr=False)
 
 
 class Roles(Form):
@@ -122,6 +124,19 @@ class MailContent(Form):
     """Whether the office's mails carry case numbers."""
 
     case_numbers: bool = False
+
+
+class PersonAddress(Form):
+    """Where mails to a person go."""
+
+    email: Email | None = Field(default=None, repr=False)
+
+
+class OwnMail(PersonAddress):
+    """Where mails to oneself go, how often, and in which language."""
+
+    preference: Annotated[str, Field(max_length=10)]
+    language: Annotated[str, Field(max_length=10)] = "en"
 
 
 class NewTokenForm(Form):

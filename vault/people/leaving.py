@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 
 def record_leaving(tx: Transaction, person_id: UUID) -> Person:
-    """The person cannot sign in any more, and the slot is destroyed unless a bundle waits for a handover."""
+    """The person cannot sign in any more, and the slot is destroyed unless a bundle waits for a handover. The address for
+    mails is forgotten.
+    """
     person = load_managed(tx, person_id)
     not_oneself(tx, person)
     keep_an_administrator(tx, person)
@@ -43,7 +45,7 @@ def record_leaving(tx: Transaction, person_id: UUID) -> Person:
         require_step_up(
             tx, Act("person.leave", "Record that this person has left for good", person.id, facts)
         )
-        person.left_at = tx.now
+        person.left_at, person.email = tx.now, None
         end_sessions_of(tx, person.id, "left")
         withdraw_enrolments(tx, person.id)
         forget_devices(tx, person.id)

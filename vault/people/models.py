@@ -22,6 +22,9 @@ from vault.access.policy import Permission
 from vault.access.principals import Principal
 from vault.db import Base, Row
 
+AT_ONCE, DAILY, OFF = PREFERENCES = ("at_once", "daily", "off")
+"""How a person is mailed what the vault tells."""
+
 
 class Office(Row):
     """An office: where people work and cases belong. `case_patterns` are regular expressions it uses besides ours.
@@ -51,6 +54,7 @@ class Person(Row):
 
     __tablename__ = "persons"
     __sees__ = Permission.PERSON_SEE
+    __table_args__ = (CheckConstraint(f"mail_preference in {PREFERENCES}", name="mail_preference"),)
 
     id: Mapped[UUID] = mapped_column(ForeignKey("principals.id"), primary_key=True)
     username: Mapped[str] = mapped_column(String(64), unique=True)
@@ -64,6 +68,12 @@ class Person(Row):
     """When an administrator reset the second factors, until the person has read that."""
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    email: Mapped[str | None] = mapped_column(String(254))
+    mail_preference: Mapped[str] = mapped_column(String(10), default=DAILY)
+    language: Mapped[str] = mapped_column(String(10), default="en")
+    """What mails to the person are written in."""
+    mail_refused_at: Mapped[datetime | None]
+    """Since when the mail server takes no mail for the address; nothing more is sent there."""
 
     principal: Mapped[Principal] = relationship(lazy="joined", innerjoin=True)
     office: Mapped[Office] = relationship(lazy="joined", innerjoin=True)

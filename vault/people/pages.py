@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from vault.access.actor import Role
 from vault.access.policy import Permission
+from vault.languages import spoken
 from vault.people.approvals import remark_of
 from vault.people.comparing import words_of
 from vault.people.expiry import SOON, last_day, may_extend
@@ -48,6 +49,21 @@ class MailPage(BaseModel):
     has_server: bool
 
 
+class OwnMailPage(BaseModel):
+    """Where one's own mails go, how often, and in which language; `languages` are those there are, with their names.
+
+    `refused_at`: since when the mail server takes no mail for the address.
+    """
+
+    email: str | None
+    preference: str
+    language: str
+    refused_at: datetime | None
+    has_server: bool
+    digest_hour: int
+    languages: dict[str, str]
+
+
 class PersonEntry(BaseModel):
     """A person in a list. `state` is invited, active, locked, expired or left."""
 
@@ -72,6 +88,8 @@ class PersonPage(PersonEntry):
     may_extend: bool = False
     extends_to: date
     is_self: bool = False
+    email: str | None = None
+    mail_refused_at: datetime | None = None
 
 
 class InvitationPage(PersonEntry):
@@ -161,6 +179,19 @@ def mail_page(tx: Transaction, office: Office) -> MailPage:
     return MailPage(office=office.name, case_numbers=numbers, has_server=server)
 
 
+def own_mail_page(tx: Transaction, person: Person) -> OwnMailPage:
+    """Where the actor's mails go."""
+    return OwnMailPage(
+        email=person.email,
+        preference=person.mail_preference,
+        language=person.language,
+        refused_at=person.mail_refused_at,
+        has_server=bool(tx.settings.smtp_url),
+        digest_hour=tx.settings.digest_hour,
+        languages={tag: language.name for tag, language in spoken().items()},
+    )
+
+
 def person_entry(tx: Transaction, person: Person) -> PersonEntry:
     """The person as a line."""
     return PersonEntry(**_facts(person, tx.now))
@@ -182,6 +213,7 @@ def person_page(tx: Transaction, person: Person) -> PersonPage:
         page.enrolment_expires_at = enrolment.expires_at if enrolment else None
         page.is_waiting = person.left_at is not None and person.principal.slot_id is not None
         page.lone_bundles = lone_subjects(tx.session, person.id)
+        page.email, page.mail_refused_at = person.email, person.mail_refused_at
     return page
 
 

@@ -15,6 +15,7 @@ from vault.db import for_change
 from vault.errors import Busy, Fault, Invalid, Tampered, Unauthenticated
 from vault.people.enrolments import words_about
 from vault.people.models import PersonSession
+from vault.people.notices import tell_account
 from vault.people.password_rules import check_password
 from vault.people.queries import own_person
 from vault.people.sessions import actor_of, end_sessions_of, lock_session
@@ -78,4 +79,5 @@ def replace_password(tx: Transaction, old_key: bytes, new_key: bytes, profile: A
     keys = replace(keys, secret=Secret(random_key()))
     lock_session(tx, row, person, keys)
     tx.record("password.changed", person)
+    tell_account(tx, person, "password-changed")
     return actor_of(person, keys)

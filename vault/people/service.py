@@ -16,6 +16,7 @@ from vault.access.throttle import forget_tries
 from vault.errors import Conflict, Fault, Invalid
 from vault.people.accounts import keep_an_administrator, load_managed, not_oneself
 from vault.people.enrolments import Invitation, invite, withdraw_enrolments
+from vault.people.mailing import checked_address
 from vault.people.models import Office, Person, PersonRole
 from vault.people.sessions import end_sessions_of
 from vault.people.step_up import Act, require_step_up
@@ -49,9 +50,14 @@ def create_office(tx: Transaction, code: str, name: str, case_patterns: Sequence
 
 
 def create_person(
-    tx: Transaction, username: str, display_name: str, office_id: UUID, roles: Collection[Role]
+    tx: Transaction,
+    username: str,
+    display_name: str,
+    office_id: UUID,
+    roles: Collection[Role],
+    email: str | None = None,
 ) -> tuple[Person, Invitation]:
-    """An account without keys yet, and the one-time invitation to enrol.
+    """An account without keys yet, and the one-time invitation to enrol. Mails to the person go to `email`, if given.
 
     Errors: `Invalid` naming the field; `StepUpDue` for a privileged role.
     """
@@ -60,6 +66,7 @@ def create_person(
     if not USERNAME.fullmatch(name):
         raise _unfit("username", "Use 2 to 64 small letters, digits, dots, hyphens and underscores.")
     check_roles(roles)
+    address = checked_address(email)
     office = tx.session.get(Office, office_id)
     if office is None:
         raise _unfit("office", "There is no such office.")
@@ -68,7 +75,7 @@ def create_person(
         require_step_up(tx, Act("person.create", "Add a person with a privileged role", office.id, facts))
     principal = tx.add(Principal(created_at=tx.now))
     person = Person(id=principal.id, username=name, display_name=display_name.strip(), created_at=tx.now)
-    person.expires_at = tx.now + tx.settings.account_life
+    person.expires_at, person.email = tx.now + tx.settings.account_life, address
     person.principal, person.office, person.office_id = principal, office, office.id
     person.held_roles = [PersonRole(role=role) for role in sorted(roles)]
     try:

@@ -18,19 +18,20 @@ from vault.languages import Language, language_of, moment
 from vault.languages import message as _
 from vault.mail import Letter
 from vault.people.models import Office
+from vault.people.notices import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from vault.crypto.secret import Secret
     from vault.runtime import Transaction
     from vault.shares.models import Share
 
-PERMITTED = {"office", "number", "until", "url", "code", "minutes"}
+PERMITTED = {"office", "number", "until", "url", "code", "minutes", "count", "page"}
 """All that any letter may carry. A test renders every letter with hostile data and compares."""
-ON_A_LINE_OF_ITS_OWN = {"url"}
+ON_A_LINE_OF_ITS_OWN = {"url", "page"}
 LONGEST = 200
-NUMERIC = {"number", "code", "minutes"}
+NUMERIC = {"number", "code", "minutes", "count"}
 FIRST_STRONG, LEFT_TO_RIGHT, END = "\u2068", "\u2066", "\u2069"
 JOINERS = "\u200c\u200d"
 PLACES = re.compile(r"%\((\w+)\)s")
@@ -69,6 +70,12 @@ class Kind:
         )
 
 
+TOLD = Paragraph(())
+"""Where the words of the notices stand that a letter tells of, a line for each kind."""
+MOST_TOLD = 7
+_WHICH = (Paragraph((_("It is about case %(number)s."),)),)
+_WHERE = (Paragraph((_("Sign in to read more:"),)), Paragraph(("%(page)s",)))
+
 LETTERS: dict[str, Kind] = {
     "link": Kind(
         _("Documents for you"),
@@ -104,19 +111,53 @@ LETTERS: dict[str, Kind] = {
         ),
         has_secret=True,
     ),
+    "notice": Kind(
+        _("A notice from the vault"),
+        (
+            TOLD,
+            *_WHICH,
+            *_WHERE,
+            Paragraph((_("You chose to be told at once. You can change that under Account."),)),
+        ),
+    ),
+    "security": Kind(
+        _("A security notice from the vault"),
+        (TOLD, *_WHICH, *_WHERE, Paragraph((_("Notices about security are always mailed."),))),
+    ),
+    "summary": Kind(
+        _("Daily summary"),
+        (
+            Paragraph((_("Notices that you have not read: %(count)s."),)),
+            TOLD,
+            *_WHERE,
+            Paragraph((_("You chose to be told once a day. You can change that under Account."),)),
+        ),
+    ),
 }
 
 
 def write(
-    kind: str, tag: str, to: str, fields: Mapping[str, str], said: frozenset[str] = frozenset()
+    kind: str,
+    tag: str,
+    to: str,
+    fields: Mapping[str, str],
+    said: frozenset[str] = frozenset(),
+    told: Sequence[str] = (),
 ) -> Letter:
-    """The letter in the language `tag`. `fields` are shown in one line each; more than the kind may carry is a fault."""
+    """The letter in the language `tag`. `fields` are shown in one line each, `told` are words of kinds of notices; more
+    than the kind may carry is a fault.
+    """
     found, language = LETTERS[kind], language_of(tag)
-    if not set(fields) <= found.fields & PERMITTED:
+    known = {each.words for each in KINDS.values()} if TOLD in found.paragraphs else set()
+    if not set(fields) <= found.fields & PERMITTED or not set(told) <= known:
         raise ValueError(f"a letter of the kind {kind} does not carry this")
     gettext = language.translations.gettext
     shown = {name: _shown(name, value, language) for name, value in fields.items()}
-    wordings = (paragraph.wording(shown, said) for paragraph in found.paragraphs)
+    wordings = (
+        wording
+        for paragraph in found.paragraphs
+        for wording in (told[:MOST_TOLD] if paragraph is TOLD else [paragraph.wording(shown, said)])
+    )
     lines = [(words if PLACES.fullmatch(words) else gettext(words)) % shown for words in wordings if words]
     body = "\n".join(lines) + "\n"
     return Letter(to, gettext(found.subject), body, language.tag, found.has_secret)

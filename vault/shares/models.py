@@ -241,20 +241,6 @@ class ShareCode(Row):
     used_at: Mapped[datetime | None]
 
 
-class Notice(Row):
-    """What one colleague is told about a link, once for each `mark`. The words are those of its kind."""
-
-    __tablename__ = "notices"
-    __table_args__ = (UniqueConstraint("person_id", "share_id", "kind", "mark"),)
-
-    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
-    share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
-    kind: Mapped[str] = mapped_column(String(24))
-    mark: Mapped[str] = mapped_column(String(40))
-    told_at: Mapped[datetime]
-    read_at: Mapped[datetime | None]
-
-
 class Loan(Row):
     """One version lent to one colleague. The id is a link's; its key LK is granted to the borrower.
 

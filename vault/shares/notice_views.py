@@ -1,4 +1,4 @@
-"""A colleague's notices about links, over HTTP."""
+"""A colleague's notices, of all rooms, over HTTP."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pydantic import BaseModel
 
 from vault.access.policy import Permission
 from vault.cases.models import Case
+from vault.people.notice_models import Notice
+from vault.people.notices import KINDS, own_notices, read_notices
 from vault.runtime import Transaction
-from vault.shares.notices import KINDS, own_notices, read_notices
 from vault.web.acting import transaction
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
@@ -21,13 +22,14 @@ from vault.web.signin import signed_in
 
 
 class NoticePage(BaseModel):
-    """What one is told about a link. `words` are those of the kind."""
+    """What one is told, in the words of its kind. `about` says what `subject_id` names: `share`, `recovery` or `account`."""
 
     id: UUID
     kind: str
     words: str
-    share_id: UUID
-    case_number: str
+    about: str
+    subject_id: UUID
+    case_number: str | None
     told_at: datetime
     read_at: datetime | None
 
@@ -45,12 +47,12 @@ def register(bp: Blueprint) -> None:
     bp.post("/notices/reading")(read)
 
 
-@documented("What you are told about links, newest first", returns=NoticesPage, errors=["forbidden"])
+@documented("What you are told, newest first", returns=NoticesPage, errors=["forbidden"])
 @signed_in
 def notices() -> ResponseReturnValue:
     """The list."""
     with transaction() as tx:
-        tx.require(Permission.SHARE_SEE)
+        _require_reader(tx)
         page = _page(tx)
     return respond("shares/notices.html", page)
 
@@ -60,24 +62,33 @@ def notices() -> ResponseReturnValue:
 def read() -> ResponseReturnValue:
     """All are read."""
     with transaction() as tx:
-        tx.require(Permission.SHARE_SEE)
         read_notices(tx)
         page = _page(tx)
     onward = url_for("api_shares.notices") if speaks_json(request) else url_for("shares.notices")
     return respond("shares/notices.html", page, location=onward)
 
 
+def _require_reader(tx: Transaction) -> None:
+    """Everybody has notices; a program sees those about links, if it may see links."""
+    if tx.actor.kind != "person":
+        tx.require(Permission.SHARE_SEE)
+
+
 def _page(tx: Transaction) -> NoticesPage:
-    items = [
-        NoticePage(
-            id=notice.id,
-            kind=notice.kind,
-            words=KINDS[notice.kind],
-            share_id=share.id,
-            case_number=tx.session.get_one(Case, share.case_id).number,
-            told_at=notice.told_at,
-            read_at=notice.read_at,
-        )
-        for notice, share in own_notices(tx)
-    ]
+    items = [_entry(tx, notice) for notice in own_notices(tx)]
     return NoticesPage(unread=sum(item.read_at is None for item in items), items=items)
+
+
+def _entry(tx: Transaction, notice: Notice) -> NoticePage:
+    kind = KINDS[notice.kind]
+    row = tx.session.get_one(kind.about.model, notice.subject_id) if kind.about.model else None
+    return NoticePage(
+        id=notice.id,
+        kind=notice.kind,
+        words=kind.words,
+        about=kind.about.name,
+        subject_id=notice.subject_id,
+        case_number=tx.session.get_one(Case, row.case_id).number if row else None,
+        told_at=notice.told_at,
+        read_at=notice.read_at,
+    )

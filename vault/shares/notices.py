@@ -1,26 +1,19 @@
-"""What the owner of a link and the controllers of its office are told, each once: opened, guessed at, ending, received.
-
-A notice is read in the vault, by whoever still may see the link. Its words are those of its kind; names and files are on the
-link's page.
-"""
+"""What the owner of a link and the controllers of its office are told, each once: opened, guessed at, ending, received."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select
 
 from vault.access.actor import SYSTEM, Role
-from vault.access.policy import Permission, may_ever, permits
-from vault.db import upsert
-from vault.errors import Refused
+from vault.access.policy import Permission
 from vault.jobs import ClaimedJob, handles, renew
 from vault.languages import message as _
 from vault.people.models import Person, PersonRole
-from vault.shares.models import Notice, Share
+from vault.people.notices import Subject, inform, introduce
+from vault.shares.models import Share
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
@@ -35,51 +28,19 @@ KINDS = {
     "received": _("The recipient confirmed receipt."),
     "deleted": _("The recipient attested that the documents are deleted."),
 }
-SHOWN = 100
+introduce(
+    Subject("share", Share, Permission.SHARE_SEE), KINDS, security=("codes", "suspended", "wrong-person")
+)
 REMINDERS = (("ends-tomorrow", timedelta(days=1)), ("ends-in-3-days", timedelta(days=3)))
 
 
 def tell(tx: Transaction, share: Share, kind: str, mark: str = "") -> None:
-    """The owner and the controllers of the office find a notice, unless they had the same one."""
-    if kind not in KINDS:
-        raise ValueError(f"no notice of the kind {kind}")
+    """The owner and the controllers of the office find a notice, unless they had the same one, and are mailed it."""
     controllers = select(PersonRole.person_id).where(PersonRole.role == Role.CONTROLLER)
     told = or_(
         Person.id == share.owner_id, (Person.office_id == share.office_id) & Person.id.in_(controllers)
     )
-    for person_id in tx.session.scalars(select(Person.id).where(told, Person.left_at.is_(None))).all():
-        row = {"id": uuid4(), "person_id": person_id, "share_id": share.id, "kind": kind, "mark": mark}
-        made = upsert(tx.session, Notice).values(row | {"told_at": tx.now})
-        once = [Notice.person_id, Notice.share_id, Notice.kind, Notice.mark]
-        tx.session.execute(made.on_conflict_do_nothing(index_elements=once))
-
-
-def own_notices(tx: Transaction) -> Sequence[tuple[Notice, Share]]:
-    """The actor's newest notices about links that the actor may still see."""
-    query = select(Notice, Share).join(Share, Share.id == Notice.share_id)
-    query = query.where(
-        Notice.person_id == tx.actor.id, permits(Permission.SHARE_SEE, Share, tx.actor, tx.now)
-    )
-    query = query.order_by(Notice.told_at.desc(), Notice.id).limit(SHOWN)
-    return [(notice, share) for notice, share in tx.session.execute(query)]
-
-
-def count_unread(tx: Transaction) -> int:
-    """How many of the actor's notices wait to be read."""
-    if not may_ever(Permission.SHARE_SEE, tx.actor):
-        return 0
-    unread = Notice.person_id == tx.actor.id, Notice.read_at.is_(None)
-    seen = permits(Permission.SHARE_SEE, Share, tx.actor, tx.now)
-    query = select(func.count()).select_from(Notice).join(Share, Share.id == Notice.share_id)
-    return tx.session.scalar(query.where(*unread, seen)) or 0
-
-
-def read_notices(tx: Transaction) -> None:
-    """The actor has read them all; `Refused` for a token: it would hide them from its owner."""
-    if tx.actor.kind != "person":
-        raise Refused("Only a person reads notices.")
-    unread = Notice.person_id == tx.actor.id, Notice.read_at.is_(None)
-    tx.session.execute(update(Notice).where(*unread).values(read_at=tx.now))
+    inform(tx, tx.session.scalars(select(Person).where(told)).all(), kind, share.id, mark)
 
 
 @handles("shares.remind")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vault.access.actor import Actor, Role
+from vault.access.actor import Role
 from vault.access.policy import Permission, may_ever
-from vault.shares.notices import count_unread
+from vault.people.notices import count_unread
 from vault.web.acting import actor, reading
 from vault.web.locale import gettext
 from vault.web.pages import Place
@@ -12,10 +12,8 @@ from vault.web.pages import Place
 BESIDE_LINKS = ("/loans", "/organisations", "/agreements", "/recipients", "/disclosures", "/share-requests")
 
 
-def _unread(who: Actor) -> int:
-    """How many notices about links wait for the actor."""
-    if not may_ever(Permission.SHARE_SEE, who):
-        return 0
+def _unread() -> int:
+    """How many notices wait for the actor."""
     with reading() as tx:
         return count_unread(tx)
 
@@ -32,7 +30,6 @@ def places() -> list[Place]:
     offered = (
         (Permission.CASE_SEE, Place(gettext("Work"), "/cases", "work", also=("/bundles/", "/documents/"))),
         (Permission.SHARE_SEE, Place(gettext("Links"), "/shares", "links", also=BESIDE_LINKS)),
-        (Permission.SHARE_SEE, Place(gettext("Notices"), "/notices", "attention", waiting=_unread(who))),
         (Permission.TEAM_SEE, Place(gettext("Teams"), "/teams", "members")),
         (
             Permission.PERSON_EXTEND,
@@ -48,4 +45,5 @@ def places() -> list[Place]:
     )
     lent = [Place(gettext("Lent to me"), "/lent", "document")] if who.has(Role.INTERPRETER) else []
     rail = [place for permission, place in offered if may_ever(permission, who)]
-    return [*lent, *rail, Place(gettext("Account"), "/account", "account")]
+    notices = Place(gettext("Notices"), "/notices", "attention", waiting=_unread())
+    return [*lent, *rail, notices, Place(gettext("Account"), "/account", "account")]

@@ -28,6 +28,7 @@ def mailbox(server: PostOffice) -> PostOffice:
     server.letters.clear()
     server.commands.clear()
     server.refused.clear()
+    server.full.clear()
     server.is_ill = False
     return server
 

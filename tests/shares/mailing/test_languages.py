@@ -16,7 +16,9 @@ from tests.places import ROOT
 from tests.post_office import HERS
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.crypto.secret import Secret
+from vault.handlers import import_handlers
 from vault.languages import CATALOGUES, language_of, spoken
+from vault.people.notices import KINDS
 from vault.shares.letters import LETTERS, write
 from vault.shares.posting import mail_link
 from vault.web import problems
@@ -72,6 +74,8 @@ def in_letters() -> Iterator[str]:
     for kind in LETTERS.values():
         yield kind.subject
         yield from (words for paragraph in kind.paragraphs for words in paragraph.wordings if " " in words)
+    import_handlers()
+    yield from (kind.words for kind in KINDS.values())
 
 
 def in_problems() -> Iterator[str]:

@@ -13,8 +13,9 @@ from tests.browsing import Browser
 from vault.access.actor import Role
 from vault.languages import spoken
 from vault.people.mailing import set_numbers_in_mail
+from vault.people.notices import KINDS
 from vault.shares.arrivals import request_code
-from vault.shares.letters import LETTERS, PERMITTED, write
+from vault.shares.letters import LETTERS, PERMITTED, TOLD, write
 
 TO = "iris@mission.example"
 HOSTILE = st.text(
@@ -38,8 +39,10 @@ def test_the_catalogue_carries_nothing_that_is_not_permitted():
 @given(data=st.data())
 def test_r13_a_value_stays_in_its_place_whatever_it_is(kind, tag, data):
     fields = {name: data.draw(HOSTILE, label=name) for name in sorted(LETTERS[kind].fields)}
-    plain = write(kind, tag, TO, dict.fromkeys(fields, "x"), frozenset({"code", "password"}))
-    letter = write(kind, tag, TO, fields, frozenset({"code", "password"}))
+    said = frozenset({"code", "password"})
+    told = [each.words for each in KINDS.values()] if TOLD in LETTERS[kind].paragraphs else []
+    plain = write(kind, tag, TO, dict.fromkeys(fields, "x"), said, told)
+    letter = write(kind, tag, TO, fields, said, told)
 
     assert letter.subject == plain.subject
     assert letter.body.count("\n") == plain.body.count("\n") <= 12
@@ -52,6 +55,8 @@ def test_a_letter_takes_no_other_field(kind):
     for name in ("title", "file_name", "recipient", "document_type", "country"):
         with pytest.raises(ValueError, match="does not carry"):
             write(kind, "en", TO, {name: "x"})
+    with pytest.raises(ValueError, match="does not carry"):
+        write(kind, "en", TO, {}, told=["Iris Okello opened it."])
 
 
 @pytest.mark.parametrize("kind", LETTERS)
