@@ -32,11 +32,13 @@ from vault.people.teams import add_to_team, create_team
 from vault.people.tokens import end_tokens_of
 from vault.people.totp import keep_new_seed
 from vault.runtime import Runtime, Transaction
+from vault.shares.batches import request_batch
 from vault.shares.loans import Wish, lend_document
 from vault.shares.policy_models import SharePolicy
-from vault.shares.request_models import ShareRequest
+from vault.shares.request_models import ShareBatch, ShareRequest
 from vault.shares.requests import Description, request_shares
 from vault.shares.requests import Person as RequestedPerson
+from vault.shares.selections import BatchDescription, look_for
 from vault.shares.term_models import DisclosureException
 
 if TYPE_CHECKING:
@@ -130,6 +132,7 @@ class World:
             "recipient_id": [share.recipient_id],
             "organisation_id": [share.recipient.organisation_id],
             "request_id": [self._request(actor, bundle, documents[0]).id],
+            "batch_id": [self._batch(actor, case).id],
             "policy_id": [self._policy(people[1])],
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
@@ -164,6 +167,13 @@ class World:
         wanted = Description([document.id], "A mission", people, "resettlement")
         with self.make.runtime.transaction(actor) as tx:
             return request_shares(tx, bundle.id, wanted)
+
+    def _batch(self, actor: Actor, case: Case) -> ShareBatch:
+        """A mission batch of one case that can be made."""
+        people = [RequestedPerson("Iris Okello", "iris@mission.example")]
+        wanted = BatchDescription([case.number], ["interview_audio"], "A mission", people, "resettlement")
+        with self.make.runtime.transaction(actor) as tx:
+            return request_batch(tx, wanted, look_for(tx, wanted))
 
     def _policy(self, person: Person, holds: bool = False) -> UUID:
         """Rules for links that were replaced, or that hold and let one person lend from very many cases in a day."""

@@ -33,7 +33,7 @@ from vault.people.factor_models import Factor, RecoveryCode
 from vault.people.models import Enrolment, PersonSession
 from vault.runtime import Runtime, Transaction
 from vault.shares.models import Loan, Share
-from vault.shares.request_models import ShareRequest
+from vault.shares.request_models import ShareBatch, ShareRequest
 from vault.slots import DONE, Destruction
 from vault.transfers.models import CopyMade, Upload
 
@@ -174,8 +174,9 @@ def _suspend_links(tx: Transaction) -> int:
     for loan in tx.session.scalars(select(Loan).where(Loan.ended_at.is_(None))).all():
         if not tx.keystore.is_live(loan.slot_id):
             loan.ended_at = tx.now
-    still_open = (ShareRequest.used_at.is_(None), ShareRequest.dropped_at.is_(None))
-    tx.session.execute(update(ShareRequest).where(*still_open).values(dropped_at=tx.now))
+    for described in (ShareRequest, ShareBatch):
+        still_open = (described.used_at.is_(None), described.dropped_at.is_(None))
+        tx.session.execute(update(described).where(*still_open).values(dropped_at=tx.now))
     return count
 
 

@@ -127,6 +127,11 @@ GET /share-requests/{request_id}
 POST /share-requests/{request_id}/approval
 POST /share-requests/{request_id}/withdrawal
 POST /share-requests/{request_id}/links
+GET POST /share-batches
+GET /share-batches/{batch_id}
+POST /share-batches/{batch_id}/approval
+POST /share-batches/{batch_id}/withdrawal
+POST /share-batches/{batch_id}/links
 GET POST /office/share-policies
 POST /office/share-policies/{policy_id}/ending
 GET /disclosures

@@ -130,6 +130,15 @@ BODIES: dict[str, dict[str, Any]] = {
         "organisation": "A mission",
         "recipients": [{"name": "Iris Okello", "email": "iris@mission.example"}],
     },
+    "/share-batches": {
+        "cases": ["815-26-00001"],
+        "document_types": ["identity_copy"],
+        "organisation": "A mission",
+        "recipients": [{"name": "Iris Okello", "email": "iris@mission.example"}],
+    },
+    "/share-batches/<>/approval": {"seen": "0" * 64},
+    "/share-batches/<>/withdrawal": {"reason": "not now"},
+    "/share-batches/<>/links": {},
     "/share-requests/<>/approval": {"seen": "0" * 64},
     "/share-requests/<>/withdrawal": {"reason": "not now"},
     "/share-requests/<>/links": {},
@@ -146,6 +155,12 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "/bundles/<>/share-requests": {
         "documents": "<document>",
+        "organisation": "A mission",
+        "others": "Iris Okello, iris@mission.example",
+    },
+    "/share-batches": {
+        "cases": "815-26-00001",
+        "document_types": "identity_copy",
         "organisation": "A mission",
         "others": "Iris Okello, iris@mission.example",
     },

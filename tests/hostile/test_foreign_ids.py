@@ -24,6 +24,7 @@ KINDS = {
     *("cell_id", "team_id", "loan_id", "token_id", "factor_id", "step_up_id"),
     *("desk_id", "recovery_id", "reason_id", "round_id", "move_id"),
     *("agreement_id", "recipient_id", "exception_id", "request_id", "policy_id", "file_request_id"),
+    "batch_id",
 }
 BARE = Runtime(test_settings(Path()), make_engine("sqlite://"), None, MemoryStore(), RecordingBell())
 WAYS = [way for way in ways(create_app(BARE)) if way.names and set(way.names) <= KINDS]
@@ -70,6 +71,7 @@ NEEDS_MORE = {
     ("/cases/<>/exceptions", 403),  # a controller makes them
     ("/exceptions/<>/ending", 403),
     ("/share-requests/<>/approval", 403),
+    ("/share-batches/<>/approval", 403),
     ("/office/share-policies/<>/ending", 404),
     ("/documents/<>/declarations", 404),  # which declaration is not said
 }

@@ -137,6 +137,18 @@ def search_cases(tx: Transaction, text: str) -> list[Case]:
     return found
 
 
+def find_numbered(tx: Transaction, numbers: Sequence[Number]) -> dict[str, Case]:
+    """The cases that the actor may see among those with these numbers, their own or an alias, each by its number's key."""
+    keys = [each.key for each in numbers]
+    seen = permits(Permission.CASE_SEE, Case, tx.actor, tx.now)
+    own = select(Case.number_key, Case).where(Case.number_key.in_(keys), seen)
+    aliased = select(CaseAlias.number_key, Case).join(Case, Case.id == CaseAlias.case_id)
+    found = dict(tx.session.execute(own).all())
+    found |= dict(tx.session.execute(aliased.where(CaseAlias.number_key.in_(keys), seen)).all())
+    tx.record("case.searched", found=len(found))
+    return found
+
+
 def mark_changed(tx: Transaction, case_id: UUID) -> None:
     """Something in the case's bundles changed now; what the case itself says stays as it was."""
     case = tx.session.get_one(Case, case_id)

@@ -5,7 +5,7 @@ A controller sets it for the office, within the vault's settings. What nobody se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -78,16 +78,19 @@ def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUI
     )
 
 
-def needs_second(tx: Transaction, bundle: Bundle, organisation_id: UUID, tier: str) -> bool:
+def needs_second(
+    tx: Transaction, bundle: Bundle, organisation_id: UUID, tier: str, together: Collection[UUID] = ()
+) -> bool:
     """Whether a second person must approve links on what has or had this tier: what is strictly confidential always, else
-    where the rules say, or when the actor lends from more cases to this organisation within a day than they allow."""
+    where the rules say, or when the actor lends from more cases to this organisation within a day than they allow.
+    `together`: cases that leave in the same act."""
     limits = limits_for(tx, bundle.office_id, tier, organisation_id)
     if tier == STRICT or limits.second_required:
         return True
     there = select(Recipient.id).where(Recipient.organisation_id == organisation_id)
     lately = (Share.owner_id == tx.actor.id, Share.created_at > tx.now - timedelta(days=1))
     query = select(Share.case_id).where(*lately, Share.recipient_id.in_(there)).distinct()
-    return len({*tx.session.scalars(query), bundle.case_id}) > limits.cases_a_day
+    return len({*tx.session.scalars(query), *together, bundle.case_id}) > limits.cases_a_day
 
 
 def set_policy(tx: Transaction, tier: str, organisation_id: UUID | None, rules: Rules) -> SharePolicy:

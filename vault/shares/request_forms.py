@@ -8,9 +8,13 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
+from vault.bundles.document_types import DOCUMENT_TYPES
+from vault.cases.forms import Numbers
 from vault.errors import Fault, Invalid
+from vault.shares.described import MOST_PEOPLE, Person
 from vault.shares.forms import Asked, Email, Language, Line, Moment, Password, Purpose
-from vault.shares.requests import MOST_PEOPLE, Description, Person
+from vault.shares.requests import Description
+from vault.shares.selections import BatchDescription
 
 Documents = Annotated[list[UUID], Field(min_length=1, max_length=50)]
 Openings = Annotated[int, Field(ge=1, le=100)]
@@ -50,17 +54,12 @@ class NewShareRequest(Asked):
         )
 
 
-class NewShareRequestForm(Asked):
-    """The same as a page sends it: persons of the office's list by id, others one a line as "name, address"."""
+class PeopleForm(Asked):
+    """Who links are for, as a page sends it: persons of the office's list by id, others one a line as "name, address"."""
 
-    documents: Documents
     organisation: Line
     persons: list[UUID] = Field(default=[], max_length=MOST_PEOPLE)
     others: Annotated[str, StringConstraints(max_length=8000)] | None = None
-    purpose: Purpose = "resettlement"
-    expires_at: Moment | None = None
-    max_openings: Openings | None = None
-    has_password: bool = False
 
     @property
     def typed(self) -> list[RequestedPerson]:
@@ -71,6 +70,54 @@ class NewShareRequestForm(Asked):
         except ValidationError:
             message = "Give one person a line: a name, a comma, an e-mail address."
             raise Invalid("The links were not described.", errors=[Fault("/others", message)]) from None
+
+
+class NewShareRequestForm(PeopleForm):
+    """Links on some documents for several people, as a page sends it."""
+
+    documents: Documents
+    purpose: Purpose = "resettlement"
+    expires_at: Moment | None = None
+    max_openings: Openings | None = None
+    has_password: bool = False
+
+
+class NewShareBatch(Asked):
+    """Links on all documents of these types of many cases, by their numbers, for some people of one organisation."""
+
+    cases: Numbers = Field(min_length=1)
+    document_types: list[str] = Field(min_length=1, max_length=len(DOCUMENT_TYPES))
+    organisation: Line
+    recipients: list[RequestedPerson] = Field(min_length=1, max_length=MOST_PEOPLE)
+    purpose: Purpose = "resettlement"
+    expires_at: Moment | None = None
+    max_openings: Openings | None = None
+    has_password: bool = False
+
+    @property
+    def description(self) -> BatchDescription:
+        """What is described."""
+        return BatchDescription(
+            self.cases,
+            self.document_types,
+            self.organisation,
+            [Person(each.name, each.email, each.language) for each in self.recipients],
+            self.purpose,
+            self.expires_at,
+            self.max_openings,
+            self.has_password,
+        )
+
+
+class NewShareBatchForm(PeopleForm):
+    """The same as a page sends it: the numbers in one text, one a line."""
+
+    cases: Numbers = Field(min_length=1)
+    document_types: list[str] = Field(min_length=1, max_length=len(DOCUMENT_TYPES))
+    purpose: Purpose = "resettlement"
+    expires_at: Moment | None = None
+    max_openings: Openings | None = None
+    has_password: bool = False
 
 
 class SeenRequest(Asked):

@@ -13,11 +13,11 @@ from vault.bundles.document_views import leads_to_password
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
 from vault.bundles.queries import files_of
-from vault.crypto.encoding import b64url
 from vault.crypto.passwords import derive
 from vault.crypto.secret import Secret
 from vault.errors import Conflict, Fault, Invalid, Refused
 from vault.runtime import Transaction
+from vault.shares.letters import link_url
 from vault.shares.models import Organisation, Recipient, Share
 from vault.shares.organisation_forms import Ending
 from vault.shares.pages import new_share_page
@@ -26,6 +26,7 @@ from vault.shares.request_forms import (
     NewLinks,
     NewShareRequest,
     NewShareRequestForm,
+    PeopleForm,
     RequestedPerson,
     SeenRequest,
 )
@@ -71,7 +72,7 @@ def new_request(bundle_id: UUID) -> ResponseReturnValue:
         known = known_organisations(tx)
         files = files_of(tx, opened.bundle, Permission.SHARE_CREATE)
         offered = [found for found in files if found[0].withdrawn_at is None]
-        page = request_form_page(tx, opened, offered, known, _chosen(known))
+        page = request_form_page(tx, opened, offered, known, chosen_organisation(known))
     return respond("shares/new_request.html", page)
 
 
@@ -171,26 +172,17 @@ def _sheet(tx: Transaction, request_id: UUID, made: list[tuple[Share, Secret]]) 
     return ShareSheet(
         case_number=described.case_number,
         type_names=described.type_names,
-        items=[new_share_page(tx, share, _link(tx, share, secret)) for share, secret in made],
+        items=[new_share_page(tx, share, link_url(tx, share, secret)) for share, secret in made],
     )
-
-
-def _link(tx: Transaction, share: Share, secret: Secret) -> str:
-    return f"{tx.settings.base_url}/s/{b64url(share.id.bytes)}#{b64url(secret.reveal())}"
 
 
 def _from_form(tx: Transaction) -> NewShareRequest:
     """What the page sends, as the API would have sent it."""
     form = parse(NewShareRequestForm)
-    listed = [tx.load(Recipient, each, Permission.AGREEMENT_SEE) for each in form.persons]
-    if any(each.organisation.name != form.organisation for each in listed):
-        fault = Fault("/persons", "Choose people of this organisation.")
-        raise Invalid("The links were not described.", errors=[fault])
-    people = [RequestedPerson(name=each.name, email=each.email, language=each.language) for each in listed]
     return NewShareRequest.model_construct(
         documents=form.documents,
         organisation=form.organisation,
-        recipients=[*people, *form.typed],
+        recipients=people_of(tx, form),
         purpose=form.purpose,
         expires_at=form.expires_at,
         max_openings=form.max_openings,
@@ -198,7 +190,17 @@ def _from_form(tx: Transaction) -> NewShareRequest:
     )
 
 
-def _chosen(known: Sequence[Organisation]) -> Organisation | None:
+def people_of(tx: Transaction, form: PeopleForm) -> list[RequestedPerson]:
+    """Whom a page names, of the office's list and others, as the API would have named them."""
+    listed = [tx.load(Recipient, each, Permission.AGREEMENT_SEE) for each in form.persons]
+    if any(each.organisation.name != form.organisation for each in listed):
+        fault = Fault("/persons", "Choose people of this organisation.")
+        raise Invalid("The links were not described.", errors=[fault])
+    known = [RequestedPerson(name=each.name, email=each.email, language=each.language) for each in listed]
+    return [*known, *form.typed]
+
+
+def chosen_organisation(known: Sequence[Organisation]) -> Organisation | None:
     """The organisation that the address names by id, or the form by name."""
     named = request.form.get("organisation") or request.args.get("organisation")
     return next((each for each in known if named in (each.name, str(each.id))), None)

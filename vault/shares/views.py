@@ -19,6 +19,7 @@ from vault.crypto.passwords import derive
 from vault.errors import Conflict, Fault, Invalid
 from vault.runtime import Transaction
 from vault.shares import (
+    batch_views,
     emergency_views,
     ending_views,
     exception_views,
@@ -58,6 +59,7 @@ from vault.web.signin import signed_in
 
 bp = Blueprint("shares", __name__, template_folder="templates")
 pages = Blueprint("shares_pages", __name__)
+batch_views.register(bp, pages)
 ending_views.register(bp)
 emergency_views.register(bp)
 exception_views.register(bp)
@@ -79,6 +81,7 @@ def offered() -> dict[str, bool]:
     return {
         "may_see_register": may_ever(Permission.REGISTER_SEE, actor()),
         "may_set_policy": may_ever(Permission.SHARE_POLICY, actor()),
+        "may_send": may_ever(Permission.SHARE_CREATE, actor()),
     }
 
 

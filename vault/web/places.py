@@ -9,7 +9,10 @@ from vault.web.acting import actor, reading
 from vault.web.locale import gettext
 from vault.web.pages import Place
 
-BESIDE_LINKS = ("/loans", "/organisations", "/agreements", "/recipients", "/disclosures", "/share-requests")
+BESIDE_LINKS = (
+    *("/loans", "/organisations", "/agreements", "/recipients", "/disclosures"),
+    *("/share-requests", "/share-batches"),
+)
 
 
 def _unread() -> int:

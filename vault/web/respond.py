@@ -59,11 +59,13 @@ class FormState:
     faults: dict[str, str] = dataclass_field(default_factory=dict)
     labels: dict[str, str] = dataclass_field(default_factory=dict)
     is_here: bool = True
+    is_kept: bool = False
+    """Whether the form is shown again without an error, by somebody who goes back to it."""
 
     def enter(self, action: str) -> None:
         """What follows belongs to the form that posts to `action`, this page's own address if empty, the same without its
         fragment if `?`."""
-        self.is_here = bool(self.error) and action in {"", "?", request.path}
+        self.is_here = self.is_kept or (bool(self.error) and action in {"", "?", request.path})
 
     def fault(self, name: str) -> str:
         """What is wrong with the input `name` of the form entered last."""
@@ -71,7 +73,7 @@ class FormState:
 
     def answers(self, name: str, otherwise: list[str]) -> list[str]:
         """What was typed or ticked in the input `name`, or `otherwise` in a form that is shown for the first time."""
-        return self.typed.get(name, []) if self.error and self.is_here else otherwise
+        return self.typed.get(name, []) if (self.error or self.is_kept) and self.is_here else otherwise
 
 
 def install(app: Flask) -> None:
@@ -86,6 +88,11 @@ def form_state() -> FormState:
         g.form_state = FormState()
     state: FormState = g.form_state
     return state
+
+
+def keep_typed() -> None:
+    """The form that this request shows holds what the request itself carries: somebody goes back to it, or on."""
+    g.form_state = FormState(typed=request.form.to_dict(flat=False), is_kept=True)
 
 
 def parse(model: type[Asked]) -> Asked:
