@@ -206,13 +206,18 @@ class ShareCode(Row):
 
 
 class Notice(Row):
-    """What one colleague is told about a link, once for each `mark`. The words are those of its kind."""
+    """What one colleague is told about a link or a file request, once for each `mark`. The words are those of its kind."""
 
     __tablename__ = "notices"
-    __table_args__ = (UniqueConstraint("person_id", "share_id", "kind", "mark"),)
+    __table_args__ = (
+        UniqueConstraint("person_id", "share_id", "kind", "mark"),
+        UniqueConstraint("request_id", "person_id", "kind", "mark"),
+        CheckConstraint("(share_id is null) <> (request_id is null)", name="subject"),
+    )
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
-    share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id"), index=True)
+    share_id: Mapped[UUID | None] = mapped_column(ForeignKey("shares.id"), index=True)
+    request_id: Mapped[UUID | None] = mapped_column(ForeignKey("file_requests.id"), index=True)
     kind: Mapped[str] = mapped_column(String(24))
     mark: Mapped[str] = mapped_column(String(40))
     told_at: Mapped[datetime]

@@ -177,15 +177,30 @@ def keep_visit(tx: Transaction, device_id: UUID) -> None:
         opening.seen_at = max(opening.seen_at, tx.now)
 
 
+def addressed(
+    tx: Transaction, share_id: UUID, secret: bytes | None = None, cookie: str | None = None
+) -> str | None:
+    """The recipient's language, for somebody who proves the secret or a visit; to a stranger nothing."""
+    share = tx.session.get(Share, share_id)
+    if share is None:
+        return None
+    is_proved = _proves(share, secret) if secret is not None else _device_of(tx, share, cookie) is not None
+    return share.recipient.language if is_proved else None
+
+
 def proved_share(tx: Transaction, share_id: UUID, secret: bytes) -> Share:
     """The share whose secret this is, if it is live; `Gone` otherwise, with a reason only for the right secret."""
     share = tx.session.get(Share, share_id, with_for_update=for_change(Share))
     if share is None:
         raise Gone
-    if not compare(link_auth_stored(link_auth(secret, share_id)), share.auth_digest):
+    if not _proves(share, secret):
         raise Gone(refusal=share_refusal(share, "secret"))
     _require_live(tx, share)
     return share
+
+
+def _proves(share: Share, secret: bytes) -> bool:
+    return compare(link_auth_stored(link_auth(secret, share.id)), share.auth_digest)
 
 
 def rejoinable(
