@@ -14,7 +14,7 @@ from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
 from vault.crypto.passwords import derive
 from vault.crypto.secret import Secret
-from vault.drops import sender_views, tus_views
+from vault.drops import program_views, sender_views, tus_views
 from vault.drops.forms import Ending, NewRequest
 from vault.drops.models import FileRequest
 from vault.drops.pages import (
@@ -41,6 +41,7 @@ from vault.web.signin import signed_in
 
 bp = Blueprint("drops", __name__, template_folder="templates")
 pages = Blueprint("drops_pages", __name__)
+program_views.register(bp)
 sender_views.register(pages)
 tus_views.register(pages)
 
