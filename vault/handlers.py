@@ -22,6 +22,7 @@ MODULES_WITH_JOBS = (
     "vault.drops.endings",
     "vault.shares.notices",
     "vault.matrix.overdue",
+    "vault.drops.notices",
 )
 """Modules whose import registers handlers."""
 
@@ -38,6 +39,7 @@ PERIODIC = {
     "keystore.keep_epoch": timedelta(hours=1),
     "transfers.drop_abandoned": timedelta(hours=1),
     "transfers.check_fixity": timedelta(days=1),
+    "drops.remind": timedelta(hours=1),
 }
 """How often a sweep queues each of these jobs."""
 

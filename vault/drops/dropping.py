@@ -34,6 +34,7 @@ from vault.drops.keys import (
     seal_drop,
 )
 from vault.drops.models import DroppedFile, FileRequest
+from vault.drops.notices import tell_of_arrival
 from vault.errors import Conflict, Fault, Invalid, NotFound, TooLarge, UploadBusy, UploadEnded
 from vault.inspection.formats import MediaType
 from vault.people.approvals import is_video_approved
@@ -134,6 +135,7 @@ def complete_drop(
         length=written.length,
         object_digest=written.object_digest.hex(),
     )
+    tell_of_arrival(tx, request)
     return file
 
 

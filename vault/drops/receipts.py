@@ -19,9 +19,11 @@ from vault.db import for_change
 from vault.deployment import deployment_id
 from vault.drops.keys import DIGEST, Entry, name_of
 from vault.drops.models import DroppedFile, DropReceipt
+from vault.drops.notices import FINISHED
 from vault.drops.programs import Program
 from vault.drops.queries import files_of
 from vault.errors import Conflict, Tampered
+from vault.shares.notices import tell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,6 +62,7 @@ def make_receipt(tx: Transaction, entry: Entry) -> DropReceipt:
     tx.record(
         "drop.receipted", entry.request, receipt=receipt_id, sender=entry.sender_id, files=receipt.files
     )
+    tell(tx, entry.request, FINISHED, mark=str(receipt_id))
     return tx.add(receipt)
 
 

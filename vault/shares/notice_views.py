@@ -1,4 +1,4 @@
-"""A colleague's notices about links, over HTTP."""
+"""A colleague's notices about links and file requests, over HTTP."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from vault.web.signin import signed_in
 
 
 class NoticePage(BaseModel):
-    """What one is told about a link. `words` are those of the kind."""
+    """What one is told about a link, or about a file request. `words` are those of the kind."""
 
     id: UUID
     kind: str
     words: str
-    share_id: UUID
+    share_id: UUID | None
+    request_id: UUID | None
     case_number: str
     told_at: datetime
     read_at: datetime | None
@@ -45,7 +46,9 @@ def register(bp: Blueprint) -> None:
     bp.post("/notices/reading")(read)
 
 
-@documented("What you are told about links, newest first", returns=NoticesPage, errors=["forbidden"])
+@documented(
+    "What you are told about links and file requests, newest first", returns=NoticesPage, errors=["forbidden"]
+)
 @signed_in
 def notices() -> ResponseReturnValue:
     """The list."""
@@ -73,11 +76,12 @@ def _page(tx: Transaction) -> NoticesPage:
             id=notice.id,
             kind=notice.kind,
             words=KINDS[notice.kind],
-            share_id=share.id,
-            case_number=tx.session.get_one(Case, share.case_id).number,
+            share_id=notice.share_id,
+            request_id=notice.request_id,
+            case_number=tx.session.get_one(Case, subject.case_id).number,
             told_at=notice.told_at,
             read_at=notice.read_at,
         )
-        for notice, share in own_notices(tx)
+        for notice, subject in own_notices(tx)
     ]
     return NoticesPage(unread=sum(item.read_at is None for item in items), items=items)
