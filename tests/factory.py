@@ -350,6 +350,8 @@ class Factory(Partners):
         note: str = "",
         password: str = "",
         token_id: UUID | None = None,
+        language: str | None = None,
+        email: str | None = None,
     ) -> AskedFor:
         """A file request for this bundle (one made-up if none), by a caseworker if nobody is named."""
         owner = owner or self.actor()
@@ -366,6 +368,8 @@ class Factory(Partners):
             expires_at=expires_at,
             note=note or None,
             token_id=token_id,
+            language=language,
+            email=email,
             password_key=derive(password, profile) if profile else None,
             profile=profile,
         )

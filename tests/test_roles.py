@@ -36,7 +36,7 @@ from vault.keystore.service import Keystore
 from vault.kms.base import open_kms
 from vault.people.leaving import record_leaving
 from vault.people.mailing import choose_own_mail
-from vault.people.notices import MAIL
+from vault.people.notices import MAIL, tell
 from vault.roles import RIGHTS, set_all_rights, statements
 from vault.rotation import KEEP
 from vault.runtime import Runtime
@@ -370,12 +370,13 @@ def test_a_courier_mails_notices_by_its_own_role(place: Place, make: Factory, we
         make.confirmed(
             actor, lambda tx, how=preference: choose_own_mail(tx, f"{how}@office.example", how, "en")
         )
-    lent = make.share(owner)
+    lent, asked = make.share(owner), make.request(owner)
     with web.transaction(STRANGER) as tx:
         open_share(tx, lent.share.id, lent.secret)
+        tell(tx, asked.request, "first-file")
     courier, outbox = worker(place, "courier"), place.settings.data / "outbox"
     place.clock.move(minutes=10)
-    for days, many in ((0, 1), (1, 2)):
+    for days, many in ((0, 4), (1, 5)):
         place.clock.move(days=days)
         with web.session() as session:
             enqueue(session, "notices.gather_mail", None, place.clock.now(), dedupe_key=f"gather {days}")

@@ -25,6 +25,7 @@ MODULES_WITH_JOBS = (
     "vault.bundles.recovery_notices",
     "vault.shares.courier",
     "vault.matrix.overdue",
+    "vault.drops.notices",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -43,6 +44,7 @@ PERIODIC = {
     "keystore.keep_epoch": timedelta(hours=1),
     "transfers.drop_abandoned": timedelta(hours=1),
     "transfers.check_fixity": timedelta(days=1),
+    "drops.remind": timedelta(hours=1),
 }
 """How often a sweep queues each of these jobs."""
 

@@ -75,6 +75,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "persons": f"select({READER_COLUMNS}) update(mail_refused_at)",
             "person_roles": "select",
             "shares": "select(id owner_id office_id case_id)",
+            "file_requests": "select(id owner_id office_id case_id)",
             "recoveries": "select(id office_id case_id)",
             "cases": "select(id number)",
             "offices": "select(id numbers_unmailed_at)",

@@ -13,9 +13,10 @@ from tests.drops.test_pieces import LONG, PIECE, TUS, Tus
 from vault.access.actor import Role
 from vault.access.policy import Permission
 from vault.bundles.members import add_member
-from vault.crypto.encoding import b64url
+from vault.crypto.encoding import b64url, unb64url
 from vault.crypto.grant import open_grant
 from vault.crypto.kinds import PrincipalKind
+from vault.drops.receipts import check_receipt
 from vault.drops.service import end_request
 from vault.errors import Conflict, Invalid, Tampered
 from vault.people.tokens import Wanted, authenticate_token, create_service, create_token, revoke_token
@@ -80,12 +81,47 @@ def test_the_token_has_dk_until_the_file_is_whole_and_no_key_afterwards(make, ap
 
     tus.piece(0, len(LONG))
     after = dropped(asked)[0]
-    assert (after.sender_grant, after.sender_file_lock, after.sender_name_lock) == (None, None, None)
+    assert (after.sender_grant, after.sender_file_lock) == (None, None)
     assert after.sealed_key != before.sealed_key
     assert after.upload.file_lock != before.upload.file_lock
     for sealed in (after.sealed_key, before.sealed_key):
         with pytest.raises(Tampered):
             open_grant(seed.reveal(), *ids, sealed)
+
+
+def test_a_program_gets_the_same_signed_receipt_as_any_sender(make, act, app, service, sender, tamper, trail):
+    owner, new, other = make.actor(), service(), service()
+    bundle = make.bundle(owner)
+    asked = make.request(owner, bundle, token_id=new.token.id)
+    machine = Machine(app, new, asked)
+    path = f"/api/v1/file-requests/{asked.request.id}/receipt"
+    assert machine.client.get(path).status_code == 404
+    assert machine.client.post(path).status_code == 409
+    machine.tus.piece(0, len(LONG))
+
+    made = machine.client.post(path)
+    assert made.status_code == 201, made.text
+    assert made.headers["Location"] == path
+    assert machine.client.post(path).json == machine.client.get(path).json == made.json
+    assert [(file["name"], file["length"], file["sha256"]) for file in made.json["files"]] == [
+        ("scan.pdf", len(LONG), sha256(LONG).hexdigest())
+    ]
+    signature, key = unb64url(made.json["signature"]), unb64url(made.json["public_key"])
+    said = check_receipt(made.json["text"], signature, key)
+    assert (said["request"], said["sender"]) == (str(asked.request.id), str(new.token.id))
+    assert not {"office", "case_number"} & set(made.json)
+    assert trail().count("drop.receipted") == 1
+
+    by_link = make.request(owner, bundle)
+    machine_of_another = Machine(app, other, make.request(owner, bundle, token_id=other.token.id))
+    assert machine_of_another.client.post(path).status_code == 404
+    assert machine.client.post(f"/api/v1/file-requests/{by_link.request.id}/receipt").status_code == 404
+    assert Browser(app, owner).api("POST", path.removeprefix("/api/v1"), {}).status_code == 404
+    with act(owner) as tx:
+        end_request(tx, asked.request.id, "enough")
+    assert machine.client.get(path).status_code == 410
+    tamper(asked.request, ended_at=None, end_reason=None)
+    assert machine.client.get(path).status_code == 410
 
 
 def test_a_token_that_sends_sees_nothing_else(make, act, app, service, trail):

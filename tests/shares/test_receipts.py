@@ -13,9 +13,8 @@ from vault.access.actor import STRANGER, Role
 from vault.errors import Gone
 from vault.jobs import enqueue, run_job
 from vault.people.notice_models import Notice
-from vault.people.notices import KINDS, count_unread, own_notices
+from vault.people.notices import KINDS, count_unread, own_notices, tell
 from vault.shares.arrivals import open_link
-from vault.shares.notices import tell
 from vault.shares.receipts import attest_deletion, disclaim
 from vault.shares.service import extend_share, resume_share, revoke_share
 from vault.shares.visits import enter, is_still_open

@@ -93,6 +93,7 @@ class Permission(StrEnum):
     REQUEST_CREATE = "request.create"
     REQUEST_SEE = "request.see"
     REQUEST_END = "request.end"
+    REQUEST_FOLLOW = "request.follow"
     SHARE_POLICY = "share.policy"
     SHARE_APPROVE = "share.approve"
 
@@ -221,6 +222,7 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.REQUEST_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.REQUEST_SEE: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.REQUEST_END: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
+    Permission.REQUEST_FOLLOW: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
 }
 
 

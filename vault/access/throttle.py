@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from vault.db import Base, upsert
 from vault.errors import TooMany
+from vault.sentences import counted
 
 
 class Throttle(Base):
@@ -95,8 +96,16 @@ def _digest(key: str) -> bytes:
 
 def _too_many(wait: timedelta) -> TooMany:
     seconds = max(1, int(wait.total_seconds()) + 1)
-    return TooMany(f"Too many attempts. Try again in {_spoken(seconds)}.", retry_after=seconds)
-
-
-def _spoken(seconds: int) -> str:
-    return f"{seconds} seconds" if seconds < 120 else f"{(seconds + 59) // 60} minutes"
+    if seconds < 120:
+        words = counted(
+            "Too many attempts. Try again in %(num)s second.",
+            "Too many attempts. Try again in %(num)s seconds.",
+            seconds,
+        )
+    else:
+        words = counted(
+            "Too many attempts. Try again in %(num)s minute.",
+            "Too many attempts. Try again in %(num)s minutes.",
+            (seconds + 59) // 60,
+        )
+    return TooMany(words, retry_after=seconds)

@@ -161,4 +161,6 @@ EVENTS: dict[str, str] = {
     "share.requested": "Links for some people were described.",
     "share.approved": "A second person approved links that somebody described.",
     "share.request_dropped": "Described links were taken back or declined.",
+    "request.mailed": "The link of a file request was mailed to whoever is asked.",
+    "request.mail_failed": "A mail of a file request's link could not be sent; `reason` says which kind of failure.",
 }

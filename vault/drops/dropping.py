@@ -22,6 +22,7 @@ from vault.crypto.kinds import SlotKind
 from vault.crypto.marks import seal
 from vault.crypto.secret import random_file_key
 from vault.db import for_change
+from vault.drops.closures import require_open
 from vault.drops.keys import (
     DIGEST,
     KEY_NUMBER,
@@ -33,13 +34,13 @@ from vault.drops.keys import (
     seal_drop,
 )
 from vault.drops.models import DroppedFile, FileRequest
-from vault.drops.programs import Program
-from vault.drops.visits import require_open
+from vault.drops.notices import tell_of_arrival
 from vault.errors import Conflict, Fault, Invalid, NotFound, TooLarge, UploadBusy, UploadEnded
 from vault.inspection.formats import MediaType
 from vault.people.approvals import is_video_approved
 from vault.people.models import Person
 from vault.people.sessions import actor_of
+from vault.sentences import counted, said
 from vault.transfers.models import Upload
 from vault.transfers.quota import check_room
 from vault.transfers.uploads import check_family, drop_upload
@@ -111,29 +112,24 @@ def complete_drop(
         check_limits(tx, bundle, request, written.length, file_id)
     if tx.store.size(upload.object_name) != written.object_length:
         raise Conflict("This file is not whole. Send it again.")
-    file_key, slot = keys_of_sender(tx, entry, file)
-    name, digest = name_of(entry, file), written.plaintext_digest.hex()
-    sealed = seal_drop(tx, bundle, (file.id, upload.document_id), (file_key, slot), name, digest)
+    (file_key, slot), digest = keys_of_sender(tx, entry, file), written.plaintext_digest.hex()
+    ids, name = (file.id, upload.document_id), name_of(entry, file)
+    sealed = seal_drop(tx, bundle, ids, (file_key, slot), name, digest)
     upload.file_lock, upload.title_lock = sealed.file_lock, sealed.title_lock
     upload.file_name_lock, upload.tail_lock = sealed.file_name_lock, None
     upload.length = upload.offset = written.length
     upload.revision, upload.media_type = upload.revision + 1, media.name
     file.sealed_key, file.digest_lock = sealed.sealed_key, sealed.digest_lock
     file.sender_file_lock = file.sender_grant = None
-    if not isinstance(entry, Program):
+    if entry.key is not None:
         file.sender_digest_lock = entry.lock_text(DIGEST, file.id, digest)
     file.object_length, file.object_digest = written.object_length, written.object_digest
     file.seal = seal(file_key, slot, file.id, written.length, written.object_length, written.object_digest)
     file.extension, file.duration_ms, file.arrived_at = media.extension, duration_ms, tx.now
     bundle.arrivals_at = bundle.arrivals_at or tx.now
-    tx.record(
-        "drop.arrived",
-        request,
-        file=file.id,
-        sender=entry.sender_id,
-        length=written.length,
-        object_digest=written.object_digest.hex(),
-    )
+    said = {"length": written.length, "object_digest": written.object_digest.hex()}
+    tx.record("drop.arrived", request, file=file.id, sender=entry.sender_id, **said)
+    tell_of_arrival(tx, request)
     return file
 
 
@@ -183,18 +179,26 @@ def check_limits(
 ) -> None:
     """`TooLarge` when the request, or its bundle, has no room for one more file of so many bytes. `besides`: a file that is
     counted by `length` and not by its row."""
-    counted = [DroppedFile.request_id == request.id, Upload.dropped_at.is_(None)]
+    held = [DroppedFile.request_id == request.id, Upload.dropped_at.is_(None)]
     if besides is not None:
-        counted.append(DroppedFile.id != besides)
+        held.append(DroppedFile.id != besides)
     sums = select(func.count(), func.coalesce(func.sum(Upload.length), 0)).select_from(DroppedFile)
-    count, size = tx.session.execute(sums.join(Upload, Upload.id == DroppedFile.id).where(*counted)).one()
+    count, total = tx.session.execute(sums.join(Upload, Upload.id == DroppedFile.id).where(*held)).one()
     if count >= request.files_limit:
-        raise TooLarge(f"You were asked for at most {request.files_limit} files, and they are there.")
+        words = counted(
+            "You were asked for at most %(num)s file, and it is there.",
+            "You were asked for at most %(num)s files, and they are there.",
+            request.files_limit,
+        )
+        raise TooLarge(words)
     if (length or 0) > request.file_limit:
-        raise TooLarge(f"A file may have at most {request.file_limit // MEGABYTE} MB here.")
-    if int(size or 0) + (length or 1) > request.bytes_limit:
+        size = request.file_limit // MEGABYTE
+        raise TooLarge(said("A file may have at most %(size)s MB here.", size=size))
+    if int(total or 0) + (length or 1) > request.bytes_limit:
         most = request.bytes_limit // MEGABYTE
-        raise TooLarge(f"All files together may have at most {most} MB here. This one goes over it.")
+        raise TooLarge(
+            said("All files together may have at most %(size)s MB here. This one goes over it.", size=most)
+        )
     check_room(tx, bundle, length or 1)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import exists, or_, select
 from vault.access.actor import SYSTEM
 from vault.clock import ClockState, read_clock
 from vault.db import for_change
+from vault.drops.closures import EXPIRED, OWNER_LEFT
 from vault.drops.models import FileRequest
 from vault.drops.service import close_request
 from vault.jobs import ClaimedJob, handles, renew
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
 
 AT_ONCE = 100
-EXPIRED, OWNER_LEFT = "expired", "owner-left"
 
 
 @handles("drops.end_expired")

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from vault.bundles.forms import Asked
 from vault.crypto.encoding import unb64url
 from vault.errors import Fault, Gone, Invalid, Tampered
-from vault.shares.forms import Line, Moment, Password, Reason
+from vault.languages import message
+from vault.shares.forms import Email, Language, Line, Moment, Password, Reason
 from vault.transfers.forms import Digest
 
 Code = Annotated[str, StringConstraints(max_length=40)]
@@ -19,7 +20,8 @@ Code = Annotated[str, StringConstraints(max_length=40)]
 class NewRequest(Asked):
     """Whom to ask for what: a person by a link, or a program by its `token`. `file_mb` is for one file, `total_mb` for all.
 
-    Recordings name individuals of the case. A program gets no link, so no password and no note.
+    Recordings name individuals of the case. With `send` the link is mailed to `email`. A program gets no link, so nothing of
+    this.
     """
 
     name: Line | None = None
@@ -35,15 +37,19 @@ class NewRequest(Asked):
     total_mb: int = Field(default=1000, ge=1, le=1024 * 1024)
     note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] | None = None
     password: Password | None = None
+    email: Email | None = None
+    language: Language | None = None
+    send: bool = False
 
     @model_validator(mode="after")
     def _is_for_one(self) -> Self:
         if self.token is None and not (self.name and self.organisation):
             raise _unfit("name" if not self.name else "organisation", "Say who is asked.")
-        if self.token is not None and (self.name or self.organisation or self.note or self.password):
-            raise _unfit(
-                "token", "A program has no link: leave name, organisation, message and password empty."
-            )
+        of_people = (self.name, self.organisation, self.note, self.password, self.email, self.language)
+        if self.token is not None and (any(of_people) or self.send):
+            raise _unfit("token", "A program has no link: leave empty what is about a person.")
+        if self.send and self.email is None:
+            raise _unfit("email", "Give the address that the link goes to.")
         return self
 
 
@@ -57,10 +63,13 @@ def _unfit(field: str, message: str) -> Invalid:
     return Invalid("Check what was entered. Nothing was changed.", errors=[Fault(f"/{field}", message)])
 
 
+CODE = message("The code has eight letters and digits.")
+
+
 def _code(text: str) -> str:
     letters = "".join(character for character in text if character.isalnum())
     if len(letters) != 8:
-        raise ValueError("The code has eight letters and digits.")
+        raise ValueError(CODE)
     return text
 
 

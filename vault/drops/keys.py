@@ -101,17 +101,16 @@ def open_drop(tx: Transaction, opened: OpenBundle, file: DroppedFile) -> OpenDro
 def columns_for_sender(
     tx: Transaction, entry: Entry, file_id: UUID, keys: tuple[bytes, bytes], sealed: SealedDrop, name: str
 ) -> dict[str, bytes]:
-    """What the sender keeps of a file until it has arrived: FK and its name under the link's key, or DK for a program."""
+    """What the sender keeps of a file: its name under the link's key; until it has arrived FK too, or DK for a program."""
+    named = {"sender_name_lock": entry.lock_text(NAME, file_id, name)} if entry.key is not None else {}
     if isinstance(entry, Program):
         public = key_of_token(tx, entry.token_id)
         drop_key = sealed.drop_key.reveal()
-        return {"sender_grant": seal_grant(public, PrincipalKind.TOKEN, entry.token_id, file_id, 0, drop_key)}
+        sealed_key = seal_grant(public, PrincipalKind.TOKEN, entry.token_id, file_id, 0, drop_key)
+        return named | {"sender_grant": sealed_key}
     file_key, slot = keys
     lock = file_lock(entry.request.id, file_id, KEY_NUMBER)
-    return {
-        "sender_file_lock": lock.close(entry.key.reveal(), slot, plaintext=file_key),
-        "sender_name_lock": entry.lock_text(NAME, file_id, name),
-    }
+    return named | {"sender_file_lock": lock.close(entry.key.reveal(), slot, plaintext=file_key)}
 
 
 def holder_of(entry: Entry, file: DroppedFile) -> Holder:
@@ -134,12 +133,13 @@ def keys_of_sender(tx: Transaction, entry: Entry, file: DroppedFile) -> tuple[by
 
 
 def name_of(entry: Entry, file: DroppedFile) -> str:
-    """The name that the sender's file had; a program cannot read it any more once the file has arrived."""
-    blob = file.upload.file_name_lock if isinstance(entry, Program) else file.sender_name_lock
-    if blob is None:
+    """The name that the sender's file had."""
+    if file.sender_name_lock is not None:
+        return entry.read_text(NAME, file.id, file.sender_name_lock)
+    if not isinstance(entry, Program):
         raise Tampered
     holder = holder_of(entry, file)
-    return unlock_text(holder.key, holder.id, NAME, file.id, blob)
+    return unlock_text(holder.key, holder.id, NAME, file.id, file.upload.file_name_lock)
 
 
 def slot_of(tx: Transaction, upload: Upload) -> bytes:

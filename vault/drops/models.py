@@ -26,7 +26,8 @@ class FileRequest(Row):
     """What one person outside is asked to send into a bundle, until when, and how much. The id is the link's public id.
 
     The link lock binds the end. `file_limit` and `bytes_limit` are in bytes, of one file and of all. The note is locked
-    for the sender alone. With a `token_id` it is for a program, and has no link.
+    for the sender alone. `email`: where the link may be mailed to. With a `token_id` it is for a program: its link key is
+    granted to the token, for receipts alone, and no secret gives it.
     """
 
     __tablename__ = "file_requests"
@@ -35,10 +36,11 @@ class FileRequest(Row):
         CheckConstraint("files_limit > 0 and file_limit > 0 and bytes_limit > 0", name="limits"),
         CheckConstraint("expires_at > created_at", name="end"),
         CheckConstraint(
-            "(token_id is null) = (slot_id is not null) and (token_id is null) = (link_lock is not null)"
-            " and (token_id is null) = (auth_digest is not null)",
+            "(token_id is null) = (auth_digest is not null) and (slot_id is null) = (link_lock is null)"
+            " and (token_id is not null or slot_id is not null)",
             name="link_or_token",
         ),
+        CheckConstraint("token_id is null or email is null", name="address"),
     )
 
     bundle_id: Mapped[UUID] = mapped_column(ForeignKey("bundles.id"), index=True)
@@ -48,6 +50,8 @@ class FileRequest(Row):
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
     name: Mapped[str] = mapped_column(String(120))
     organisation: Mapped[str] = mapped_column(String(120))
+    email: Mapped[str | None] = mapped_column(String(254))
+    language: Mapped[str] = mapped_column(String(2), default="en")
     document_types: Mapped[list[str]] = mapped_column(JSON)
     individual_ids: Mapped[list[str]] = mapped_column(JSON, default=list)
     files_limit: Mapped[int]
@@ -118,7 +122,7 @@ class DroppedFile(Row):
 
     `sealed_key` is DK, granted to the bundle's drop key; the upload's own locks lie under DK. `sender_file_lock` is the file
     key under the link's key, and is gone once the file has arrived; the name, and then the digest, stay for the receipt.
-    A program has DK itself instead, as `sender_grant`, until then, and nothing afterwards.
+    A program has DK itself instead, as `sender_grant`, until then; afterwards the same two texts, and no key of the file.
     What an arrived file is stands here until it is taken in. `failure`: why it could not be.
     """
 
@@ -127,7 +131,6 @@ class DroppedFile(Row):
         CheckConstraint(
             "arrived_at is null or (sender_file_lock is null and sender_grant is null)", name="reading_back"
         ),
-        CheckConstraint("sender_id is not null or sender_name_lock is null", name="sender"),
         CheckConstraint("taken_in_at is null or arrived_at is not null", name="order"),
     )
 
@@ -166,12 +169,15 @@ class DroppedFile(Row):
 
 
 class DropReceipt(Row):
-    """What a sender got when done: the receipt's text, locked under the link's key, and its signature."""
+    """What a sender got when done: the receipt's text, locked under the link's key, and its signature.
+
+    Without a sender it is a program's.
+    """
 
     __tablename__ = "drop_receipts"
 
     request_id: Mapped[UUID] = mapped_column(ForeignKey("file_requests.id"), index=True)
-    sender_id: Mapped[UUID] = mapped_column(ForeignKey("drop_senders.id"), index=True)
+    sender_id: Mapped[UUID | None] = mapped_column(ForeignKey("drop_senders.id"), index=True)
     text_lock: Mapped[bytes] = mapped_column(LargeBinary)
     signature: Mapped[bytes] = mapped_column(LargeBinary(64))
     key_id: Mapped[UUID] = mapped_column(ForeignKey("signing_keys.id"))

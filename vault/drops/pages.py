@@ -14,6 +14,7 @@ from vault.bundles.models import Bundle
 from vault.bundles.type_rights import addable_types
 from vault.cases.models import Case
 from vault.drops.models import DroppedFile, FileRequest
+from vault.drops.posting import request_url
 from vault.drops.programs import programs_of
 from vault.drops.queries import files_for, requests_of
 from vault.drops.service import MEGABYTE
@@ -22,6 +23,7 @@ from vault.people.approvals import is_video_approved
 
 if TYPE_CHECKING:
     from vault.bundles.opening import OpenBundle
+    from vault.crypto.secret import Secret
     from vault.runtime import Transaction
 
 
@@ -48,6 +50,8 @@ class RequestPage(BaseModel):
     case_number: str
     name: str
     organisation: str
+    email: str | None
+    language: str
     token: UUID | None
     document_types: list[str]
     type_names: list[str]
@@ -80,7 +84,8 @@ class RequestList(BaseModel):
 
 
 class NewRequestPage(BaseModel):
-    """The answer to making a request: the link's address, once; for a program, where it sends to."""
+    """The answer to making a request: the link's address, once; for a program, where it sends to. `is_mailed`: whether the
+    link was sent, if that was asked for."""
 
     id: UUID
     url: str
@@ -94,6 +99,9 @@ class NewRequestPage(BaseModel):
     bytes_limit: int
     expires_at: datetime
     has_password: bool
+    email: str | None
+    can_mail: bool
+    is_mailed: bool | None = None
 
 
 class TypeChoice(BaseModel):
@@ -124,6 +132,7 @@ class RequestFormPage(BaseModel):
     longest_days: int
     file_mb: int
     total_mb: int
+    can_mail: bool
 
 
 def request_page(tx: Transaction, request: FileRequest) -> RequestPage:
@@ -137,6 +146,8 @@ def request_page(tx: Transaction, request: FileRequest) -> RequestPage:
         case_number=_case_number(tx, request),
         name=request.name,
         organisation=request.organisation,
+        email=request.email,
+        language=request.language,
         token=request.token_id,
         document_types=request.document_types,
         type_names=names_of(request),
@@ -170,11 +181,13 @@ def request_list(tx: Transaction, bundle: Bundle) -> RequestList:
     )
 
 
-def new_request_page(request: FileRequest, url: str) -> NewRequestPage:
+def new_request_page(
+    tx: Transaction, request: FileRequest, secret: Secret | None, is_mailed: bool | None = None
+) -> NewRequestPage:
     """The link, to be shown once."""
     return NewRequestPage(
         id=request.id,
-        url=url,
+        url=request_url(tx, request, secret),
         bundle_id=request.bundle_id,
         name=request.name,
         organisation=request.organisation,
@@ -185,6 +198,9 @@ def new_request_page(request: FileRequest, url: str) -> NewRequestPage:
         bytes_limit=request.bytes_limit,
         expires_at=request.expires_at,
         has_password=request.profile is not None,
+        email=request.email,
+        can_mail=bool(tx.settings.smtp_url) and request.email is not None,
+        is_mailed=is_mailed,
     )
 
 
@@ -207,6 +223,7 @@ def request_form_page(tx: Transaction, opened: OpenBundle) -> RequestFormPage:
         longest_days=settings.request_longest.days,
         file_mb=settings.file_limit // MEGABYTE,
         total_mb=min(1000, settings.bundle_quota // MEGABYTE),
+        can_mail=bool(settings.smtp_url),
     )
 
 

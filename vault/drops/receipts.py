@@ -17,11 +17,13 @@ from vault.access.signing import RECEIPT, SigningKey, sign_for, signed_bytes
 from vault.crypto.signature import verify
 from vault.db import for_change
 from vault.deployment import deployment_id
-from vault.drops.keys import DIGEST, name_of
-from vault.drops.models import DroppedFile, DropReceipt, DropSender
+from vault.drops.keys import DIGEST, Entry, name_of
+from vault.drops.models import DroppedFile, DropReceipt
+from vault.drops.notices import FINISHED
+from vault.drops.programs import Program
 from vault.drops.queries import files_of
-from vault.drops.visits import Visit
 from vault.errors import Conflict, Tampered
+from vault.people.notices import tell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,48 +34,57 @@ LABEL = "drop.receipt"
 FORM = "casevault-receipt-1"
 
 
-def make_receipt(tx: Transaction, visit: Visit) -> DropReceipt:
+def make_receipt(tx: Transaction, entry: Entry) -> DropReceipt:
     """A receipt for everything that has arrived from this sender until now, and stands. `Conflict` when nothing has.
 
     When there is one that says all this already, that one.
     """
-    files = [file for file in files_of(tx, visit) if file.state in ("waiting", "taken_in")]
+    files = [file for file in files_of(tx, entry) if file.state in ("waiting", "taken_in")]
     if not files:
         raise Conflict("Nothing has arrived yet, so there is nothing to confirm.")
-    tx.session.refresh(visit.visit.sender, with_for_update=for_change(DropSender))
-    newest = _newest(tx, visit)
+    _alone(tx, entry)
+    newest = _newest(tx, entry)
     if newest is not None and _says_all(newest, files):
         return newest
     receipt_id = uuid4()
-    text = canonical(_content(tx, visit, receipt_id, files))
+    text = canonical(_content(tx, entry, receipt_id, files))
     key, signature = sign_for(tx, RECEIPT, text.encode())
     receipt = DropReceipt(
         id=receipt_id,
-        request_id=visit.request.id,
-        sender_id=visit.sender_id,
-        text_lock=visit.lock_text(LABEL, receipt_id, text),
+        request_id=entry.request.id,
+        sender_id=entry.sender_id,
+        text_lock=entry.lock_text(LABEL, receipt_id, text),
         signature=signature,
         key_id=key.id,
         files=len(files),
         made_at=tx.now,
     )
     tx.record(
-        "drop.receipted", visit.request, receipt=receipt_id, sender=visit.sender_id, files=receipt.files
+        "drop.receipted", entry.request, receipt=receipt_id, sender=entry.sender_id, files=receipt.files
     )
+    tell(tx, entry.request, FINISHED, mark=str(receipt_id))
     return tx.add(receipt)
 
 
-def newest_receipt(tx: Transaction, visit: Visit) -> tuple[DropReceipt, SigningKey, str] | None:
+def newest_receipt(tx: Transaction, entry: Entry) -> tuple[DropReceipt, SigningKey, str] | None:
     """The sender's latest receipt, the key that signed it, and its text."""
-    receipt = _newest(tx, visit)
+    receipt = _newest(tx, entry)
     if receipt is None:
         return None
     key = tx.session.get_one(SigningKey, receipt.key_id)
-    return receipt, key, visit.read_text(LABEL, receipt.id, receipt.text_lock)
+    return receipt, key, entry.read_text(LABEL, receipt.id, receipt.text_lock)
 
 
-def _newest(tx: Transaction, visit: Visit) -> DropReceipt | None:
-    own = select(DropReceipt).where(DropReceipt.sender_id == visit.sender_id)
+def _alone(tx: Transaction, entry: Entry) -> None:
+    """Nobody else makes a receipt for this sender meanwhile."""
+    row = entry.request if isinstance(entry, Program) else entry.visit.sender
+    tx.session.refresh(row, with_for_update=for_change(type(row)))
+
+
+def _newest(tx: Transaction, entry: Entry) -> DropReceipt | None:
+    own = select(DropReceipt).where(
+        DropReceipt.request_id == entry.request.id, DropReceipt.sender_id == entry.sender_id
+    )
     newest = own.order_by(DropReceipt.made_at.desc(), DropReceipt.files.desc(), DropReceipt.id)
     return tx.session.scalar(newest.limit(1))
 
@@ -101,19 +112,19 @@ def canonical(content: dict[str, Any]) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _content(tx: Transaction, visit: Visit, receipt_id: UUID, files: Sequence[DroppedFile]) -> dict[str, Any]:
+def _content(tx: Transaction, entry: Entry, receipt_id: UUID, files: Sequence[DroppedFile]) -> dict[str, Any]:
     return {
         "form": FORM,
         "deployment": str(deployment_id(tx.session)),
-        "request": str(visit.request.id),
-        "sender": str(visit.sender_id),
+        "request": str(entry.request.id),
+        "sender": str(entry.sender_id or entry.request.token_id),
         "receipt": str(receipt_id),
         "made_at": _spelled(tx.now),
         "files": [
             {
-                "name": name_of(visit, file),
+                "name": name_of(entry, file),
                 "length": file.upload.length,
-                "sha256": digest_of(visit, file),
+                "sha256": digest_of(entry, file),
                 "arrived_at": _spelled(file.arrived_at),
             }
             for file in files
@@ -121,10 +132,10 @@ def _content(tx: Transaction, visit: Visit, receipt_id: UUID, files: Sequence[Dr
     }
 
 
-def digest_of(visit: Visit, file: DroppedFile) -> str | None:
+def digest_of(entry: Entry, file: DroppedFile) -> str | None:
     """SHA-256 of an arrived file, hexadecimal."""
     lock = file.sender_digest_lock
-    return visit.read_text(DIGEST, file.id, lock) if lock else None
+    return entry.read_text(DIGEST, file.id, lock) if lock else None
 
 
 def _spelled(moment: datetime | None) -> str | None:

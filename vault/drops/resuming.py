@@ -27,6 +27,7 @@ from vault.drops.models import DroppedFile
 from vault.drops.receiving import Door
 from vault.errors import Invalid, UploadBusy, UploadEnded, WrongOffset
 from vault.inspection.inspector import promised_media
+from vault.sentences import said
 from vault.store.base import Store
 from vault.transfers.durations import duration_of
 from vault.transfers.pieces import Sender
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 def begin_in_pieces(tx: Transaction, entry: Entry, offer: Offer, announced: Announced) -> DroppedFile:
     """The file is there, at offset 0. Errors: those of `begin_drop`; `Invalid` for an empty file."""
     if announced.length < 1:
-        raise Invalid(f"{offer.file_name} was not stored: it is empty.")
+        raise Invalid(said("%(file)s was not stored: it is empty.", file=offer.file_name))
     file = begin_drop(tx, entry, offer, promised_media(offer.file_name))
     upload = file.upload
     upload.length = announced.length

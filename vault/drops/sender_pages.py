@@ -98,12 +98,10 @@ class SenderPage(BaseModel):
     has_receipt: bool
 
 
-class ReceiptPage(BaseModel):
+class SignedReceipt(BaseModel):
     """A receipt: what it says, the text that was signed, the signature and the public key (base64url)."""
 
     id: UUID
-    office: str
-    case_number: str
     deployment: UUID
     request: UUID
     made_at: datetime
@@ -111,6 +109,13 @@ class ReceiptPage(BaseModel):
     text: str
     signature: str
     public_key: str
+
+
+class ReceiptPage(SignedReceipt):
+    """A receipt as a sender who was asked by a link sees it."""
+
+    office: str
+    case_number: str
 
 
 class ReceiptFile(BaseModel):
@@ -181,15 +186,22 @@ def coming_list(tx: Transaction, entry: Entry) -> ComingList:
 
 def receipt_page(tx: Transaction, visit: Visit, found: tuple[DropReceipt, SigningKey, str]) -> ReceiptPage:
     """One receipt, to be read, printed or checked."""
-    receipt, key, text = found
     request = visit.request
-    said = json.loads(text)
     return ReceiptPage(
-        id=receipt.id,
+        **dict(signed_receipt(found)),
         office=tx.session.get_one(Office, request.office_id).name,
         case_number=tx.session.get_one(Case, request.case_id).number,
+    )
+
+
+def signed_receipt(found: tuple[DropReceipt, SigningKey, str]) -> SignedReceipt:
+    """One receipt, without a word that was not signed."""
+    receipt, key, text = found
+    said = json.loads(text)
+    return SignedReceipt(
+        id=receipt.id,
         deployment=said["deployment"],
-        request=request.id,
+        request=receipt.request_id,
         made_at=said["made_at"],
         files=[ReceiptFile(**file) for file in said["files"]],
         text=text,

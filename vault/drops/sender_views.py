@@ -21,15 +21,16 @@ from vault.drops.receipts import make_receipt, newest_receipt
 from vault.drops.receiving import Come, Door, arrive, give_up, receive_drop
 from vault.drops.resuming import stop_drop
 from vault.drops.sender_pages import DropResult, DropResults, receipt_page, sender_page
-from vault.drops.visits import Visit, enter, leave_request
+from vault.drops.visits import Visit, addressed, enter, leave_request
 from vault.errors import Conflict, Fault, Gone, Invalid, NotFound, Tampered, TooLarge, TooMany, VaultError
 from vault.runtime import Transaction
+from vault.sentences import said
 from vault.shares.visits import read_cookie
 from vault.store.base import Store
 from vault.transfers.names import display_name
 from vault.web import csrf
-from vault.web.acting import runtime, transaction
-from vault.web.locale import gettext
+from vault.web.acting import reading, runtime, transaction
+from vault.web.locale import gettext, speak_to
 from vault.web.media import speaks_json
 from vault.web.multipart import BODY_ERRORS, Body, Field, FilePart, parse_fields
 from vault.web.problems import meaning_of
@@ -64,9 +65,11 @@ def opening(link: str) -> ResponseReturnValue:
     """The link is open for this browser; programs get what is asked for at once."""
     wanted, request_id = parse(NewVisit), request_id_of(link)
     secret, earlier = wanted.secret_bytes(), _cookie(request_id)
+    with reading(STRANGER) as tx:
+        speak_to(addressed(tx, request_id, secret))
     value = open_link(runtime(), request_id, secret, wanted.password, wanted.claim, earlier)
     with transaction(_visitor_of(value)) as tx:
-        page = sender_page(tx, enter(tx, request_id, value))
+        page = sender_page(tx, _entered(tx, request_id, value))
     response = respond("drops/files.html", page, location=url_for(".files", link=link))
     secure = runtime().settings.is_https
     name = _cookie_name(request_id)
@@ -208,7 +211,9 @@ class Intake:
             return
         self._name = display_name(part.file_name)
         if len(self.outcomes) >= MOST_FILES:
-            raise TooLarge(f"At most {MOST_FILES} files at once. Send the others after these.")
+            raise TooLarge(
+                said("At most %(num)s files at once. Send the others after these.", num=MOST_FILES)
+            )
         offer = Offer(self._name, code)
         try:
             self._waiting = receive_drop(self.door, self.store, offer, chain([first], part.content))
@@ -266,7 +271,7 @@ def door_of(link: str) -> Door:
     request_id = request_id_of(link)
     cookie, vault = _cookie(request_id), runtime()
     acting = _visitor_of(cookie)
-    return Door(lambda: vault.transaction(acting), lambda tx: enter(tx, request_id, cookie))
+    return Door(lambda: vault.transaction(acting), lambda tx: _entered(tx, request_id, cookie))
 
 
 @contextmanager
@@ -275,7 +280,13 @@ def inside(link: str) -> Iterator[tuple[Transaction, Visit]]:
     request_id = request_id_of(link)
     cookie = _cookie(request_id)
     with transaction(_visitor_of(cookie)) as tx:
-        yield tx, enter(tx, request_id, cookie)
+        yield tx, _entered(tx, request_id, cookie)
+
+
+def _entered(tx: Transaction, request_id: UUID, cookie: str | None) -> Visit:
+    """The visit that a cookie proves; from here on the page is in the language of whoever was asked."""
+    speak_to(addressed(tx, request_id, cookie=cookie))
+    return enter(tx, request_id, cookie)
 
 
 def _cookie_name(request_id: UUID) -> str:

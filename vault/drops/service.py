@@ -10,7 +10,9 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
+from vault.access.grants import end_grant, give_grant, live_grants
 from vault.access.policy import Permission
+from vault.access.principals import Principal
 from vault.bundles.deposits import individuals_by_number
 from vault.bundles.document_types import check_named, document_type
 from vault.bundles.drop_keys import make_drop_key
@@ -23,8 +25,9 @@ from vault.crypto.marks import link_auth, link_auth_stored, link_key
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, random_key
 from vault.db import for_change
+from vault.drops.closures import BY_WORD
 from vault.drops.models import DroppedFile, FileRequest
-from vault.drops.programs import programs_of
+from vault.drops.programs import LINK_GENERATION, programs_of
 from vault.errors import Fault, Invalid
 from vault.people.approvals import is_video_approved
 from vault.transfers.models import Upload
@@ -42,8 +45,8 @@ NOTE = "request.note"
 class Asking:
     """What is asked for: of whom, of which types, until when, how much; `individuals` are numbers of the case.
 
-    `file_limit` and `bytes_limit` in bytes, of one file and of all; the password as a key. With a `token_id` a program of
-    the office is let in, by its token alone: its name is the token's.
+    `file_limit` and `bytes_limit` in bytes, of one file and of all; the password as a key; `language` is that of whoever is
+    asked. With a `token_id` a program of the office is let in, by its token alone: its name is the token's.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Asking:
     password_key: bytes | None = None
     profile: Argon2Profile | None = None
     token_id: UUID | None = None
+    email: str | None = None
+    language: str | None = None
 
 
 def create_request(tx: Transaction, bundle_id: UUID, wanted: Asking) -> tuple[FileRequest, Secret | None]:
@@ -96,7 +101,7 @@ def end_request(tx: Transaction, request_id: UUID, reason: str) -> FileRequest:
     """End a request now: its link opens nothing, unfinished files end, what has arrived stays. Done twice, nothing more."""
     request = tx.load(FileRequest, request_id, Permission.REQUEST_END, lock=True)
     if request.ended_at is None:
-        close_request(tx, request, "ended", **tx.remark(reason))
+        close_request(tx, request, BY_WORD, **tx.remark(reason))
     return request
 
 
@@ -106,6 +111,8 @@ def close_request(tx: Transaction, request: FileRequest, code: str, **details: s
     request.revision += 1
     if request.slot_id is not None:
         tx.destroy(request.slot_id)
+    for grant in live_grants(tx, request.id):
+        end_grant(tx, grant)
     tx.record("request.ended", request, reason=code, **details)
     query = (
         select(Upload)
@@ -146,6 +153,8 @@ def _new_request(tx: Transaction, bundle: Bundle, wanted: Asking) -> FileRequest
         owner_id=tx.actor.id,
         name=wanted.name,
         organisation=wanted.organisation,
+        email=wanted.email,
+        language=wanted.language or "en",
         files_limit=wanted.files_limit,
         file_limit=file_limit,
         bytes_limit=wanted.bytes_limit,
@@ -156,10 +165,7 @@ def _new_request(tx: Transaction, bundle: Bundle, wanted: Asking) -> FileRequest
 
 def _give_link(tx: Transaction, request: FileRequest, wanted: Asking, secret: bytes) -> None:
     """The request has a slot and a link lock, which keeps the share key for whoever has secret and password."""
-    share_key, slot = random_key(), tx.keystore.create_slot(SlotKind.LINK, request.id)
-    lock = link_lock(request.id, int(request.expires_at.timestamp()))
-    key = link_key(secret, wanted.password_key, request.id)
-    request.slot_id, request.link_lock = slot.id, lock.close(key, slot.key, plaintext=share_key)
+    share_key = _lock_link(tx, request, link_key(secret, wanted.password_key, request.id))
     request.auth_digest = link_auth_stored(link_auth(secret, request.id))
     if wanted.note:
         request.note_lock = lock_text(share_key, request.id, NOTE, request.id, wanted.note)
@@ -168,11 +174,23 @@ def _give_link(tx: Transaction, request: FileRequest, wanted: Asking, secret: by
         request.argon2_time, request.argon2_lanes = wanted.profile.time, wanted.profile.lanes
 
 
+def _lock_link(tx: Transaction, request: FileRequest, link: bytes) -> bytes:
+    """A new share key, which the request's link lock keeps for whoever has this link key."""
+    share_key, slot = random_key(), tx.keystore.create_slot(SlotKind.LINK, request.id)
+    lock = link_lock(request.id, int(request.expires_at.timestamp()))
+    request.slot_id, request.link_lock = slot.id, lock.close(link, slot.key, plaintext=share_key)
+    return share_key
+
+
 def _let_program_in(tx: Transaction, request: FileRequest, token_id: UUID) -> None:
+    """The request is the token's, with a link key that is granted to it alone: for names, digests and receipts."""
     found = next((each for each in programs_of(tx, request.office_id) if each.id == token_id), None)
     if found is None:
         raise _unfit("/token", "Choose a program of your office that sends files.")
     request.token_id, request.name, request.organisation = found.id, found.name, ""
+    link = random_key()
+    _lock_link(tx, request, link)
+    give_grant(tx, tx.session.get_one(Principal, found.id), request.id, LINK_GENERATION, link)
 
 
 def _limits(tx: Transaction, wanted: Asking) -> tuple[datetime, int]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from flask import Blueprint, url_for
+from flask import request as flask_request
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.bundles.document_views import leads_to_password
 from vault.bundles.models import Bundle
 from vault.bundles.opening import open_bundle
-from vault.crypto.encoding import b64url
 from vault.crypto.passwords import derive
 from vault.crypto.secret import Secret
-from vault.drops import sender_views, tus_views
+from vault.drops import program_views, sender_views, tus_views
 from vault.drops.forms import Ending, NewRequest
 from vault.drops.models import FileRequest
 from vault.drops.pages import (
@@ -26,17 +26,22 @@ from vault.drops.pages import (
     request_list,
     request_page,
 )
+from vault.drops.posting import mail_request
 from vault.drops.service import MEGABYTE, Asking, create_request, end_request
 from vault.drops.taking_in import waiting_in
 from vault.errors import BundleLocked
+from vault.mail import NotSent
 from vault.runtime import Transaction
-from vault.web.acting import reading, runtime, transaction
+from vault.shares.forms import LinkSecret
+from vault.web.acting import actor, reading, runtime, transaction
+from vault.web.media import speaks_json
 from vault.web.openapi import documented
 from vault.web.respond import parse, respond, shows_form
 from vault.web.signin import signed_in
 
 bp = Blueprint("drops", __name__, template_folder="templates")
 pages = Blueprint("drops_pages", __name__)
+program_views.register(bp)
 sender_views.register(pages)
 tus_views.register(pages)
 
@@ -87,10 +92,32 @@ def create(bundle_id: UUID) -> ResponseReturnValue:
     asking = _asking(wanted)
     with transaction() as tx:
         request, secret = create_request(tx, bundle_id, asking)
-        page = new_request_page(request, _link(tx, request, secret))
+        page = new_request_page(tx, request, secret)
+    if wanted.send and secret is not None:
+        page.is_mailed = _sent(page.id, secret)
     response = respond("drops/made.html", page, status=201)
     response.headers["Location"] = url_for(".show", file_request_id=page.id)
     return response
+
+
+@bp.post("/file-requests/<uuid:file_request_id>/letter")
+@documented(
+    "Send the link of a file request to whoever is asked by mail; its password is never mailed",
+    body=LinkSecret,
+    returns=NewRequestPage,
+    status=201,
+    errors=["invalid", "not-found", "conflict", "link-closed"],
+)
+@signed_in
+def mail(file_request_id: UUID) -> ResponseReturnValue:
+    secret = Secret(parse(LinkSecret).secret_bytes())
+    is_mailed = _sent(file_request_id, secret)
+    with transaction() as tx:
+        request = tx.load(FileRequest, file_request_id, Permission.REQUEST_END)
+        page = new_request_page(tx, request, secret, is_mailed=is_mailed)
+    notice = None if speaks_json(flask_request) else "link-mailed"
+    onward = url_for(".show", file_request_id=file_request_id, notice=notice)
+    return respond("drops/made.html", page, status=201, location=onward if is_mailed else None)
 
 
 @bp.get("/file-requests/<uuid:file_request_id>")
@@ -137,6 +164,8 @@ def _asking(wanted: NewRequest) -> Asking:
         name=wanted.name or "",
         organisation=wanted.organisation or "",
         token_id=wanted.token,
+        email=wanted.email,
+        language=wanted.language,
         document_types=wanted.document_types,
         individuals=wanted.individuals,
         files_limit=wanted.files_limit,
@@ -149,7 +178,10 @@ def _asking(wanted: NewRequest) -> Asking:
     )
 
 
-def _link(tx: Transaction, request: FileRequest, secret: Secret | None) -> str:
-    if secret is None:
-        return f"{tx.settings.base_url}/files/requests/{b64url(request.id.bytes)}/"
-    return f"{tx.settings.base_url}/r/{b64url(request.id.bytes)}#{b64url(secret.reveal())}"
+def _sent(request_id: UUID, secret: Secret) -> bool:
+    """Whether the link was mailed; a failure is for its maker to read, and the link is shown to him."""
+    try:
+        mail_request(runtime(), actor(), request_id, secret)
+    except NotSent:
+        return False
+    return True

@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
 
-from vault.access.policy import Permission
 from vault.access.throttle import Limit, forget_tries, give_back_try, take_try
 from vault.crypto.encoding import b64url
 from vault.crypto.kinds import SlotKind
@@ -24,10 +23,9 @@ from vault.crypto.one_time_code import new_recovery_code
 from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, compare, random_key
 from vault.db import for_change
+from vault.drops.closures import closed, refused, require_open
 from vault.drops.models import DropSender, DropVisit, FileRequest
-from vault.errors import Fault, Gone, Invalid, Refusal, Tampered, TooMany
-from vault.runtime import refusal_about
-from vault.shares.lending import owner_may
+from vault.errors import Fault, Gone, Invalid, Tampered, TooMany
 from vault.shares.visits import WrongPassword, read_cookie
 
 if TYPE_CHECKING:
@@ -101,7 +99,7 @@ def knock(
         if has_claim:
             take_try(tx.session, _claim_guesses(request_id), CLAIMS, tx.now)
     except TooMany as error:
-        error.refusal = _refusal(request, "too-many")
+        error.refusal = refused(request, "too-many")
         raise
     return request.profile
 
@@ -169,16 +167,15 @@ def give_back_guess(tx: Transaction, request_id: UUID) -> None:
     give_back_try(tx.session, _password_guesses(request_id))
 
 
-def require_open(tx: Transaction, request: FileRequest) -> None:
-    """`Gone`, with the reason, unless the request is open and its maker may still add documents to the bundle."""
-    if request.ended_at is not None:
-        raise _closed(
-            request, "ended", "Whoever asked you for files has ended this. What had arrived is there."
-        )
-    if request.is_over(tx.now):
-        raise _closed(request, "expired", "The time for sending files is over. What had arrived is there.")
-    if not owner_may(tx, request.owner_id, request.bundle_id, Permission.DOCUMENT_ADD, []):
-        raise _closed(request, "resting", "This link does not work at present. Ask whoever sent it.")
+def addressed(
+    tx: Transaction, request_id: UUID, secret: bytes | None = None, cookie: str | None = None
+) -> str | None:
+    """The language of whoever is asked, for somebody who proves the secret or a visit; to a stranger nothing."""
+    request = tx.session.get(FileRequest, request_id)
+    if request is None:
+        return None
+    is_proved = proves(request, secret) if secret is not None else _visit_of(tx, request, cookie) is not None
+    return request.language if is_proved else None
 
 
 def spelled(claim: str) -> str:
@@ -191,10 +188,17 @@ def _proved(tx: Transaction, request_id: UUID, secret: bytes) -> FileRequest:
     request = tx.session.get(FileRequest, request_id, with_for_update=for_change(FileRequest))
     if request is None or request.auth_digest is None:
         raise Gone
-    if not compare(link_auth_stored(link_auth(secret, request_id)), request.auth_digest):
-        raise Gone(refusal=_refusal(request, "secret"))
+    if not proves(request, secret):
+        raise Gone(refusal=refused(request, "secret"))
     require_open(tx, request)
     return request
+
+
+def proves(request: FileRequest, secret: bytes) -> bool:
+    """Whether this is the secret of the request's link; a program's has none."""
+    return request.auth_digest is not None and compare(
+        link_auth_stored(link_auth(secret, request.id)), request.auth_digest
+    )
 
 
 def _claimed(tx: Transaction, request: FileRequest, secret: bytes, claim: str) -> DropSender:
@@ -204,16 +208,14 @@ def _claimed(tx: Transaction, request: FileRequest, secret: bytes, claim: str) -
     )
     if sender is None:
         fault = Fault("/claim", "No sender has this code. Look at it again on the first device.")
-        raise WrongClaim("Nothing was opened.", errors=[fault], refusal=_refusal(request, "claim"))
+        raise WrongClaim("Nothing was opened.", errors=[fault], refusal=refused(request, "claim"))
     return sender
 
 
 def _new_sender(tx: Transaction, request: FileRequest, secret: bytes, share_key: bytes) -> DropSender:
     count = select(func.count()).select_from(DropSender).where(DropSender.request_id == request.id)
     if (tx.session.scalar(count) or 0) >= MOST_SENDERS:
-        raise _closed(
-            request, "senders", "This link was opened too often. Ask whoever sent it for a new one."
-        )
+        raise closed(request, "senders", "This link was opened too often. Ask whoever sent it for a new one.")
     sender_id, code = uuid4(), new_recovery_code()[: CLAIM_LETTERS + 1]
     return tx.add(
         DropSender(
@@ -252,7 +254,7 @@ def _visit_of(tx: Transaction, request: FileRequest, cookie: str | None) -> tupl
 
 def _slot(tx: Transaction, request: FileRequest) -> bytes:
     """SLK(link); `Gone` once it is destroyed, whatever the database says."""
-    over = _closed(request, "slot", "This link has ended. Ask whoever sent it for a new one.")
+    over = closed(request, "slot", "This link has ended. Ask whoever sent it for a new one.")
     if request.slot_id is None:
         raise over
     try:
@@ -272,9 +274,9 @@ def _share_key(request: FileRequest, link: bytes, slot: bytes) -> bytes:
 def _misfit(request: FileRequest) -> Gone | WrongPassword:
     """The link lock did not open: the password is wrong; without one, somebody has changed the row."""
     if request.profile is None:
-        return _closed(request, "lock", "")
+        return closed(request, "lock", "")
     fault = Fault("/password", "The password does not fit.")
-    return WrongPassword("Nothing was opened.", errors=[fault], refusal=_refusal(request, "password"))
+    return WrongPassword("Nothing was opened.", errors=[fault], refusal=refused(request, "password"))
 
 
 def _forget_guesses(tx: Transaction, request: FileRequest, key: Key) -> None:
@@ -291,11 +293,3 @@ def _password_guesses(request_id: UUID) -> str:
 
 def _claim_guesses(request_id: UUID) -> str:
     return f"claim:{request_id}"
-
-
-def _refusal(request: FileRequest, reason: str) -> Refusal:
-    return refusal_about(request, "request.refused", reason=reason)
-
-
-def _closed(request: FileRequest, reason: str, message: str) -> Gone:
-    return Gone(message, refusal=_refusal(request, reason))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from vault.sentences import said
+
 HEAD_BYTES = 65536
 
 DOCUMENT, IMAGE, AUDIO, VIDEO = "document", "image", "audio", "video"
@@ -80,24 +82,24 @@ ACCEPTED = (
 
 REASONS = MappingProxyType(
     {
-        "empty": "{file} was not stored: it is empty.",
-        "mismatch": "{file} was not stored: it is not {phrase} although its name says so.",
-        "encoding": "{file} was not stored: it is not {phrase}."
+        "empty": "%(file)s was not stored: it is empty.",
+        "mismatch": "%(file)s was not stored: it is not %(phrase)s although its name says so.",
+        "encoding": "%(file)s was not stored: it is not %(phrase)s."
         " Save it with the encoding UTF-8 and send it again.",
-        "markup": "{file} was not stored: it is a web page or a program, not {phrase}.",
-        "junk": "{file} was not stored: something stands in front of the PDF in it."
+        "markup": "%(file)s was not stored: it is a web page or a program, not %(phrase)s.",
+        "junk": "%(file)s was not stored: something stands in front of the PDF in it."
         " Open it, save it as a new PDF and send it again.",
-        "macros": "{file} was not stored: it contains macros."
-        " Save it as .{ending} without macros and send it again.",
-        "locked": "{file} was not stored: it is locked with a password."
+        "macros": "%(file)s was not stored: it contains macros."
+        " Save it as .%(ending)s without macros and send it again.",
+        "locked": "%(file)s was not stored: it is locked with a password."
         " Remove the password first; the vault encrypts it.",
-        "old": "{file} was not stored: it is in an old format that can carry programs."
-        " Save it as .{ending} and send it again.",
-        "unchecked": "{file} was not stored: it could not be checked.",
-        "no-ending": "{file} was not stored: its name has no ending that says what it is."
-        " Accepted are {accepted}.",
-        "ending": "{file} was not stored: files that end in .{ending} are not accepted."
-        " Accepted are {accepted}.",
+        "old": "%(file)s was not stored: it is in an old format that can carry programs."
+        " Save it as .%(ending)s and send it again.",
+        "unchecked": "%(file)s was not stored: it could not be checked.",
+        "no-ending": "%(file)s was not stored: its name has no ending that says what it is."
+        " Accepted are %(accepted)s.",
+        "ending": "%(file)s was not stored: files that end in .%(ending)s are not accepted."
+        " Accepted are %(accepted)s.",
     }
 )
 
@@ -124,7 +126,8 @@ def ending_of(file_name: str) -> str:
 
 def sentence(reason: str, file_name: str, **words: str) -> str:
     """The refusal for people. A hostile name is shown without control characters and cut."""
-    return REASONS[reason].format(file=shown(file_name, 80), accepted=ACCEPTED, **words)
+    phrases = {name: said(text) if name == "phrase" else text for name, text in words.items()}
+    return said(REASONS[reason], file=shown(file_name, 80), accepted=said(ACCEPTED), **phrases)
 
 
 def shown(text: str, longest: int) -> str:

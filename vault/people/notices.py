@@ -12,17 +12,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true, update
 
-from vault.access.actor import Actor
+from vault.access.actor import Actor, Role
 from vault.access.policy import Permission, may_ever, permits
 from vault.db import upsert
 from vault.errors import Refused
 from vault.languages import message as _
-from vault.people.models import AT_ONCE, OFF, Person
+from vault.people.models import AT_ONCE, OFF, Person, PersonRole
 from vault.people.notice_models import Notice
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ class Subject:
     name: str
     model: type[Any] | None = None
     permission: Permission | None = None
+
+
+class Owned(Protocol):
+    """Something of an office that somebody owns."""
+
+    id: Any
+    owner_id: Any
+    office_id: Any
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,13 @@ def inform(tx: Transaction, people: Iterable[Person], kind: str, subject_id: UUI
         is_new = tx.session.scalar(made.on_conflict_do_nothing(index_elements=once).returning(Notice.id))
         if is_new and mail_at == tx.now:
             tx.later(MAIL, person.id, dedupe_key=f"{MAIL}/{person.id}")
+
+
+def tell(tx: Transaction, row: Owned, kind: str, mark: str = "") -> None:
+    """The owner of the row and the controllers of its office are informed."""
+    controllers = select(PersonRole.person_id).where(PersonRole.role == Role.CONTROLLER)
+    told = or_(Person.id == row.owner_id, (Person.office_id == row.office_id) & Person.id.in_(controllers))
+    inform(tx, tx.session.scalars(select(Person).where(told)).all(), kind, row.id, mark)
 
 
 def tell_account(tx: Transaction, person: Person, kind: str, mark: str = "") -> None:
@@ -139,4 +154,4 @@ def _seen(actor: Actor, now: datetime) -> Iterable[tuple[list[str], ColumnElemen
                 yield kinds, true()
         elif may_ever(about.permission, actor):
             rule = permits(about.permission, about.model, actor, now)
-            yield kinds, exists().where(about.model.id == Notice.subject_id, rule)
+            yield kinds, exists(about.model.id).where(about.model.id == Notice.subject_id, rule)

@@ -13,9 +13,10 @@ from uuid import UUID
 from vault.access.throttle import Limit, forget_tries, give_back_try, take_try, tries_of
 from vault.db import for_change
 from vault.errors import Fault, Refusal, TooMany
+from vault.people.notices import tell
 from vault.runtime import refusal_about
 from vault.shares.models import Share
-from vault.shares.notices import tell
+from vault.shares.notices import CODES_GUESSED, SUSPENDED
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -57,14 +58,14 @@ def suspend_if_guessed(tx: Transaction, share_id: UUID, what: str) -> None:
     if share is None or not share.is_live(tx.now):
         return
     if what == CODES and tries_of(tx.session, name) >= TOLD_AFTER:
-        tell(tx, share, "codes", mark=tx.now.date().isoformat())
+        tell(tx, share, CODES_GUESSED, mark=tx.now.date().isoformat())
     if tries_of(tx.session, name) < MOST_GUESSES:
         return
     share.suspended_at = tx.now
     share.revision += 1
     forget_tries(tx.session, name)
     tx.record("share.suspended", share, reason=what)
-    tell(tx, share, "suspended", mark=str(share.revision))
+    tell(tx, share, SUSPENDED, mark=str(share.revision))
 
 
 def share_refusal(share: Share, reason: str) -> Refusal:

@@ -22,6 +22,7 @@ from vault.people.notices import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from vault.crypto.secret import Secret
     from vault.runtime import Transaction
@@ -96,6 +97,22 @@ LETTERS: dict[str, Kind] = {
         ),
         has_secret=True,
     ),
+    "request": Kind(
+        _("Files are asked of you"),
+        (
+            Paragraph(
+                (
+                    _("%(office)s asks you for files for case %(number)s, until %(until)s."),
+                    _("%(office)s asks you for files, until %(until)s."),
+                )
+            ),
+            Paragraph((_("Send them here:"),)),
+            Paragraph(("%(url)s",)),
+            Paragraph((_("You also need a password. The sender gives it to you another way."),), "password"),
+            Paragraph((_("If you did not expect this, do not open it. Tell the sender."),)),
+        ),
+        has_secret=True,
+    ),
     "code": Kind(
         _("Your code"),
         (
@@ -165,7 +182,7 @@ def write(
 
 def link_letter(tx: Transaction, share: Share, secret: Secret) -> Letter:
     """The letter that brings a link to its recipient; never its password."""
-    fields = _common(tx, share) | {
+    fields = number_for(tx, share.office_id, share.case_id) | {
         "office": tx.session.get_one(Office, share.office_id).name,
         "until": moment(share.expires_at, language_of(share.recipient.language).locale),
         "url": link_url(tx, share, secret),
@@ -178,7 +195,10 @@ def link_letter(tx: Transaction, share: Share, secret: Secret) -> Letter:
 def code_letter(tx: Transaction, share: Share, code: str) -> Letter:
     """The letter that brings a code to the recipient."""
     minutes = int(tx.settings.code_life.total_seconds()) // 60
-    fields = _common(tx, share) | {"code": f"{code[:4]} {code[4:]}", "minutes": str(minutes)}
+    fields = number_for(tx, share.office_id, share.case_id) | {
+        "code": f"{code[:4]} {code[4:]}",
+        "minutes": str(minutes),
+    }
     return write("code", share.recipient.language, share.recipient.email, fields)
 
 
@@ -187,11 +207,11 @@ def link_url(tx: Transaction, share: Share, secret: Secret) -> str:
     return f"{tx.settings.base_url}/s/{b64url(share.id.bytes)}#{b64url(secret.reveal())}"
 
 
-def _common(tx: Transaction, share: Share) -> dict[str, str]:
+def number_for(tx: Transaction, office_id: UUID, case_id: UUID) -> dict[str, str]:
     """The case's number, unless the office keeps it out of mails."""
-    if tx.session.get_one(Office, share.office_id).numbers_unmailed_at is not None:
+    if tx.session.get_one(Office, office_id).numbers_unmailed_at is not None:
         return {}
-    return {"number": tx.session.get_one(Case, share.case_id).number}
+    return {"number": tx.session.get_one(Case, case_id).number}
 
 
 def _shown(name: str, value: str, language: Language) -> str:

@@ -5,42 +5,34 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
-from vault.access.actor import SYSTEM, Role
+from vault.access.actor import SYSTEM
 from vault.access.policy import Permission
 from vault.jobs import ClaimedJob, handles, renew
 from vault.languages import message as _
-from vault.people.models import Person, PersonRole
-from vault.people.notices import Subject, inform, introduce
+from vault.people.notices import Subject, introduce, tell
 from vault.shares.models import Share
 
 if TYPE_CHECKING:
-    from vault.runtime import Runtime, Transaction
+    from vault.runtime import Runtime
 
+OPENED, CODES_GUESSED, SUSPENDED, WRONG_PERSON = "opened", "codes", "suspended", "wrong-person"
+RECEIVED, DELETED = "received", "deleted"
 KINDS = {
-    "opened": _("The link was opened for the first time."),
-    "codes": _("The code of the link was entered wrongly five times."),
-    "suspended": _("The link is suspended: nobody can open it."),
+    OPENED: _("The link was opened for the first time."),
+    CODES_GUESSED: _("The code of the link was entered wrongly five times."),
+    SUSPENDED: _("The link is suspended: nobody can open it."),
     "ends-in-3-days": _("The link ends within three days."),
     "ends-tomorrow": _("The link ends within a day."),
-    "wrong-person": _("Somebody says that the link is not for him or her. It is suspended."),
-    "received": _("The recipient confirmed receipt."),
-    "deleted": _("The recipient attested that the documents are deleted."),
+    WRONG_PERSON: _("Somebody says that the link is not for him or her. It is suspended."),
+    RECEIVED: _("The recipient confirmed receipt."),
+    DELETED: _("The recipient attested that the documents are deleted."),
 }
 introduce(
-    Subject("share", Share, Permission.SHARE_SEE), KINDS, security=("codes", "suspended", "wrong-person")
+    Subject("share", Share, Permission.SHARE_SEE), KINDS, security=(CODES_GUESSED, SUSPENDED, WRONG_PERSON)
 )
 REMINDERS = (("ends-tomorrow", timedelta(days=1)), ("ends-in-3-days", timedelta(days=3)))
-
-
-def tell(tx: Transaction, share: Share, kind: str, mark: str = "") -> None:
-    """The owner and the controllers of the office find a notice, unless they had the same one, and are mailed it."""
-    controllers = select(PersonRole.person_id).where(PersonRole.role == Role.CONTROLLER)
-    told = or_(
-        Person.id == share.owner_id, (Person.office_id == share.office_id) & Person.id.in_(controllers)
-    )
-    inform(tx, tx.session.scalars(select(Person).where(told)).all(), kind, share.id, mark)
 
 
 @handles("shares.remind")

@@ -10,7 +10,14 @@ from vault.errors import Gone
 from vault.shares.forms import LinkSecret
 from vault.shares.receipts import attest_deletion, confirm_receipt, disclaim, suspend_for_wrong_person
 from vault.shares.visit_pages import visit_page
-from vault.shares.visit_views import cookie_of, landing, named_share, visit_by_cookie, visitor_by_cookie
+from vault.shares.visit_views import (
+    cookie_of,
+    landing,
+    named_share,
+    speak_to_recipient,
+    visit_by_cookie,
+    visitor_by_cookie,
+)
 from vault.web import csrf
 from vault.web.acting import transaction
 from vault.web.respond import parse, respond, shows_form
@@ -46,6 +53,8 @@ def wrong_person(link: str) -> ResponseReturnValue:
     """The link opens for nobody: by its secret, or by the cookie of a visit."""
     share_id, is_visit = named_share(link), not (request.form or request.data)
     secret = None if is_visit else parse(LinkSecret).secret_bytes()
+    if secret is not None:
+        speak_to_recipient(share_id, secret)
     with transaction(STRANGER if secret else visitor_by_cookie(link)) as tx:
         if secret is None:
             suspend_for_wrong_person(tx, visit_by_cookie(tx, link).share)
@@ -63,8 +72,8 @@ def deletion_form(link: str) -> ResponseReturnValue:  # noqa: ARG001 - the page 
 @shows_form(deletion_form, Gone)
 def deletion(link: str) -> ResponseReturnValue:
     """Deletion is attested; also when the link has ended."""
-    wanted = parse(LinkSecret)
-    share_id = named_share(link)
+    secret, share_id = parse(LinkSecret).secret_bytes(), named_share(link)
+    speak_to_recipient(share_id, secret)
     with transaction(STRANGER) as tx:
-        attest_deletion(tx, share_id, wanted.secret_bytes(), cookie_of(share_id))
+        attest_deletion(tx, share_id, secret, cookie_of(share_id))
     return respond("shares/deleted.html", None)

@@ -9,9 +9,10 @@ from vault.crypto.marks import link_auth, link_auth_stored
 from vault.crypto.secret import compare
 from vault.db import for_change
 from vault.errors import Gone
+from vault.people.notices import tell
 from vault.shares.guesses import share_refusal
 from vault.shares.models import Share
-from vault.shares.notices import tell
+from vault.shares.notices import DELETED, RECEIVED, WRONG_PERSON
 from vault.shares.visits import Visit, proof_of_cookie, proved_share
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def confirm_receipt(tx: Transaction, visit: Visit) -> Share:
         share.received_at, share.received_by = tx.now, visit.opening.proof
         share.revision += 1
         tx.record("share.received", share, opening=visit.opening.id, proof=share.received_by)
-        tell(tx, share, "received")
+        tell(tx, share, RECEIVED)
     return share
 
 
@@ -44,7 +45,7 @@ def attest_deletion(tx: Transaction, share_id: UUID, secret: bytes, cookie: str 
         proof = proof_of_cookie(tx, share, cookie) or "link"
         share.deletion_attested_at, share.deleted_by = tx.now, proof
         tx.record("share.deletion_attested", share, proof=proof)
-        tell(tx, share, "deleted")
+        tell(tx, share, DELETED)
     return share
 
 
@@ -58,5 +59,5 @@ def suspend_for_wrong_person(tx: Transaction, share: Share) -> Share:
     share.suspended_at = share.wrong_person_at = tx.now
     share.revision += 1
     tx.record("share.suspended", share, reason="wrong-person")
-    tell(tx, share, "wrong-person", mark=str(share.revision))
+    tell(tx, share, WRONG_PERSON, mark=str(share.revision))
     return share

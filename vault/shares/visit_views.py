@@ -16,10 +16,11 @@ from vault.shares.arrivals import open_link, request_code
 from vault.shares.forms import NewCode, NewOpening
 from vault.shares.reading import VisitWatch, lent_document, open_lent, record_lent
 from vault.shares.visit_pages import code_page, lent_page, visit_page
-from vault.shares.visits import CodeDue, Visit, enter, finish_visit, read_cookie
+from vault.shares.visits import CodeDue, Visit, addressed, enter, finish_visit, read_cookie
 from vault.web import csrf
-from vault.web.acting import runtime, transaction
+from vault.web.acting import reading, runtime, transaction
 from vault.web.lanes import in_lane
+from vault.web.locale import speak_to
 from vault.web.media import speaks_json
 from vault.web.ranges import asked_part
 from vault.web.respond import form_state, parse, respond, shows_form
@@ -54,6 +55,7 @@ def landing(link: str) -> ResponseReturnValue:  # noqa: ARG001 - the page must n
 def opening(link: str) -> ResponseReturnValue:
     """The link is open for this browser; programs get the list of documents at once. Who owes a code is led to it."""
     wanted, share_id = parse(NewOpening), named_share(link)
+    speak_to_recipient(share_id, wanted.secret_bytes())
     try:
         value = open_link(runtime(), share_id, **wanted.given(), cookie=cookie_of(share_id))
     except CodeDue:
@@ -71,8 +73,9 @@ def opening(link: str) -> ResponseReturnValue:
 @shows_form(landing, Gone, Conflict, TooMany)
 def code(link: str) -> ResponseReturnValue:
     """A code is on its way if the address is the recipient's; the answer is the same if it is not."""
-    wanted = parse(NewCode)
-    request_code(runtime(), named_share(link), wanted.secret_bytes(), wanted.email)
+    wanted, share_id = parse(NewCode), named_share(link)
+    speak_to_recipient(share_id, wanted.secret_bytes())
+    request_code(runtime(), share_id, wanted.secret_bytes(), wanted.email)
     return respond("shares/code.html", code_page(runtime().settings), status=202)
 
 
@@ -157,5 +160,14 @@ def _visitor_of(cookie: str | None) -> Actor:
 
 
 def visit_by_cookie(tx: Transaction, link: str) -> Visit:
+    """The visit that this request's cookie proves; from here on the page is in its recipient's language."""
     share_id = named_share(link)
-    return enter(tx, share_id, cookie_of(share_id))
+    cookie = cookie_of(share_id)
+    speak_to(addressed(tx, share_id, cookie=cookie))
+    return enter(tx, share_id, cookie)
+
+
+def speak_to_recipient(share_id: UUID, secret: bytes) -> None:
+    """From here on the page is in the recipient's language, if this is the link's secret."""
+    with reading(STRANGER) as tx:
+        speak_to(addressed(tx, share_id, secret))

@@ -22,10 +22,11 @@ from vault.crypto.passwords import Argon2Profile
 from vault.crypto.secret import Secret, compare, random_key
 from vault.db import for_change
 from vault.errors import Fault, Gone, Invalid, Tampered
+from vault.people.notices import tell
 from vault.shares.guesses import PASSWORDS, forget_guesses, share_refusal, take_guess
 from vault.shares.lending import lock_of, owner_may
 from vault.shares.models import Opening, OpeningDevice, Share, ShareCode, SharedDocument
-from vault.shares.notices import tell
+from vault.shares.notices import OPENED
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -125,7 +126,7 @@ def open_share(
     forget_guesses(tx, share)
     tx.record(event, share, opening=opening.id, proof=opening.proof)
     if event == "share.opened":
-        tell(tx, share, "opened")
+        tell(tx, share, OPENED)
     return Visit(share, opening, device, Secret(share_key)), b64url(opening.id.bytes + visit_secret)
 
 
@@ -183,15 +184,30 @@ def keep_visit(tx: Transaction, device_id: UUID) -> None:
         opening.seen_at = max(opening.seen_at, tx.now)
 
 
+def addressed(
+    tx: Transaction, share_id: UUID, secret: bytes | None = None, cookie: str | None = None
+) -> str | None:
+    """The recipient's language, for somebody who proves the secret or a visit; to a stranger nothing."""
+    share = tx.session.get(Share, share_id)
+    if share is None:
+        return None
+    is_proved = _proves(share, secret) if secret is not None else _device_of(tx, share, cookie) is not None
+    return share.recipient.language if is_proved else None
+
+
 def proved_share(tx: Transaction, share_id: UUID, secret: bytes) -> Share:
     """The share whose secret this is, if it is live; `Gone` otherwise, with a reason only for the right secret."""
     share = tx.session.get(Share, share_id, with_for_update=for_change(Share))
     if share is None:
         raise Gone
-    if not compare(link_auth_stored(link_auth(secret, share_id)), share.auth_digest):
+    if not _proves(share, secret):
         raise Gone(refusal=share_refusal(share, "secret"))
     _require_live(tx, share)
     return share
+
+
+def _proves(share: Share, secret: bytes) -> bool:
+    return compare(link_auth_stored(link_auth(secret, share.id)), share.auth_digest)
 
 
 def rejoinable(

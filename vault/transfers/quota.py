@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from vault.bundles.models import Bundle, Version
 from vault.errors import TooLarge
+from vault.sentences import said
 from vault.transfers.models import BY_MEMBER, Upload
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def check_room(tx: Transaction, bundle: Bundle, length: int) -> None:
     """`TooLarge` when a file of so many bytes is over a limit. Holds the bundle's row, so that two cannot share a gap."""
     limit, quota = tx.settings.file_limit, tx.settings.bundle_quota
     if length > limit:
-        raise TooLarge(f"A file may have at most {limit / GIGABYTE:g} GB. Nothing was stored.")
+        words = "A file may have at most %(size)s GB. Nothing was stored."
+        raise TooLarge(said(words, size=f"{limit / GIGABYTE:g}"))
     tx.session.execute(select(Bundle.id).where(Bundle.id == bundle.id).with_for_update())
     stored = select(func.coalesce(func.sum(Version.length), 0)).where(Version.bundle_id == bundle.id)
     unfinished = (Upload.completed_at.is_(None), Upload.dropped_at.is_(None))
@@ -31,9 +33,8 @@ def check_room(tx: Transaction, bundle: Bundle, length: int) -> None:
     )
     used = int(tx.session.scalar(stored) or 0) + int(tx.session.scalar(coming) or 0)
     if used + length > quota:
-        raise TooLarge(
-            f"The bundle has room for {quota / GIGABYTE:g} GB, and this file would go over it. Nothing was stored."
-        )
+        words = "The bundle has room for %(size)s GB, and this file would go over it. Nothing was stored."
+        raise TooLarge(said(words, size=f"{quota / GIGABYTE:g}"))
     mine = (
         select(func.count()).select_from(Upload).where(Upload.owner_id == tx.actor.id, BY_MEMBER, *unfinished)
     )

@@ -21,6 +21,7 @@ from vault.bundles.opening import OpenBundle, open_bundle
 from vault.errors import StorageFull, TooLarge
 from vault.inspection.formats import HEAD_BYTES, MediaType
 from vault.inspection.inspector import inspect_head
+from vault.sentences import said
 from vault.store.base import Store
 from vault.transfers.durations import duration_of
 from vault.transfers.models import Upload
@@ -147,8 +148,11 @@ def written_by(writer: Writer, content: Iterator[bytes], file_name: str) -> Writ
         return writer.finish()
     except TooLarge:
         size = writer.limit // (1024 * 1024)
-        raise TooLarge(f"{file_name} was not stored: it is larger than {size} MB.") from None
+        words = "%(file)s was not stored: it is larger than %(size)s MB."
+        raise TooLarge(said(words, file=file_name, size=size)) from None
     except StorageFull:
-        raise StorageFull(
-            f"{file_name} was not stored: the store is full. What was stored before is safe. Tell your administrator."
-        ) from None
+        words = (
+            "%(file)s was not stored: the store is full. What was stored before is safe."
+            " Tell your administrator."
+        )
+        raise StorageFull(said(words, file=file_name)) from None

@@ -26,6 +26,7 @@ from vault.crypto.secret import random_file_key
 from vault.errors import Conflict, NotFound, Tampered, UploadEnded, WrongType
 from vault.inspection.formats import AUDIO, DOCUMENT, IMAGE, VIDEO, MediaType
 from vault.people.approvals import is_video_approved
+from vault.sentences import said
 from vault.store.base import Store
 from vault.transfers.models import Upload
 from vault.transfers.writer import Writer, Written
@@ -175,10 +176,11 @@ def check_family(type_code: str, file_name: str, media: MediaType) -> None:
     """`WrongType` when the document type does not take such content."""
     families = FAMILIES.get(type_code, (DOCUMENT, IMAGE))
     if media.family not in families:
-        expected = "a document or a picture" if DOCUMENT in families else "a recording"
-        raise WrongType(
-            f"{file_name} was not stored: this document type is for {expected}. Choose another type."
+        for_papers = (
+            "%(file)s was not stored: this document type is for a document or a picture. Choose another type."
         )
+        for_sound = "%(file)s was not stored: this document type is for a recording. Choose another type."
+        raise WrongType(said(for_papers if DOCUMENT in families else for_sound, file=file_name))
 
 
 def _document(tx: Transaction, bundle: Bundle, document_id: UUID) -> Document:

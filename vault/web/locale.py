@@ -12,10 +12,12 @@ from flask import Flask, Response, current_app, g, has_request_context, request
 from markupsafe import Markup
 
 from vault.languages import CATALOGUES, ENGLISH, PSEUDO, Language, message, moment, pseudo, read_catalogues
+from vault.sentences import Sentence
 
 __all__ = ["Language", "gettext", "message", "ngettext", "npgettext", "pgettext", "pseudo", "read_catalogues"]
 COOKIE = "lang"
-RECIPIENTS = "/s/"
+EXTERNAL = ("/s/", "/r/", "/files/requests/")
+"""Where people without an account come: recipients of links, and senders of files that were asked for."""
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -35,7 +37,8 @@ def install(app: Flask, *, pseudo_languages: bool = False, catalogues: Path = CA
 
 
 def language() -> Language:
-    """The language of this request: `?lang=`, else the cookie, else `Accept-Language`, else English."""
+    """The language of this request: `?lang=`, else the cookie, else that of whom it is for (`speak_to`), else
+    `Accept-Language`, else English."""
     if not has_request_context():
         return ENGLISH
     if "language" not in g:
@@ -43,17 +46,30 @@ def language() -> Language:
     return g.language  # type: ignore[no-any-return]
 
 
+def speak_to(tag: str | None) -> None:
+    """From here on this page speaks the language of whom it is for, unless its visitor chose one, or nobody knows it."""
+    found = _here() if has_request_context() else {}
+    if tag in found and _chosen(found) is None:
+        g.language = found[tag]
+
+
 def _here() -> dict[str, Language]:
-    """The languages of this page, by tag: the recipients' pages speak some that others do not yet."""
+    """The languages of this page, by tag: pages for people outside speak some that others do not yet."""
     spoken: dict[str, Language] = current_app.extensions["languages"]
-    of_recipients = request.path.startswith(RECIPIENTS)
-    return {tag: each for tag, each in spoken.items() if each.is_whole or of_recipients}
+    is_external = request.path.startswith(EXTERNAL)
+    return {tag: each for tag, each in spoken.items() if each.is_whole or is_external}
+
+
+def _chosen(spoken: dict[str, Language]) -> Language | None:
+    """What the visitor chose at the foot of a page, here or before."""
+    choices = (request.args.get("lang"), request.cookies.get(COOKIE))
+    return next((spoken[choice] for choice in choices if choice in spoken), None)
 
 
 def _choose(spoken: dict[str, Language]) -> Language:
-    for choice in (request.args.get("lang"), request.cookies.get(COOKIE)):
-        if choice in spoken:
-            return spoken[choice]
+    chosen = _chosen(spoken)
+    if chosen is not None:
+        return chosen
     by_name = {tag.lower(): language for tag, language in spoken.items()}
     for wanted, _quality in request.accept_languages:
         exact, general = wanted.lower(), wanted.lower().partition("-")[0]
@@ -71,7 +87,9 @@ def _keep_choice(response: Response) -> Response:
 
 
 def gettext(text: str) -> str:
-    """`text` in the language of the request."""
+    """`text` in the language of the request, with its values where it has some."""
+    if isinstance(text, Sentence):
+        return text.said_by(language().translations)
     return language().translations.gettext(text) if text else ""
 
 

@@ -154,7 +154,8 @@ def answer_vault_error(error: errors.VaultError) -> AnyResponse:
     meaning = meaning_of(error)
     if meaning.status == 500:
         _log(error)
-    response = _answer(Problem(error.code, meaning, gettext(error.message or meaning.sentence), error.errors))
+    faults = tuple(errors.Fault(each.pointer, gettext(each.message)) for each in error.errors)
+    response = _answer(Problem(error.code, meaning, gettext(error.message or meaning.sentence), faults))
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.WrongOffset):

@@ -21,11 +21,10 @@ from vault.mail import Letter, Post
 from vault.people.mailing import address_person, choose_own_mail, set_numbers_in_mail
 from vault.people.models import Person, PersonRole
 from vault.people.notice_models import Notice
-from vault.people.notices import KINDS, MAIL, read_notices, when_mailed
+from vault.people.notices import KINDS, MAIL, read_notices, tell, when_mailed
 from vault.people.service import lock_sign_in
 from vault.runtime import Runtime
 from vault.shares.arrivals import open_link
-from vault.shares.notices import tell
 from vault.shares.receipts import disclaim
 
 HERS = "amal@office.example"

@@ -16,12 +16,15 @@ from tests.places import ROOT
 from tests.post_office import HERS
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.crypto.secret import Secret
+from vault.drops.forms import CODE
 from vault.handlers import import_handlers
+from vault.inspection.formats import ACCEPTED, FORMATS, REASONS
 from vault.languages import CATALOGUES, language_of, spoken
 from vault.people.notices import KINDS
 from vault.shares.letters import LETTERS, write
 from vault.shares.posting import mail_link
 from vault.web import problems
+from vault.web.notices import NOTICES
 
 TAGS = ("ar", "es", "fr")
 FRAME = [f"web/templates/{name}.html" for name in ("bare", "parts", "problem")]
@@ -36,12 +39,33 @@ OURS = (
     "landing",
     "recording",
 )
-PAGES = FRAME + [f"shares/templates/shares/{name}.html" for name in OURS]
-DOOR = [f"shares/{name}.py" for name in ("visits", "codes", "guesses", "arrivals", "lending")]
+ASKED = ("files", "landing", "left", "receipt", "results")
+PAGES = [
+    *FRAME,
+    *(f"shares/templates/shares/{name}.html" for name in OURS),
+    *(f"drops/templates/drops/{name}.html" for name in ASKED),
+    "transfers/templates/transfers/sending.html",
+]
+DOOR = [
+    *(f"shares/{name}.py" for name in ("visits", "codes", "guesses", "arrivals", "lending")),
+    *(f"drops/{name}.py" for name in ("visits", "closures", "arrivals", "dropping", "resuming", "receiving")),
+    *(f"drops/{name}.py" for name in ("receipts", "sender_views")),
+    *(f"transfers/{name}.py" for name in ("receiving", "quota", "settling")),
+    *("access/throttle.py", "bundles/document_types.py", "web/multipart.py"),
+]
 WORDS = {"_": 1, "gettext": 1, "ngettext": 2, "pgettext": 2, "npgettext": 3}
 MET = (
     *("invalid", "link-closed", "not-found", "too-many", "busy", "mail-not-sent", "vault-sealed", "tampered"),
-    *("conflict", "bad-range", "keys-unavailable", "foreign-request"),
+    *(
+        "conflict",
+        "bad-range",
+        "keys-unavailable",
+        "foreign-request",
+        "too-large",
+        "wrong-type",
+        "storage-full",
+    ),
+    *("upload-ended", "upload-busy", "wrong-offset", "wrong-checksum"),
 )
 FIRST_VISIT = 35_000
 
@@ -56,18 +80,30 @@ def on_pages() -> Iterator[str]:
 
 
 def at_the_door() -> Iterator[str]:
-    """What is said to whoever opens a link, or cannot: whole sentences in code that are no docstrings."""
+    """What is said to whoever opens a link or sends a file, or cannot: whole sentences in code that are no docstrings."""
     for module in DOOR:
         tree = ast.parse((ROOT / "vault" / module).read_text(encoding="utf-8"))
-        notes = {
-            id(one.value)
-            for one in ast.walk(tree)
-            if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
-        }
+        kept = {id(one) for one in ast.walk(tree) if isinstance(one, ast.Constant)}
         for one in ast.walk(tree):
-            is_text = isinstance(one, ast.Constant) and isinstance(one.value, str) and id(one) not in notes
-            if is_text and re.fullmatch(r"[A-Z].*\.", one.value):
+            if isinstance(one, ast.Expr):
+                kept.discard(id(one.value))
+            if isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == "counted":
+                kept.discard(id(one.args[1]))
+        for one in ast.walk(tree):
+            is_text = isinstance(one, ast.Constant) and isinstance(one.value, str) and id(one) in kept
+            if is_text and re.fullmatch(r"([A-Z]|%\(file\)s ).*\.", one.value):
                 yield one.value
+
+
+def about_files() -> Iterator[str]:
+    """Why a file is not taken."""
+    yield from (*REASONS.values(), ACCEPTED, *(accepted.phrase for accepted in FORMATS))
+    tree = ast.parse((ROOT / "vault" / "transfers" / "uploads.py").read_text(encoding="utf-8"))
+    yield from (
+        one.value
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Constant) and str(one.value).startswith("%(file)s")
+    )
 
 
 def in_letters() -> Iterator[str]:
@@ -87,7 +123,10 @@ def in_problems() -> Iterator[str]:
 
 def needed() -> set[str]:
     types = (entry.name for entry in DOCUMENT_TYPES.values())
-    return {*on_pages(), *at_the_door(), *in_letters(), *in_problems(), *types}
+    return {
+        *(*on_pages(), *at_the_door(), *in_letters(), *in_problems(), *about_files(), *types),
+        *(NOTICES["upload-stopped"], CODE),
+    }
 
 
 def entries(tag: str) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -165,7 +204,7 @@ def test_the_recipient_is_written_to_in_her_language(make, runtime, mailbox):
     [("ar", "مستندات الملف"), ("fr", "Documents du dossier"), ("es", "Documentos del expediente")],
 )
 def test_her_pages_are_in_her_language_and_the_colleagues_are_not_yet(app, make, tag, words):
-    lent, client = make.share(asks_code=False), app.test_client()
+    lent, client = make.share(asks_code=False, language=tag), app.test_client()
     headers = {"Accept-Language": tag}
     landing = client.get(lent.path, headers=headers)
     client.post(lent.path, data={"secret": lent.code}, headers=headers)
@@ -182,6 +221,23 @@ def test_a_refusal_is_in_her_language(app, make):
     lent = make.share()
     answer = app.test_client().post(f"{lent.path}?lang=fr", data={"secret": lent.code, "code": "00000000"})
     assert "Le code ne convient pas" in answer.text
+
+
+def test_once_the_secret_is_proved_the_page_is_in_her_language_unless_she_chose_another(app, make):
+    lent, english = (
+        make.share(asks_code=False, language="ar", password="seven green boats"),
+        {"Accept-Language": "en"},
+    )
+    client = app.test_client()
+    assert '<html lang="en"' in client.get(lent.path, headers=english).text
+    told = client.post(lent.path, data={"secret": lent.code}, headers=english).text
+    assert "لهذا الرابط كلمة مرور" in told
+    client.post(lent.path, data={"secret": lent.code, "password": "seven green boats"}, headers=english)
+    assert "مستندات الملف" in client.get(f"{lent.path}/documents", headers=english).text
+    assert "Documents du dossier" in client.get(f"{lent.path}/documents?lang=fr", headers=english).text
+    assert "Documents du dossier" in client.get(f"{lent.path}/documents", headers=english).text
+    stranger = app.test_client().post(lent.path, data={"secret": "A" * 43}, headers=english)
+    assert '<html lang="en"' in stranger.text
 
 
 def compressed(*contents: bytes) -> int:
