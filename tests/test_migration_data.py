@@ -248,3 +248,44 @@ def test_cases_are_assigned_to_whoever_added_them_or_to_the_members_of_their_bun
             text("SELECT case_id, person_id FROM case_assignments WHERE ended_at IS NULL")
         )
         assert {tuple(row) for row in rows} == {(first, here), (second, also), (third, also)}
+
+
+def test_links_made_before_say_by_what_they_were_opened_and_what_they_lent(engine):
+    upgrade(engine, FOLDER, "0013")
+    known = MetaData()
+    known.reflect(engine)
+    shares, recipients, documents = (known.tables[name] for name in ("shares", "recipients", "documents"))
+    with engine.begin() as connection:
+        ids = list(connection.scalars(select(shares.c.id).order_by(shares.c.id)))
+        said = ({"asks_code": True}, {"asks_code": False}, {"asks_code": False, "argon2_salt": None})
+        for share, how in zip(ids, said, strict=True):
+            answers = {"received_at": NOON, "deletion_attested_at": NOON}
+            connection.execute(shares.update().where(shares.c.id == share).values(**how, **answers))
+        listed, typed, _ = connection.scalars(select(recipients.c.id).order_by(recipients.c.id))
+        connection.execute(
+            recipients.update().where(recipients.c.id == typed).values(email="ÉM@B\u00dcRO.example")
+        )
+        connection.execute(documents.update().values(tier="strictly_confidential", document_type="rrf"))
+    with Session(engine) as session, session.begin():
+        append(session, [NewEntry("recipient.added", "person", subject_id=UUID(str(listed)))], NOON)
+    upgrade(engine, FOLDER)
+    known = MetaData()
+    known.reflect(engine)
+    shares, openings, recipients, lent = (
+        known.tables[name] for name in ("shares", "openings", "recipients", "shared_documents")
+    )
+    with engine.connect() as connection:
+        answers = select(shares.c.id, shares.c.received_by, shares.c.deleted_by)
+        proofs = ("code", "password", "link")
+        assert {tuple(row) for row in connection.execute(answers)} == {
+            (share, proof, "link") for share, proof in zip(ids, proofs, strict=True)
+        }
+        assert dict(connection.execute(select(openings.c.share_id, openings.c.proof)).all()) == dict(
+            zip(ids, proofs, strict=True)
+        )
+        rows = {row.id: row for row in connection.execute(select(recipients))}
+        assert [rows[each].confirmed_at is None for each in (listed, typed)] == [False, True]
+        assert rows[typed].email_key == "ém@xn--bro-hoa.example"
+        assert set(connection.execute(select(lent.c.document_type, lent.c.tier))) == {
+            ("rrf", "strictly_confidential")
+        }

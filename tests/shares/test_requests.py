@@ -335,3 +335,26 @@ def test_no_service_sends_what_needs_a_second_person(desk, act, make, second, tr
     approve(make, second, row)
     with pytest.raises(Refused), act(service) as tx:
         make_requested(tx, row.id)
+
+
+def test_a_persons_token_lends_what_is_strictly_confidential_only_as_a_second_person_approved(
+    desk, act, make, second, tamper
+):
+    actor, documents = desk
+    token = replace(actor, kind="token")
+    with pytest.raises(Refused, match="second person"), act(token) as tx:
+        create_share(tx, documents[STRICT].bundle_id, lending(documents[STRICT]))
+    row = described(act, token, documents[STRICT])
+    with pytest.raises(Conflict), act(token) as tx:
+        make_requested(tx, row.id)
+    tamper(row, needs_second=False)
+    with pytest.raises(Conflict, match="second person"), act(token) as tx:
+        make_requested(tx, row.id)
+    row = described(act, actor, documents[STRICT])
+    approve(make, second, row)
+    with act(token) as tx:
+        assert len(make_requested(tx, row.id)) == 2
+
+
+def lending(document) -> Lending:
+    return Lending([document.id], IRIS.name, "A mission", IRIS.email, None, 3)
