@@ -375,7 +375,7 @@ def test_a_courier_mails_notices_by_its_own_role(place: Place, make: Factory, we
         open_share(tx, lent.share.id, lent.secret)
     courier, outbox = worker(place, "courier"), place.settings.data / "outbox"
     place.clock.move(minutes=10)
-    for days, many in ((0, 1), (1, 2)):
+    for days, many in ((0, 3), (1, 4)):  # both are told that their address was changed
         place.clock.move(days=days)
         with web.session() as session:
             enqueue(session, "notices.gather_mail", None, place.clock.now(), dedupe_key=f"gather {days}")

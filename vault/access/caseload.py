@@ -79,7 +79,7 @@ def keeps_to_caseload(actor: Actor) -> bool:
 
 def is_assigned(case_id: Any, person_id: Any) -> ColumnElement[bool]:
     """Whether this person, a value or a column, is assigned to this case now."""
-    return exists().where(
+    return exists(Assignment.case_id).where(
         Assignment.case_id == case_id, Assignment.person_id == person_id, Assignment.ended_at.is_(None)
     )
 
@@ -89,7 +89,7 @@ def is_in_caseload(case_id: Any, bundle_id: Any, actor: Actor) -> ColumnElement[
 
     A program gives no reasons: a person's token works within its owner's caseload.
     """
-    said = exists().where(
+    said = exists(AccessReason.bundle_id).where(
         AccessReason.bundle_id == bundle_id,
         AccessReason.person_id == actor.id,
         AccessReason.session_id == (actor.session.id if actor.session else None),

@@ -59,7 +59,7 @@ def clear_at_set_up(tx: Transaction, person_id: UUID) -> Clearance:
 
 def is_cleared(person_id: object) -> ColumnElement[bool]:
     """Whether this person, a value or a column, is cleared for strictly confidential bundles now."""
-    return exists().where(
+    return exists(Clearance.person_id).where(
         Clearance.person_id == person_id, Clearance.settled_at.is_not(None), Clearance.ended_at.is_(None)
     )
 

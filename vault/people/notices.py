@@ -139,4 +139,4 @@ def _seen(actor: Actor, now: datetime) -> Iterable[tuple[list[str], ColumnElemen
                 yield kinds, true()
         elif may_ever(about.permission, actor):
             rule = permits(about.permission, about.model, actor, now)
-            yield kinds, exists().where(about.model.id == Notice.subject_id, rule)
+            yield kinds, exists(about.model.id).where(about.model.id == Notice.subject_id, rule)
