@@ -376,7 +376,7 @@ def test_a_courier_mails_notices_by_its_own_role(place: Place, make: Factory, we
         tell(tx, asked.request, "first-file")
     courier, outbox = worker(place, "courier"), place.settings.data / "outbox"
     place.clock.move(minutes=10)
-    for days, many in ((0, 4), (1, 5)):
+    for days, many in ((0, 4), (1, 5)):  # both are told that their address was changed
         place.clock.move(days=days)
         with web.session() as session:
             enqueue(session, "notices.gather_mail", None, place.clock.now(), dedupe_key=f"gather {days}")

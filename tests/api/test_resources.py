@@ -62,6 +62,7 @@ GET /shares/{share_id}/openings
 POST /shares/{share_id}/letter
 GET /notices
 POST /notices/reading
+GET POST /account/mail
 GET /loans
 GET /lent
 POST /documents/{document_id}/loans

@@ -51,7 +51,17 @@ NEEDS_MORE = {
     ("/teams/<>/members/removal", 403),
     *(
         (f"/people/<>/{act}", 403)
-        for act in ("enrolment", "expiry", "leaving", "lock", "return", "roles", "unlock", "factors/reset")
+        for act in (
+            "enrolment",
+            "expiry",
+            "leaving",
+            "lock",
+            "return",
+            "roles",
+            "unlock",
+            "factors/reset",
+            "address",
+        )
     ),
     *(  # a caseworker who sits at no desk
         (f"/office/desks/<>/{act}", 403)

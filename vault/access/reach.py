@@ -16,15 +16,13 @@ from vault.access.grants import Grant, held_by
 def is_held(model: type[Any], actor: Actor) -> list[ColumnElement[bool]]:
     """All true where the actor holds the bundle (or team), alone or through a team; a token besides its owner."""
     bundle_id = column(model, getattr(model, "__grant_subject__", "bundle_id"))
-    held: list[ColumnElement[bool]] = [
-        exists(Grant.subject_id).where(Grant.subject_id == bundle_id, held_by(actor.id))
-    ]
+    # A column that is compared anyway: whoever asks needs no right to read the others.
+    is_granted = exists(Grant.subject_id).where(Grant.subject_id == bundle_id)
+    held: list[ColumnElement[bool]] = [is_granted.where(held_by(actor.id))]
     if actor.principal_id is not None:
         # A token opens what it holds itself, as long as its owner holds it too.
         its_own = Grant.principal_id == actor.principal_id
-        held.append(
-            exists(Grant.subject_id).where(Grant.subject_id == bundle_id, its_own, Grant.ended_at.is_(None))
-        )
+        held.append(is_granted.where(its_own, Grant.ended_at.is_(None)))
     return held
 
 

@@ -27,7 +27,6 @@ from vault.shares.letters import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from vault.runtime import Runtime, Transaction
 
@@ -36,12 +35,20 @@ WAITS = Notice.mail_at.is_not(None)
 
 @dataclass(frozen=True)
 class Reader:
-    """Whom a letter goes to, as far as the courier knows."""
+    """Whom a letter goes to, as far as the courier knows. Somebody who is locked or expired is told of the own account."""
 
     actor: Actor
     email: str
     preference: str
     language: str
+    is_in: bool
+
+    def wants(self, kind: str, is_read: bool) -> bool:
+        """Whether a notice that the reader may see is mailed."""
+        found = KINDS[kind]
+        if not self.is_in and found.about.model is not None:
+            return False
+        return found.is_security or (self.preference != OFF and not is_read)
 
 
 @handles("notices.gather_mail")
@@ -114,11 +121,8 @@ def letter_of(tx: Transaction, person_id: UUID | None, letter_id: UUID) -> tuple
         return None
     query = select(Notice.id, Notice.kind, Notice.subject_id, Notice.read_at).order_by(Notice.told_at)
     query = query.where(Notice.letter_id == letter_id, WAITS, visible(reader.actor, tx.now))
-    wanted = [
-        row
-        for row in tx.session.execute(query).all()
-        if KINDS[row.kind].is_security or (reader.preference != OFF and row.read_at is None)
-    ]
+    rows = tx.session.execute(query).all()
+    wanted = [row for row in rows if reader.wants(row.kind, row.read_at is not None)]
     return (_written(tx, reader, letter_id, wanted), [row.id for row in wanted]) if wanted else None
 
 
@@ -149,22 +153,22 @@ def _kind_of(kind: str, many: int, reader: Reader) -> str:
 
 
 def _reader(tx: Transaction, person_id: UUID | None) -> Reader | None:
-    """The person as the rule needs it; None for whoever is shut out, or has no address that takes mail."""
-    query = select(Person.office_id, Person.email, Person.mail_preference, Person.language)
-    row = tx.session.execute(query.where(Person.id == person_id, _takes_mail(tx.now))).one_or_none()
+    """The person as the rule needs it; None for whoever has left, or has no address that takes mail."""
+    query = select(
+        *(Person.office_id, Person.email, Person.mail_preference, Person.language),
+        Person.is_in(tx.now).label("is_in"),
+    )
+    takes_mail = Person.left_at.is_(None), Person.email.is_not(None), Person.mail_refused_at.is_(None)
+    row = tx.session.execute(query.where(Person.id == person_id, *takes_mail)).one_or_none()
     if row is None:
         return None
     held = tx.session.scalars(select(PersonRole.role).where(PersonRole.person_id == person_id))
     actor = Actor("person", person_id, row.office_id, frozenset(Role(role) for role in held))
-    return Reader(actor, row.email, row.mail_preference, row.language)
+    return Reader(actor, row.email, row.mail_preference, row.language, bool(row.is_in))
 
 
 def _is_told_at_once(tx: Transaction, person_id: UUID | None) -> bool:
     return tx.session.scalar(select(Person.mail_preference).where(Person.id == person_id)) == AT_ONCE
-
-
-def _takes_mail(now: datetime) -> ColumnElement[bool]:
-    return and_(Person.is_in(now), Person.email.is_not(None), Person.mail_refused_at.is_(None))
 
 
 def _refuse(tx: Transaction, person_id: UUID | None) -> None:

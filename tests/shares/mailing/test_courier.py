@@ -18,6 +18,7 @@ from vault.diagnosis import diagnose
 from vault.handlers import import_handlers
 from vault.jobs import FAILED, QUEUED, Job, due, enqueue, run_job
 from vault.mail import Letter, Post
+from vault.people.factors import reset_factors
 from vault.people.mailing import address_person, choose_own_mail, set_numbers_in_mail
 from vault.people.models import Person, PersonRole
 from vault.people.notice_models import Notice
@@ -213,12 +214,14 @@ def test_a_bell_that_rings_twice_mails_once(make, runtime, reached, mailbox):
 
 
 def test_while_the_server_is_ill_notices_wait_and_the_job_is_tried_again(
-    make, runtime, reached, courier, mailbox, clock
+    make, runtime, reached, courier, mailbox, clock, caplog
 ):
     lent = make.share(reached("at_once"), asks_code=False)
     mailbox.is_ill = True
     open_link(runtime, lent.share.id, lent.secret)
     courier()
+    assert "notices.mail" in caplog.text
+    assert not [word for word in (HERS, "815-26", "opened for the first") if word in caplog.text]
     with runtime.session() as session:
         job = session.scalars(select(Job).where(Job.name == MAIL)).one()
     assert (job.state, job.error_code, job.attempts) == (QUEUED, "mail-not-sent", 1)
@@ -300,6 +303,15 @@ def test_what_the_reader_may_or_wants_to_know_is_asked_again_when_the_mail_is_ma
     clock.move(days=1)
     courier()
     assert (mailbox.letters, waiting(runtime)) == ([], 0)
+
+
+def test_who_is_locked_out_is_still_told_of_the_own_account(make, runtime, reached, courier, mailbox):
+    person, boss = reached("off"), make.actor(None, Role.ADMINISTRATOR)
+    make.confirmed(boss, lambda tx: reset_factors(tx, person.id))
+    make.confirmed(boss, lambda tx: lock_sign_in(tx, person.id))
+    courier()
+    [letter] = mailbox.letters
+    assert text_of(letter).startswith("An administrator reset your second factors.")
 
 
 def test_an_office_keeps_numbers_out_of_notices_too(make, runtime, reached, courier, mailbox, act):
