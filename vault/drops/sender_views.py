@@ -146,7 +146,7 @@ class Drops:
     def receive(self, asked: NewDrop, name: str, content: Iterator[bytes]) -> Come:
         return receive_drop(self.door, self.store, Offer(name, asked.document_type or ""), content)
 
-    def settle(self, whole: Come, name: str) -> DropResult:  # noqa: ARG002 - the file's own row says it
+    def keep(self, whole: Come, name: str) -> DropResult:  # noqa: ARG002 - the file's own row says it
         file, kept = arrive(self.door, self.store, whole)
         return DropResult(file=kept, state="arrived", id=file.id, length=whole.written.length)
 

@@ -142,7 +142,7 @@ class Deposits(Generic[Asked]):
     def receive(self, asked: Asked, name: str, content: Iterator[bytes]) -> Arrived:
         return receive_file(transaction, self.store, self.bundle_id, self.wanted_of(asked, name), content)
 
-    def settle(self, whole: Arrived, name: str) -> FileResult:
+    def keep(self, whole: Arrived, name: str) -> FileResult:
         return FileResult.of(name, settle(transaction, self.store, whole))
 
     def give_up(self, whole: Arrived, reason: str) -> None:

@@ -50,7 +50,7 @@ class Taker(Protocol[Asked, Whole, Told_co]):
         """All of the file stands in the store, and is not known yet."""
         ...
 
-    def settle(self, whole: Whole, name: str) -> Told_co:
+    def keep(self, whole: Whole, name: str) -> Told_co:
         """It is taken; what is said of it."""
         ...
 
@@ -143,7 +143,7 @@ class Intake(Generic[Asked, Whole, Told]):
             return
         whole, self._waiting = self._waiting, None
         try:
-            told = self.taker.settle(whole, self._name)
+            told = self.taker.keep(whole, self._name)
         except VaultError as error:
             self._refuse(error)
         else:
