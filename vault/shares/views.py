@@ -19,6 +19,7 @@ from vault.crypto.passwords import derive
 from vault.errors import Conflict, Fault, Invalid
 from vault.runtime import Transaction
 from vault.shares import (
+    agreement_views,
     emergency_views,
     ending_views,
     exception_views,
@@ -28,6 +29,7 @@ from vault.shares import (
     organisation_views,
     policy_views,
     receipt_views,
+    recipient_views,
     register_views,
     rekeying_views,
     request_views,
@@ -64,6 +66,8 @@ exception_views.register(bp)
 letter_views.register(bp)
 loan_views.register(bp, pages)
 organisation_views.register(bp)
+agreement_views.register(bp)
+recipient_views.register(bp)
 policy_views.register(bp)
 register_views.register(bp)
 rekeying_views.register(bp, pages)
