@@ -14,7 +14,8 @@ function takeSecret() {
   if (cut) cut.hidden = isWhole;
   const row = field.closest("[data-from-link]") ?? field.closest(".field");
   if (row) row.hidden = isWhole;
-  document.querySelector("form input:not([type=hidden], [name=secret]), form button")?.focus();
+  const next = document.querySelector("form input:not([type=hidden], [name=secret]), form button");
+  (isWhole ? next : field)?.focus();
 }
 
 takeSecret();

@@ -53,6 +53,8 @@ GET POST /bundles/{bundle_id}/shares
 GET POST /bundles/{bundle_id}/file-requests
 GET /file-requests/{file_request_id}
 POST /file-requests/{file_request_id}/ending
+POST /file-requests/{file_request_id}/letter
+GET POST /file-requests/{file_request_id}/receipt
 GET /shares
 GET /shares/{share_id}
 POST /shares/{share_id}/revocation

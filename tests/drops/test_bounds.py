@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from io import BytesIO
+
 import pytest
 from sqlalchemy import func, select
 
@@ -10,6 +13,8 @@ from tests.drops.test_pieces import TUS, Tus
 from tests.factory import PDF
 from vault.drops import dropping, queries, visits
 from vault.drops.models import DropReceipt, DropVisit
+from vault.inspection import inspector
+from vault.inspection.inspector import Inspector
 
 
 @pytest.fixture
@@ -103,3 +108,25 @@ def test_one_device_too_many_takes_the_place_of_the_one_away_the_longest(make, s
     third = sender(asked, claim=code)
     assert rows(DropVisit) == 2
     assert [each.page().status_code for each in (first, second, third)] == [410, 200, 200]
+
+
+def test_r29_what_could_not_be_looked_at_is_taken_from_nobody(make, app, sender, dropped, monkeypatch):
+    """A looker that gives no answer is no "nothing found": by form, in pieces, from outside and from a member."""
+    dead = Inspector(command=(sys.executable, "-c", "raise SystemExit"))
+    monkeypatch.setattr(inspector, "_inspector", dead)
+    owner = make.actor()
+    bundle = make.bundle(owner)
+    asked = make.request(owner, bundle)
+    clinic, tus = sender(asked), Tus(sender(asked))
+    fields = {"document_type": "rrf", "file": (BytesIO(PDF), "form.pdf")}
+    answers = [
+        clinic.send(),
+        tus.piece(0, 100_000),
+        Browser(app, owner).post(f"/bundles/{bundle.id}/documents", **fields),
+    ]
+    monkeypatch.undo()
+
+    assert [answer.status_code for answer in answers] == [415] * 3
+    assert all("could not be checked" in answer.text for answer in answers)
+    assert {file.state for file in dropped(asked)} <= {"ended"}
+    assert Browser(app, owner).api("GET", f"/bundles/{bundle.id}/documents").json["items"] == []

@@ -70,6 +70,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/shares/<>/revocation": {"reason": "wrong mission"},
     "/shares/<>/extension": {"expires_at": FUTURE},
     "/shares/<>/letter": {"secret": "A" * 43},
+    "/file-requests/<>/letter": {"secret": "A" * 43},
     "/office/matrix/changes": {
         "role": "reviewer",
         "document_type": "rrf",

@@ -34,6 +34,8 @@ LEAD_ON = ("bundles.index", "bundles.documents", "bundles.versions", "transfers.
 """Addresses of the API that lead people to the page that shows the same, whatever the id."""
 NEEDS_MORE = {
     ("/shares/<>/letter", 400),  # the secret is another link's
+    ("/file-requests/<>/letter", 400),
+    ("/file-requests/<>/receipt", 404),  # for the program alone that it was made for
     ("/documents/<>/move", 423),  # the other bundle is locked
     ("/bundles/<>/rekeying", 400),  # the case's number is typed to confirm
     ("/cases/<>/move", 403),

@@ -127,10 +127,20 @@ def complete_drop(
     file.seal = seal(file_key, slot, file.id, written.length, written.object_length, written.object_digest)
     file.extension, file.duration_ms, file.arrived_at = media.extension, duration_ms, tx.now
     bundle.arrivals_at = bundle.arrivals_at or tx.now
-    said = {"length": written.length, "object_digest": written.object_digest.hex()}
-    tx.record("drop.arrived", request, file=file.id, sender=entry.sender_id, **said)
-    tell_of_arrival(tx, request)
+    _note_arrival(tx, request, file, written)
     return file
+
+
+def _note_arrival(tx: Transaction, request: FileRequest, file: DroppedFile, written: Written) -> None:
+    tx.record(
+        "drop.arrived",
+        request,
+        file=file.id,
+        sender=file.sender_id,
+        length=written.length,
+        object_digest=written.object_digest.hex(),
+    )
+    tell_of_arrival(tx, request)
 
 
 def own_file(tx: Transaction, entry: Entry, file_id: UUID, lock: bool = False) -> DroppedFile:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import chain
 from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
@@ -22,23 +20,15 @@ from vault.drops.receiving import Come, Door, arrive, give_up, receive_drop
 from vault.drops.resuming import stop_drop
 from vault.drops.sender_pages import DropResult, DropResults, receipt_page, sender_page
 from vault.drops.visits import Visit, addressed, enter, leave_request
-from vault.errors import Conflict, Fault, Gone, Invalid, NotFound, Tampered, TooLarge, TooMany, VaultError
+from vault.errors import Conflict, Fault, Gone, Invalid, NotFound, Tampered, TooMany
 from vault.runtime import Transaction
-from vault.sentences import said
 from vault.shares.visits import read_cookie
-from vault.store.base import Store
-from vault.transfers.names import display_name
 from vault.web import csrf
 from vault.web.acting import reading, runtime, transaction
-from vault.web.locale import gettext, speak_to
-from vault.web.media import speaks_json
-from vault.web.multipart import BODY_ERRORS, Body, Field, FilePart, parse_fields
-from vault.web.problems import meaning_of
+from vault.web.intake import STORED, Intake, fields_of, status_of
+from vault.web.locale import speak_to
+from vault.web.multipart import Field
 from vault.web.respond import parse, respond, shows_form
-
-MIXED = 207
-MOST_FILES = 20
-FIELDS_ROOM = 1024 * 1024
 
 
 def register(pages: Blueprint) -> None:
@@ -92,16 +82,11 @@ def send_files(link: str) -> ResponseReturnValue:
     door = door_of(link)
     with door.open() as (_tx, entry):
         asked_for = entry.request
-    limit = min(asked_for.file_limit, runtime().settings.form_limit)
-    outcomes = Intake(door, runtime().store, asked_for, limit).take()
-    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    if errors and len(outcomes) == 1 and speaks_json(request):
-        raise errors[0]
-    page = DropResults(items=[outcome.result for outcome in outcomes])
-    if not errors:
-        return respond("drops/results.html", page, 201, url_for(".files", link=link))
-    is_mixed = speaks_json(request) or len(errors) < len(outcomes)
-    return respond("drops/results.html", page, MIXED if is_mixed else meaning_of(errors[0]).status)
+    outcomes = Intake(Drops(door, asked_for)).take()
+    status = status_of(outcomes)
+    page = DropResults(items=[outcome.told for outcome in outcomes])
+    onward = url_for(".files", link=link) if status == STORED else None
+    return respond("drops/results.html", page, status, onward)
 
 
 def stop_file(link: str, upload_id: UUID) -> ResponseReturnValue:
@@ -143,116 +128,35 @@ def leave(link: str) -> ResponseReturnValue:
     return response
 
 
-@dataclass
-class Outcome:
-    """What became of one file, and the error when it was refused."""
+class Drops:
+    """Takes files of a sender into one request."""
 
-    result: DropResult
-    error: VaultError | None = None
+    def __init__(self, door: Door, asked_for: FileRequest) -> None:
+        vault = runtime()
+        self.door, self.store, self.asked_for = door, vault.store, asked_for
+        self.file_limit = min(asked_for.file_limit, vault.settings.form_limit)
 
-
-@dataclass
-class Intake:
-    """Takes the files of this form into one request, one after the other, while the body is read."""
-
-    door: Door
-    store: Store
-    asked_for: FileRequest
-    limit: int
-    outcomes: list[Outcome] = field(default_factory=list)
-    _name: str = ""
-    _waiting: Come | None = None
-
-    def take(self) -> list[Outcome]:
-        """Read the whole form. What is wrong with it is raised; what is wrong with a file is its outcome."""
-        try:
-            self._read()
-        except VaultError as error:
-            had_outcomes = bool(self.outcomes)
-            self._give_up(error)
-            if not had_outcomes:
-                raise
-        except BaseException:
-            self._abandon("broken")
-            raise
-        if not self.outcomes:
-            raise Invalid("Choose a file.", errors=[Fault("/file", "Choose a file.")])
-        return self.outcomes
-
-    def _read(self) -> None:
-        fields: list[Field] = []
-        code: str | None = None
-        for part in Body(MOST_FILES * self.limit + FIELDS_ROOM):
-            if isinstance(part, Field):
-                if code is not None:
-                    raise Invalid("Send the fields of a form before its files.")
-                fields.append(part)
-                continue
-            code = code or self._asked(fields)
-            self._settle()
-            self._receive(part, code)
-        self._settle()
-
-    def _asked(self, fields: list[Field]) -> str:
-        """The type of the files, once the form has proved to be ours."""
-        tokens = [each.text for each in fields if each.name == csrf.FIELD]
-        csrf.check_token(tokens[0] if tokens else None)
-        asked = parse_fields(NewDrop, [each for each in fields if each.name != csrf.FIELD])
-        types = self.asked_for.document_types
+    def asked(self, fields: list[Field]) -> NewDrop:
+        """With a single type asked for, nothing need be said."""
+        asked, types = fields_of(NewDrop, fields), self.asked_for.document_types
         if asked.document_type is None and len(types) > 1:
             raise Invalid("Choose what it is.", errors=[Fault("/document_type", "Choose what it is.")])
-        return asked.document_type or types[0]
+        return NewDrop(document_type=asked.document_type or types[0])
 
-    def _receive(self, part: FilePart, code: str) -> None:
-        if part.name != "file":
-            raise Invalid("Files are sent in the field file.")
-        first = next(part.content, b"")
-        if not part.file_name and not first:
-            return
-        self._name = display_name(part.file_name)
-        if len(self.outcomes) >= MOST_FILES:
-            raise TooLarge(
-                said("At most %(num)s files at once. Send the others after these.", num=MOST_FILES)
-            )
-        offer = Offer(self._name, code)
-        try:
-            self._waiting = receive_drop(self.door, self.store, offer, chain([first], part.content))
-        except (Gone, *BODY_ERRORS):
-            raise
-        except VaultError as error:
-            self._refuse(error)
+    def receive(self, asked: NewDrop, name: str, content: Iterator[bytes]) -> Come:
+        return receive_drop(self.door, self.store, Offer(name, asked.document_type or ""), content)
 
-    def _settle(self) -> None:
-        """The file before is whole, and the request went on behind it."""
-        if self._waiting is None:
-            return
-        come, self._waiting = self._waiting, None
-        try:
-            file, name = arrive(self.door, self.store, come)
-        except VaultError as error:
-            self._refuse(error)
-        else:
-            result = DropResult(file=name, state="arrived", id=file.id, length=come.written.length)
-            self.outcomes.append(Outcome(result))
-            self._name = ""
+    def keep(self, whole: Come, name: str) -> DropResult:  # noqa: ARG002 - the file's own row says it
+        file, kept = arrive(self.door, self.store, whole)
+        return DropResult(file=kept, state="arrived", id=file.id, length=whole.written.length)
 
-    def _give_up(self, error: VaultError) -> None:
-        self._abandon(error.code)
-        if self._name:
-            self._refuse(error)
+    def give_up(self, whole: Come, reason: str) -> None:
+        give_up(self.door, self.store, whole.upload, reason)
 
-    def _abandon(self, reason: str) -> None:
-        if self._waiting is not None:
-            come, self._waiting = self._waiting, None
-            give_up(self.door, self.store, come.upload, reason)
-
-    def _refuse(self, error: VaultError) -> None:
-        reason = gettext(error.message or meaning_of(error).sentence)
-        result = DropResult(file=self._name, state="refused", code=error.code, reason=reason)
-        self.outcomes.append(Outcome(result, error))
-        self._name = ""
+    def refuse(self, name: str, code: str, reason: str) -> DropResult:
         with self.door.transact() as tx:
-            tx.record("request.refused", tx.session.get(FileRequest, self.asked_for.id), reason=error.code)
+            tx.record("request.refused", tx.session.get(FileRequest, self.asked_for.id), reason=code)
+        return DropResult(file=name, state="refused", code=code, reason=reason)
 
 
 def request_id_of(link: str) -> UUID:

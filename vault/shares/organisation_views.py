@@ -1,4 +1,4 @@
-"""Organisations, agreements and named persons over HTTP."""
+"""Organisations over HTTP, and what is added to one: agreements, named persons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from vault.access.policy import Permission
 from vault.errors import Conflict, Refused
 from vault.runtime import Transaction
-from vault.shares.models import Agreement, Organisation, Recipient
+from vault.shares.models import Organisation
 from vault.shares.organisation_forms import (
     Ending,
     NewAgreement,
@@ -35,11 +35,9 @@ from vault.shares.organisations import (
     add_organisation,
     add_recipient,
     change_organisation,
-    end_agreement,
     end_organisation,
-    end_recipient,
 )
-from vault.shares.revocations import revoke_of_agreement, revoke_of_organisation, revoke_of_recipient
+from vault.shares.revocations import revoke_of_organisation
 from vault.web.acting import transaction
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
@@ -58,12 +56,6 @@ def register(bp: Blueprint) -> None:
     bp.post(f"{one}/revocation", endpoint="revoke_of_organisation")(revoke)
     bp.post(f"{one}/agreements", endpoint="add_agreement")(agree)
     bp.post(f"{one}/recipients", endpoint="add_recipient")(add_person)
-    bp.get("/agreements/<uuid:agreement_id>")(agreement)
-    bp.post("/agreements/<uuid:agreement_id>/ending", endpoint="end_agreement")(end_agreed)
-    bp.post("/agreements/<uuid:agreement_id>/revocation", endpoint="revoke_of_agreement")(revoke_agreed)
-    bp.get("/recipients/<uuid:recipient_id>")(recipient)
-    bp.post("/recipients/<uuid:recipient_id>/ending", endpoint="end_recipient")(end_person)
-    bp.post("/recipients/<uuid:recipient_id>/revocation", endpoint="revoke_of_recipient")(revoke_person)
 
 
 @documented("The organisations that links can go to", returns=OrganisationList, errors=["forbidden"])
@@ -86,7 +78,7 @@ def add() -> ResponseReturnValue:
     wanted = parse(NewOrganisation)
     with transaction() as tx:
         page = organisation_detail(tx, add_organisation(tx, wanted.name, wanted.country))
-    return respond("shares/organisation.html", page, location=_address("organisation", page.id))
+    return respond("shares/organisation.html", page, location=address_of("organisation", page.id))
 
 
 @documented("One organisation", returns=OrganisationDetail, errors=["not-found"])
@@ -111,7 +103,7 @@ def change(organisation_id: UUID) -> ResponseReturnValue:
     wanted = parse(OrganisationCountry)
     with transaction() as tx:
         page = organisation_detail(tx, change_organisation(tx, organisation_id, wanted.country))
-    return respond("shares/organisation.html", page, location=_address("organisation", page.id))
+    return respond("shares/organisation.html", page, location=address_of("organisation", page.id))
 
 
 @documented(
@@ -128,7 +120,7 @@ def end(organisation_id: UUID) -> ResponseReturnValue:
     wanted = parse(Ending)
     with transaction() as tx:
         page = organisation_detail(tx, end_organisation(tx, organisation_id, wanted.reason))
-    return respond("shares/organisation.html", page, location=_address("organisation", page.id))
+    return respond("shares/organisation.html", page, location=address_of("organisation", page.id))
 
 
 @documented(
@@ -146,7 +138,7 @@ def revoke(organisation_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         revoke_of_organisation(tx, organisation_id, wanted.reason)
         page = _organisation(tx, organisation_id)
-    return respond("shares/organisation.html", page, location=_address("organisation", page.id))
+    return respond("shares/organisation.html", page, location=address_of("organisation", page.id))
 
 
 @documented(
@@ -163,7 +155,7 @@ def agree(organisation_id: UUID) -> ResponseReturnValue:
     wanted = parse(NewAgreement)
     with transaction() as tx:
         page = agreement_page(tx, add_agreement(tx, organisation_id, Agreed(**dict(wanted))))
-    return respond("shares/agreement.html", page, location=_address("agreement", page.id))
+    return respond("shares/agreement.html", page, location=address_of("agreement", page.id))
 
 
 @documented(
@@ -181,98 +173,14 @@ def add_person(organisation_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         row = add_recipient(tx, organisation_id, wanted.name, wanted.email, wanted.language)
         page = person_page(tx, row)
-    return respond("shares/recipient.html", page, location=_address("recipient", page.id))
-
-
-@documented("One agreement", returns=AgreementPage, errors=["not-found"])
-@signed_in
-def agreement(agreement_id: UUID) -> ResponseReturnValue:
-    """With the live links under it."""
-    with transaction() as tx:
-        page = agreement_page(tx, tx.load(Agreement, agreement_id, Permission.AGREEMENT_SEE))
-    return respond("shares/agreement.html", page)
-
-
-@documented(
-    "End an agreement before its time", body=Ending, returns=AgreementPage, status=201, errors=["conflict"]
-)
-@signed_in
-@shows_form(agreement, Conflict, Refused)
-def end_agreed(agreement_id: UUID) -> ResponseReturnValue:
-    """Its live links are listed, and can be revoked."""
-    wanted = parse(Ending)
-    with transaction() as tx:
-        page = agreement_page(tx, end_agreement(tx, agreement_id, wanted.reason))
-    return respond("shares/agreement.html", page, location=_address("agreement", page.id))
-
-
-@documented(
-    "Revoke all live links made under an agreement",
-    body=Ending,
-    returns=AgreementPage,
-    status=201,
-    errors=["step-up-due"],
-)
-@signed_in
-@shows_form(agreement, Refused)
-def revoke_agreed(agreement_id: UUID) -> ResponseReturnValue:
-    """None lives on."""
-    wanted = parse(Ending)
-    with transaction() as tx:
-        revoke_of_agreement(tx, agreement_id, wanted.reason)
-        page = agreement_page(tx, tx.load(Agreement, agreement_id, Permission.AGREEMENT_SEE))
-    return respond("shares/agreement.html", page, location=_address("agreement", page.id))
-
-
-@documented("One named person of an organisation", returns=PersonPage, errors=["not-found"])
-@signed_in
-def recipient(recipient_id: UUID) -> ResponseReturnValue:
-    """With the live links to them."""
-    with transaction() as tx:
-        page = person_page(tx, tx.load(Recipient, recipient_id, Permission.AGREEMENT_SEE))
-    return respond("shares/recipient.html", page)
-
-
-@documented(
-    "Take a named person off your office's list",
-    body=Ending,
-    returns=PersonPage,
-    status=201,
-    errors=["conflict"],
-)
-@signed_in
-@shows_form(recipient, Conflict, Refused)
-def end_person(recipient_id: UUID) -> ResponseReturnValue:
-    """No new link is made for them."""
-    wanted = parse(Ending)
-    with transaction() as tx:
-        page = person_page(tx, end_recipient(tx, recipient_id, wanted.reason))
-    return respond("shares/recipient.html", page, location=_address("recipient", page.id))
-
-
-@documented(
-    "Revoke all live links to a person",
-    body=Ending,
-    returns=PersonPage,
-    status=201,
-    errors=["step-up-due"],
-)
-@signed_in
-@shows_form(recipient, Refused)
-def revoke_person(recipient_id: UUID) -> ResponseReturnValue:
-    """None lives on."""
-    wanted = parse(Ending)
-    with transaction() as tx:
-        revoke_of_recipient(tx, recipient_id, wanted.reason)
-        page = person_page(tx, tx.load(Recipient, recipient_id, Permission.AGREEMENT_SEE))
-    return respond("shares/recipient.html", page, location=_address("recipient", page.id))
+    return respond("shares/recipient.html", page, location=address_of("recipient", page.id))
 
 
 def _organisation(tx: Transaction, organisation_id: UUID) -> OrganisationDetail:
     return organisation_detail(tx, tx.load(Organisation, organisation_id, Permission.ORGANISATION_SEE))
 
 
-def _address(kind: str, row_id: UUID) -> str:
+def address_of(kind: str, row_id: UUID) -> str:
     """Where the changed thing is: of the API for programs, of its page for people."""
     ids: dict[str, Any] = {f"{kind}_id": row_id}
     if speaks_json(request):

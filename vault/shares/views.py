@@ -19,6 +19,7 @@ from vault.crypto.passwords import derive
 from vault.errors import Conflict, Fault, Invalid
 from vault.runtime import Transaction
 from vault.shares import (
+    agreement_views,
     batch_views,
     emergency_views,
     ending_views,
@@ -29,6 +30,7 @@ from vault.shares import (
     organisation_views,
     policy_views,
     receipt_views,
+    recipient_views,
     register_views,
     rekeying_views,
     request_views,
@@ -66,6 +68,8 @@ exception_views.register(bp)
 letter_views.register(bp)
 loan_views.register(bp, pages)
 organisation_views.register(bp)
+agreement_views.register(bp)
+recipient_views.register(bp)
 policy_views.register(bp)
 register_views.register(bp)
 rekeying_views.register(bp, pages)

@@ -51,7 +51,7 @@ DOOR = [
     *(f"drops/{name}.py" for name in ("visits", "closures", "arrivals", "dropping", "resuming", "receiving")),
     *(f"drops/{name}.py" for name in ("receipts", "sender_views")),
     *(f"transfers/{name}.py" for name in ("receiving", "quota", "settling")),
-    *("access/throttle.py", "bundles/document_types.py", "web/multipart.py"),
+    *("access/throttle.py", "bundles/document_types.py", "web/multipart.py", "web/intake.py"),
 ]
 WORDS = {"_": 1, "gettext": 1, "ngettext": 2, "pgettext": 2, "npgettext": 3}
 MET = (
