@@ -157,6 +157,7 @@ def caseworker_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
     walker.go(walker.page.locator('.card.open a[href$="/recording"]').first.evaluate("one => one.href"))
     yield "recording"
     yield from _file_scenes(walker, stage)
+    yield from _batch_scenes(walker, stage)
     walker.go("/people/new")
     yield "forbidden"
     walker.go("/cases/00000000-0000-4000-8000-000000000000")
@@ -183,6 +184,25 @@ def _file_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
     first = walker.api("GET", f"{stage.open_bundle}/documents")["items"][0]["id"]
     walker.send(f"{stage.open_bundle}/shares/new", RECIPIENT | {"documents": [first]})
     yield "link made"
+
+
+def _batch_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
+    """A mission batch step by step, with a number that leads nowhere; where nobody else is asked, to its sheet."""
+    onward = walker.page.locator("main form button:not([type])")
+    known = walker.api("GET", "/organisations")["items"]
+    mission = next(each["id"] for each in known if each["name"] == RECIPIENT["organisation"])
+    numbers = f"{stage.number}\n815-99-99999"
+    walker.send(
+        f"/share-batches/new?organisation={mission}", {"cases": numbers, "document_types": ["identity_copy"]}
+    )
+    yield "mission batch, recipients"
+    walker.page.locator('[name="others"]').fill(f"{RECIPIENT['name']}, {RECIPIENT['email']}")
+    walker.click(onward.first)
+    walker.click(onward.first)
+    yield "mission batch, a case stays behind"
+    walker.click(onward.first)
+    walker.click(onward.first)
+    yield "mission batch, its sheet"
 
 
 def _sending_scenes(walker: Walker, adding: str) -> Iterator[str]:

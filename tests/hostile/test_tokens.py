@@ -29,6 +29,8 @@ LEND = {
     *("api_shares.agreement", "api_shares.exceptions", "api_shares.organisation", "api_shares.organisations"),
     *("api_shares.recipient", "api_shares.describe", "api_shares.list_requests", "api_shares.show_request"),
     *("api_shares.make_requested", "api_shares.withdraw_request", "api_shares.mail", "api_shares.notices"),
+    *("api_shares.describe_batch", "api_shares.list_batches", "api_shares.show_batch"),
+    *("api_shares.make_batch", "api_shares.withdraw_batch"),
 }
 REACHED = {
     "read": READ,

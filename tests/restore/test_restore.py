@@ -24,11 +24,13 @@ from vault.people.models import Person, PersonSession
 from vault.people.passwords import change_password
 from vault.people.sessions import start_session
 from vault.people.teams import add_to_team, create_team, take_off_team
+from vault.shares.batches import request_batch
 from vault.shares.models import Share
 from vault.shares.rekeying import rekey_with_links
-from vault.shares.request_models import ShareRequest
+from vault.shares.request_models import ShareBatch, ShareRequest
 from vault.shares.requests import Description, make_requested, request_shares
 from vault.shares.requests import Person as Named
+from vault.shares.selections import BatchDescription, look_for
 from vault.shares.service import resume_share, revoke_share
 from vault.shares.visits import open_share
 from vault.transfers.reading import open_content
@@ -105,6 +107,14 @@ def test_described_links_are_not_made_again_after_a_restore(machine, office):
     )
     with machine.runtime.transaction(owner) as tx:
         described = request_shares(tx, first.id, wanted).id
+        many = BatchDescription(
+            [tx.session.get_one(Case, document.case_id).number],
+            [document.document_type],
+            "A mission",
+            wanted.people,
+            "medical",
+        )
+        batch = request_batch(tx, many, look_for(tx, many)).id
     machine.back_up("database")
     with machine.runtime.transaction(owner) as tx:
         assert make_requested(tx, described)
@@ -115,6 +125,7 @@ def test_described_links_are_not_made_again_after_a_restore(machine, office):
         make_requested(tx, described)
     with machine.runtime.session() as session:
         assert session.get_one(ShareRequest, described).dropped_at is not None
+        assert session.get_one(ShareBatch, batch).dropped_at is not None
 
 
 def test_a_changed_password_stays_changed(machine, office):

@@ -238,7 +238,7 @@ def test_by_the_pages_from_the_numbers_to_the_sheet(app, desk, make, links):
     onward = re.search(
         r'href="(/share-batches/new\?organisation=[0-9a-f-]+)"', sender.get("/share-batches/new").text
     )[1]
-    assert "Limits" in sender.get(onward).text
+    assert "Step 1 of 4" in sender.get(onward).text
     fields = {"organisation": "A mission", "document_types": "identity_copy", "has_password": "true"}
     fields |= {"others": "Iris Okello, iris@mission.example\nInes, ines@mission.example"}
     numbers = f"{good.number}\n{bare.number}, 815-99-99999\n{strict.number}\n"
@@ -252,7 +252,9 @@ def test_by_the_pages_from_the_numbers_to_the_sheet(app, desk, make, links):
     ]
     onward, back = ({n: v for n, v in each.items() if n != "csrf"} for each in forms[-2:])
     assert onward["cases"] == f"{good.number}\n{strict.number}"
-    assert bare.number in sender.post("/share-batches/new", **back).text
+    again = sender.post("/share-batches/new", **back).text
+    assert f"{good.number}\n{bare.number}\n815-99-99999" in again
+    assert re.search(r'value="identity_copy" checked', again)
 
     made = sender.post("/share-batches", **onward)
     path = made.headers["Location"]

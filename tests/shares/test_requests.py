@@ -230,7 +230,7 @@ def test_by_the_pages_from_the_organisation_to_the_sheet(app, desk, make, second
     form = f"/bundles/{document.bundle_id}/share-requests/new"
     assert "A second person must approve" in sender.get(f"/bundles/{document.bundle_id}/shares/new").text
     onward = re.search(rf'href="({form}\?organisation=[0-9a-f-]+)"', sender.get(form).text)[1]
-    assert "Limits" in sender.get(onward).text
+    assert "Step 1 of 4" in sender.get(onward).text
     fields = {"documents": document.id, "organisation": "A mission", "has_password": "true"}
     again = sender.post(f"/bundles/{document.bundle_id}/share-requests", others="Iris", **fields)
     assert 'id="e-others"' in again.text
@@ -256,6 +256,39 @@ def test_by_the_pages_from_the_organisation_to_the_sheet(app, desk, make, second
     assert not any(url in sender.get(path).text for url in urls)
     with runtime.session() as session:
         assert session.query(Share).count() == 2
+
+
+def test_the_steps_keep_what_was_said_and_an_error_leads_to_its_own(app, desk):
+    actor, documents = desk
+    document, sender = documents["confidential"], Browser(app, actor)
+    form, done = (f"/bundles/{document.bundle_id}/share-requests{end}" for end in ("/new", ""))
+    said = {"organisation": "A mission"}
+    assert 'id="e-documents"' in sender.post(form, step="recipients", **said).text
+    said["documents"] = document.id
+    second = sender.post(form, step="recipients", **said)
+    assert (second.status_code, "Step 2 of 4" in second.text) == (200, True)
+    assert f'<input type="hidden" name="documents" value="{document.id}">' in second.text
+    nobody = sender.post(form, step="limits", others="", **said)
+    assert (nobody.status_code, "Choose between 1 and 20 people." in nobody.text) == (400, True)
+    said["others"] = "Iris Okello, iris@mission.example\nInes <b>, ines@mission.example"
+    third = sender.post(form, step="limits", **said).text
+    assert "Step 3 of 4" in third
+    assert 'value="3"' in third
+    carried = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', third)
+    assert sorted(name for name, _ in carried if name != "csrf") == ["documents", "organisation", "others"]
+    assert dict(carried)["others"] == said["others"].replace("<b>", "&lt;b&gt;")
+    said |= {"max_openings": "7", "purpose": "medical", "expires_at": ""}
+    back = sender.post(form, step="recipients", **said).text
+    assert "Ines &lt;b&gt;, ines@mission.example</textarea>" in back
+    assert '<input type="hidden" name="max_openings" value="7">' in back
+    files = sender.post(form, step="files", **said).text
+    assert re.search(rf'name="documents" value="{document.id}" checked', files)
+    beyond = sender.post(done, **said | {"max_openings": "999"})
+    assert (beyond.status_code, 'id="e-max_openings"' in beyond.text) == (400, True)
+    assert 'value="999"' in beyond.text
+    wrong = sender.post(done, **said | {"others": "Iris"})
+    assert (wrong.status_code, 'id="e-others"' in wrong.text) == (400, True)
+    assert sender.post(done, **said).status_code == 303
 
 
 def test_a_program_describes_and_makes(app, desk, make):

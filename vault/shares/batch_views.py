@@ -32,20 +32,31 @@ from vault.shares.organisation_forms import Ending
 from vault.shares.queries import known_organisations
 from vault.shares.request_forms import NewLinks, NewShareBatch, NewShareBatchForm, SeenRequest
 from vault.shares.request_models import ShareBatch
-from vault.shares.request_views import chosen_organisation, people_of
+from vault.shares.request_views import LIMITS, PEOPLE, chosen_organisation, people_of
 from vault.shares.selections import Found, look_for
 from vault.web.acting import runtime, transaction
 from vault.web.csrf import FIELD
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
-from vault.web.respond import keep_typed, parse, respond, shows_form
+from vault.web.respond import parse, respond, shows_form
 from vault.web.signin import signed_in
+from vault.web.steps import Steps
+
+
+def _check() -> None:
+    parse(NewShareBatchForm).check_people()
+
+
+STEPS = Steps(
+    {"cases": ("cases", "document_types"), "recipients": PEOPLE, "limits": LIMITS},
+    _check,
+)
+"""The pages that describe a batch."""
 
 
 def register(bp: Blueprint, pages: Blueprint) -> None:
     """Put the resources and the page that describes on the blueprints of the room."""
-    pages.get("/share-batches/new")(new_batch)
-    pages.post("/share-batches/new")(change_batch)
+    pages.route("/share-batches/new", methods=["GET", "POST"])(new_batch)
     bp.post("/share-batches", endpoint="describe_batch")(describe)
     bp.get("/share-batches")(list_batches)
     bp.get("/share-batches/<uuid:batch_id>")(show_batch)
@@ -56,21 +67,15 @@ def register(bp: Blueprint, pages: Blueprint) -> None:
 
 @signed_in
 def new_batch() -> ResponseReturnValue:
-    """First the organisation, then cases, recipients and limits."""
+    """First the organisation, then cases, recipients and limits, a page each."""
+    status = STEPS.enter()
     with transaction() as tx:
         tx.require(Permission.SHARE_CREATE)
         if tx.actor.office_id is None:
             raise Refused("You have no office.")
         known = known_organisations(tx)
         page = batch_form_page(tx, tx.actor.office_id, known, chosen_organisation(known))
-    return respond("shares/new_batch.html", page)
-
-
-@signed_in
-def change_batch() -> ResponseReturnValue:
-    """The same page with what was given before: numbers and people never stand in an address."""
-    keep_typed()
-    return new_batch()
+    return respond("shares/new_batch.html", page, status)
 
 
 @documented(
@@ -172,14 +177,15 @@ def _unfit(found: Found, wanted: NewShareBatch) -> ResponseReturnValue:
     """Which cases cannot leave: a problem to programs; to people a page to go on from."""
     if speaks_json(request):
         require_fit(found)
+    numbers = [each.strip() for each in wanted.cases]
     typed = [(name, value) for name, value in request.form.items(multi=True) if name not in (FIELD, "cases")]
-    return respond("shares/batch_unfit.html", unfit_page(found, typed, wanted.cases), status=400)
+    return respond("shares/batch_unfit.html", unfit_page(found, typed, numbers), status=400)
 
 
 def _from_form(tx: Transaction) -> NewShareBatch:
     """What the page sends, as the API would have sent it."""
     form = parse(NewShareBatchForm)
-    said = form.model_dump(exclude={"persons", "others"})
+    said = form.model_dump(exclude={"persons", "others", "step"})
     return NewShareBatch.model_construct(**said, recipients=people_of(tx, form))
 
 

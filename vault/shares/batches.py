@@ -54,11 +54,7 @@ def request_batch(tx: Transaction, wanted: BatchDescription, found: Found) -> Sh
 
     Errors: `Invalid` while one of the cases cannot leave, for too many links, and as `request_shares`.
     """
-    if found.unfit:
-        faults = [Fault(f"/cases/{each.place}", f"{each.number}: {each.reason}") for each in found.unfit]
-        raise Invalid(
-            "Some of these cases cannot leave. Leave them out, or see to them first.", errors=faults
-        )
+    require_fit(found)
     first = found.lines[0]
     organisation, together = first.terms.organisation, {each.bundle.case_id for each in found.lines}
     require_people(tx, first, wanted.people)

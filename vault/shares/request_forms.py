@@ -60,6 +60,14 @@ class PeopleForm(Asked):
     organisation: Line
     persons: list[UUID] = Field(default=[], max_length=MOST_PEOPLE)
     others: Annotated[str, StringConstraints(max_length=8000)] | None = None
+    step: str | None = None
+    """The page that is asked for next, until the last one."""
+
+    def check_people(self) -> None:
+        """`Invalid` unless somebody is named, and each other by name and address."""
+        if not self.persons and not self.typed:
+            fault = Fault("/recipients", f"Choose between 1 and {MOST_PEOPLE} people.")
+            raise Invalid("The links were not described.", errors=[fault])
 
     @property
     def typed(self) -> list[RequestedPerson]:

@@ -172,7 +172,7 @@ def request_form_page(
     organisations: Sequence[Organisation],
     chosen: Organisation | None,
 ) -> RequestFormPage:
-    """The page for links to several people, within what holds for the bundle's tier and the organisation."""
+    """The pages for links to several people, within what holds for the bundle's tier and the organisation."""
     bundle = opened.bundle
     limits = limits_for(tx, bundle.office_id, bundle.tier, chosen.id if chosen else None)
     return RequestFormPage(

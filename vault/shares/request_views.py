@@ -50,11 +50,25 @@ from vault.web.media import speaks_json
 from vault.web.openapi import documented
 from vault.web.respond import parse, respond, shows_form
 from vault.web.signin import signed_in
+from vault.web.steps import Steps
+
+
+def _check() -> None:
+    parse(NewShareRequestForm).check_people()
+
+
+PEOPLE = ("persons", "others", "recipients", "recipient")
+LIMITS = ("purpose", "expires_at", "max_openings", "has_password", "password")
+STEPS = Steps(
+    {"files": ("documents",), "recipients": PEOPLE, "limits": LIMITS},
+    _check,
+)
+"""The pages that describe links on one bundle."""
 
 
 def register(bp: Blueprint, pages: Blueprint) -> None:
     """Put the resources and the page that describes on the blueprints of the room."""
-    pages.get("/bundles/<uuid:bundle_id>/share-requests/new")(new_request)
+    pages.route("/bundles/<uuid:bundle_id>/share-requests/new", methods=["GET", "POST"])(new_request)
     bp.post("/bundles/<uuid:bundle_id>/share-requests")(describe)
     bp.get("/share-requests")(list_requests)
     bp.get("/share-requests/<uuid:request_id>")(show_request)
@@ -66,14 +80,15 @@ def register(bp: Blueprint, pages: Blueprint) -> None:
 @signed_in
 @leads_to_password
 def new_request(bundle_id: UUID) -> ResponseReturnValue:
-    """First the organisation, then files, recipients and limits."""
+    """First the organisation, then files, recipients and limits, a page each."""
+    status = STEPS.enter()
     with transaction() as tx:
         opened = open_bundle(tx, tx.load(Bundle, bundle_id, Permission.SHARE_CREATE))
         known = known_organisations(tx)
         files = files_of(tx, opened.bundle, Permission.SHARE_CREATE)
         offered = [found for found in files if found[0].withdrawn_at is None]
         page = request_form_page(tx, opened, offered, known, chosen_organisation(known))
-    return respond("shares/new_request.html", page)
+    return respond("shares/new_request.html", page, status)
 
 
 @documented(

@@ -50,6 +50,21 @@ Asked = TypeVar("Asked", bound=BaseModel)
 P = ParamSpec("P")
 
 
+@dataclass(frozen=True)
+class Step:
+    """One of several pages of a form (`web/steps.py`): its name, its place, those beside it, and what the others said.
+
+    `is_kept`: it was answered before, and shows that.
+    """
+
+    name: str
+    number: int
+    before: str | None
+    after: str | None
+    carried: list[tuple[str, str]]
+    is_kept: bool
+
+
 @dataclass
 class FormState:
     """What a form that is shown again knows: the error, what was typed, what is wrong with which field."""
@@ -59,13 +74,12 @@ class FormState:
     faults: dict[str, str] = dataclass_field(default_factory=dict)
     labels: dict[str, str] = dataclass_field(default_factory=dict)
     is_here: bool = True
-    is_kept: bool = False
-    """Whether the form is shown again without an error, by somebody who goes back to it."""
+    step: Step | None = None
 
     def enter(self, action: str) -> None:
         """What follows belongs to the form that posts to `action`, this page's own address if empty, the same without its
         fragment if `?`."""
-        self.is_here = self.is_kept or (bool(self.error) and action in {"", "?", request.path})
+        self.is_here = self.step is not None or (bool(self.error) and action in {"", "?", request.path})
 
     def fault(self, name: str) -> str:
         """What is wrong with the input `name` of the form entered last."""
@@ -73,7 +87,8 @@ class FormState:
 
     def answers(self, name: str, otherwise: list[str]) -> list[str]:
         """What was typed or ticked in the input `name`, or `otherwise` in a form that is shown for the first time."""
-        return self.typed.get(name, []) if (self.error or self.is_kept) and self.is_here else otherwise
+        is_typed = self.step.is_kept if self.step else bool(self.error)
+        return self.typed.get(name, []) if is_typed and self.is_here else otherwise
 
 
 def install(app: Flask) -> None:
@@ -88,11 +103,6 @@ def form_state() -> FormState:
         g.form_state = FormState()
     state: FormState = g.form_state
     return state
-
-
-def keep_typed() -> None:
-    """The form that this request shows holds what the request itself carries: somebody goes back to it, or on."""
-    g.form_state = FormState(typed=request.form.to_dict(flat=False), is_kept=True)
 
 
 def parse(model: type[Asked]) -> Asked:
