@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from vault.crypto.passwords import Argon2Profile
     from vault.runtime import Transaction
 
-MOST_LINKS = 200
+MOST_LINKS = 100
 
 
 def request_batch(tx: Transaction, wanted: BatchDescription, found: Found) -> ShareBatch:
