@@ -178,7 +178,7 @@ class World:
     def _policy(self, person: Person, holds: bool = False) -> UUID:
         """Rules for links that were replaced, or that hold and let one person lend from very many cases in a day."""
         rules = {"default_days": 7, "longest_days": 30, "absolute_days": 30}
-        rules |= {"default_openings": 3, "most_openings": 100, "cases_a_day": 1000}
+        rules |= {"default_openings": 3, "most_openings": 100, "cases_a_day": 1000, "code_required": False}
         now = self.make.clock.now()
         with self.make.runtime.session() as session:
             row = SharePolicy(office_id=person.office_id, tier="confidential", **rules, id=uuid4())
