@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from vault.clock import ClockState, read_clock
 from vault.errors import VaultError
+from vault.inspection.walls import Walls, try_walls
 from vault.jobs import FAILED, Job
 from vault.runtime import Runtime
 from vault.web.health import look_at_parts
@@ -29,6 +30,7 @@ def diagnose(runtime: Runtime) -> list[Finding]:
         _epoch(runtime),
         _clock(runtime),
         _jobs(runtime),
+        _inspection(),
     ]
 
 
@@ -70,6 +72,21 @@ def _jobs(runtime: Runtime) -> Finding:
     with runtime.session() as session:
         failed = session.scalar(select(func.count()).select_from(Job).where(Job.state == FAILED)) or 0
     return _finding("jobs", "warning" if failed else "ok", f"{failed} failed" if failed else "")
+
+
+def _inspection() -> Finding:
+    """What holds the processes that read users' files on this machine, tried from inside."""
+    try:
+        walls = try_walls()
+    except VaultError as error:
+        return _finding("inspection", "failed", error.message)
+    stand = f"Stands: {', '.join(walls.stand) or 'nothing'}."
+    if walls.possible:
+        return _finding("inspection", "failed", f"It could {', '.join(walls.possible)}. {stand}")
+    if walls.missing:
+        note = f"Missing here: {', '.join(walls.missing)}. {stand} It could not {', '.join(Walls.ACTS)}."
+        return _finding("inspection", "warning", note)
+    return _finding("inspection", "ok", f"{stand} It could not {', '.join(Walls.ACTS)}.")
 
 
 def _finding(part: str, state: str, note: str) -> Finding:

@@ -72,7 +72,7 @@ def receive_drop(door: Door, store: Store, offer: Offer, content: Iterator[bytes
         upload = file.upload
     try:
         written = written_by(writer, chain([head], _while_open(door, content)), offer.file_name)
-        duration = duration_of(store, upload, media.name, written.length, file_key)
+        duration = duration_of(store, upload, media, written.length, file_key)
     except BaseException as error:
         give_up(door, store, upload, getattr(error, "code", "broken"))
         raise

@@ -155,7 +155,7 @@ def settle_drop(door: Door, store: Store, file_id: UUID) -> DroppedFile:
 def _settled(door: Door, store: Store, resumed: Resumed) -> DroppedFile:
     written, upload = finished_object(store, resumed), resumed.upload
     media = promised_media(resumed.file_name)
-    duration = duration_of(store, upload, media.name, written.length, resumed.file_key.reveal())
+    duration = duration_of(store, upload, media, written.length, resumed.file_key.reveal())
     check_announced(resumed.digest, written)
     with door.open() as (tx, entry):
         return complete_drop(tx, entry, upload.id, media, written, duration)

@@ -1,18 +1,19 @@
-"""How long a file that has arrived plays: the blocks that its reader asks for are read back through the store."""
+"""How long a file that has arrived plays: the blocks that its look asks for are read back through the store."""
 
 from __future__ import annotations
 
 from vault.crypto.payload import read_range
-from vault.inspection.duration import read_duration
+from vault.inspection.formats import MediaType
+from vault.inspection.looking import look_at
 from vault.store.base import Store
 from vault.transfers.models import Upload
 
 
-def duration_of(store: Store, upload: Upload, media_type: str, length: int, file_key: bytes) -> int | None:
+def duration_of(store: Store, upload: Upload, media: MediaType, length: int, file_key: bytes) -> int | None:
     """Milliseconds of the upload's finished object of `length` bytes of plaintext, None where nothing is believed.
 
     It may take seconds: call it outside any transaction. Errors: `Tampered` and `NotFound` when the object cannot be
-    read back, which is no matter of its duration.
+    read back, which is no matter of its duration; `Busy`.
     """
 
     def read(start: int, end: int) -> bytes:
@@ -26,4 +27,6 @@ def duration_of(store: Store, upload: Upload, media_type: str, length: int, file
         )
         return b"".join(pieces)
 
-    return read_duration(media_type, length, read)
+    if media.kind != "recording":
+        return None
+    return look_at(media, length, read).duration_ms

@@ -78,7 +78,7 @@ def receive_file(
     try:
         whole = chain([head], _in_use(transact, bundle_id, content))
         written = written_by(writer, whole, wanted.file_name)
-        duration = duration_of(store, upload, media.name, written.length, file_key)
+        duration = duration_of(store, upload, media, written.length, file_key)
     except BaseException as error:
         abandon(transact, store, upload, getattr(error, "code", "broken"))
         raise

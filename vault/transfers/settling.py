@@ -78,7 +78,7 @@ def _settle(transact: Transact, store: Store, upload_id: UUID) -> Stored:
     try:
         written = finished_object(store, resumed)
         media = promised_media(resumed.file_name)
-        duration = duration_of(store, resumed.upload, media.name, written.length, resumed.file_key.reveal())
+        duration = duration_of(store, resumed.upload, media, written.length, resumed.file_key.reveal())
         with transact() as tx:
             require_session(tx)
             opened = open_for_adding(tx, resumed.upload.bundle_id)
