@@ -32,6 +32,8 @@ FAULTS = {
     "makes up codes": "sink.write(b'\\xff' * 8 + bytes(9) + b'\\6virus!')",
 }
 """What a process does that a hostile file has taken over, as far as its walls let it."""
+FIRST = 100
+"""A file of so many bytes does the first of them, one of a byte more the next."""
 
 
 def keeper_of(body: str, **options) -> Keeper:
@@ -39,3 +41,14 @@ def keeper_of(body: str, **options) -> Keeper:
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     program = PROGRAM.format(root=str(ROOT), body=lines)
     return Keeper(command=(sys.executable, "-I", "-B", "-c", program), **options)
+
+
+def faulty(**options) -> Keeper:
+    """A keeper whose processes do what the length of their file says."""
+    choice = [
+        "first = int.from_bytes(source.read(4), 'big')",
+        "number = first or int.from_bytes(source.read(4), 'big')",
+    ]
+    for number, body in enumerate(FAULTS.values()):
+        choice += [f"if number == {FIRST + number}:", *(f"    {line}" for line in body.splitlines())]
+    return keeper_of("\n".join(choice), **options)

@@ -40,6 +40,7 @@ from vault.inspection.formats import MediaType
 from vault.people.approvals import is_video_approved
 from vault.people.models import Person
 from vault.people.sessions import actor_of
+from vault.transfers.inspections import UNSEEN, Inspected, note_inspection
 from vault.transfers.models import Upload
 from vault.transfers.quota import check_room
 from vault.transfers.uploads import check_family, drop_upload
@@ -98,7 +99,7 @@ def complete_drop(
     file_id: UUID,
     media: MediaType,
     written: Written,
-    duration_ms: int | None = None,
+    inspected: Inspected = UNSEEN,
 ) -> DroppedFile:
     """The file has arrived: its object stands finished in the store, its sender can read it no more, the bundle is marked.
 
@@ -124,16 +125,12 @@ def complete_drop(
         file.sender_digest_lock = entry.lock_text(DIGEST, file.id, digest)
     file.object_length, file.object_digest = written.object_length, written.object_digest
     file.seal = seal(file_key, slot, file.id, written.length, written.object_length, written.object_digest)
-    file.extension, file.duration_ms, file.arrived_at = media.extension, duration_ms, tx.now
+    file.extension, file.duration_ms, file.arrived_at = media.extension, inspected.duration_ms, tx.now
+    note_inspection(tx, upload, inspected)
     bundle.arrivals_at = bundle.arrivals_at or tx.now
-    tx.record(
-        "drop.arrived",
-        request,
-        file=file.id,
-        sender=entry.sender_id,
-        length=written.length,
-        object_digest=written.object_digest.hex(),
-    )
+    digest = written.object_digest.hex()
+    about = {"file": file.id, "sender": entry.sender_id, "length": written.length, "object_digest": digest}
+    tx.record("drop.arrived", request, **about)
     return file
 
 

@@ -91,6 +91,18 @@ REASONS = MappingProxyType(
         " Save it as .{ending} without macros and send it again.",
         "locked": "{file} was not stored: it is locked with a password."
         " Remove the password first; the vault encrypts it.",
+        "launch": "{file} was not stored: it starts another program when it is opened."
+        " Print it to a new PDF and send that.",
+        "polyglot": "{file} was not stored: it is two kinds of file at once."
+        " Save it anew, or print it to a PDF, and send that.",
+        "entities": "{file} was not stored: it declares things that no office program writes."
+        " Open it, save it anew and send that.",
+        "zip-bomb": "{file} was not stored: it unpacks to far more than a document holds."
+        " Open it, save it anew and send that.",
+        "pixel-bomb": "{file} was not stored: a picture in it unfolds to more than 268 million dots."
+        " Save it smaller and send it again.",
+        "nested": "{file} was not stored: things lie within things in it, too deep to be looked at."
+        " Take the innermost out and send it by itself.",
         "old": "{file} was not stored: it is in an old format that can carry programs."
         " Save it as .{ending} and send it again.",
         "unchecked": "{file} was not stored: it could not be checked.",

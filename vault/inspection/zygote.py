@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, NoReturn, cast
 
+from vault.inspection import pdfs
 from vault.inspection.confinement import DEFENCES, confine, shut_in
 from vault.inspection.head import load_magic, look_at_head
 from vault.inspection.proof import try_the_walls
@@ -26,6 +27,9 @@ from vault.inspection.whole import look_at_whole
 
 WARM = ("cp437", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "ascii", "idna")
 """Encodings that parsers ask for by name; Python reads each from a file, once."""
+
+RANDOM = {os.makedev(1, 8), os.makedev(1, 9)}
+"""/dev/random and /dev/urandom, which a library may have opened and may keep."""
 
 Task = Callable[[BinaryIO, BinaryIO], None]
 TASKS: dict[bytes, Task] = {HEAD: look_at_head, WHOLE: look_at_whole, WALLS: try_the_walls}
@@ -36,19 +40,33 @@ def main(library: str) -> None:
     load_magic(library)
     for encoding in WARM:
         "".encode(encoding)
+    pdfs.warm()
     control = socket.socket(fileno=0)
+    kept = [number for number in _open_now() if os.stat(number).st_rdev in RANDOM]
     stands = shut_in()
     gc.collect()
     gc.freeze()
     control.send(READY)
-    _Nest(control, stands).serve()
+    _Nest(control, stands, kept).serve()
+
+
+def _open_now() -> list[int]:
+    return [number for number in map(int, os.listdir("/proc/self/fd")) if number > 2 and _is_open(number)]
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 class _Nest:
     """What is alive: the number of each process and its pidfd, which is no other's even when the process is gone."""
 
-    def __init__(self, control: socket.socket, stands: set[str]) -> None:
-        self._control, self._stands = control, stands
+    def __init__(self, control: socket.socket, stands: set[str], kept: list[int]) -> None:
+        self._control, self._stands, self._kept = control, stands, sorted(kept)
         self._alive: dict[int, tuple[int, int]] = {}
         self._poller = select.poll()
         self._poller.register(control, select.POLLIN)
@@ -89,7 +107,8 @@ class _Nest:
         try:
             for place in (0, 1):
                 os.dup2(channel, place)
-            os.closerange(3, 1024)
+            for first, last in zip([2, *self._kept], [*self._kept, 1024], strict=True):
+                os.closerange(first + 1, last)
             stands = self._stands | confine(zygote)
             source = cast(BinaryIO, io.BufferedReader(io.FileIO(0, closefd=False)))
             sink = cast(BinaryIO, io.FileIO(1, "wb", closefd=False))

@@ -22,7 +22,7 @@ from vault.errors import StorageFull, TooLarge
 from vault.inspection.formats import HEAD_BYTES, MediaType
 from vault.inspection.inspector import inspect_head
 from vault.store.base import Store
-from vault.transfers.durations import duration_of
+from vault.transfers.inspections import Finished, Inspected, inspect_stored
 from vault.transfers.models import Upload
 from vault.transfers.reading import USE_EVERY, keep_in_use, require_session
 from vault.transfers.uploads import (
@@ -49,7 +49,7 @@ class Arrived:
     upload: Upload
     media: MediaType
     written: Written
-    duration_ms: int | None = None
+    inspected: Inspected
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,12 @@ def receive_file(
     try:
         whole = chain([head], _in_use(transact, bundle_id, content))
         written = written_by(writer, whole, wanted.file_name)
-        duration = duration_of(store, upload, media, written.length, file_key)
+        finished = Finished(upload, wanted.file_name, media, written.length, file_key)
+        inspected = inspect_stored(store, finished)
     except BaseException as error:
         abandon(transact, store, upload, getattr(error, "code", "broken"))
         raise
-    return Arrived(upload, media, written, duration)
+    return Arrived(upload, media, written, inspected)
 
 
 def settle(transact: Transact, store: Store, arrived: Arrived) -> Stored:
@@ -94,7 +95,7 @@ def settle(transact: Transact, store: Store, arrived: Arrived) -> Stored:
             opened = open_for_adding(tx, upload.bundle_id)
             same = find_duplicate(tx, opened, arrived.written.plaintext_digest)
             version = complete_upload(
-                tx, opened, upload.id, arrived.media, arrived.written, arrived.duration_ms
+                tx, opened, upload.id, arrived.media, arrived.written, arrived.inspected
             )
     except BaseException as error:
         abandon(transact, store, upload, getattr(error, "code", "broken"))

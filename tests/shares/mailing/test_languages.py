@@ -34,7 +34,8 @@ OURS = (
     "landing",
     "recording",
 )
-PAGES = FRAME + [f"shares/templates/shares/{name}.html" for name in OURS]
+PAGES = [*FRAME, "bundles/templates/bundles/findings.html"]
+PAGES += [f"shares/templates/shares/{name}.html" for name in OURS]
 DOOR = [f"shares/{name}.py" for name in ("visits", "codes", "guesses", "arrivals", "lending")]
 WORDS = {"_": 1, "gettext": 1, "ngettext": 2, "pgettext": 2, "npgettext": 3}
 MET = (
