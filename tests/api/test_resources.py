@@ -77,6 +77,7 @@ GET /office/video
 POST /office/video/approval
 POST /office/video/withdrawal
 GET POST /office/mail
+GET POST /office/scanning
 GET /office/matrix
 GET /office/matrix/history
 GET /office/matrix/cell

@@ -19,7 +19,7 @@ from vault.drops.models import DroppedFile
 from vault.inspection.formats import MediaType
 from vault.inspection.inspector import inspect_head
 from vault.store.base import Store
-from vault.transfers.inspections import Finished, Inspected, inspect_stored
+from vault.transfers.inspections import Finished, Inspected, checks_for, inspect_stored
 from vault.transfers.models import Upload
 from vault.transfers.receiving import Transact, first_bytes, written_by
 from vault.transfers.uploads import discard_bytes
@@ -69,11 +69,11 @@ def receive_drop(door: Door, store: Store, offer: Offer, content: Iterator[bytes
         file_key = keys_of_sender(tx, entry, file)[0]
         limit = min(tx.settings.form_limit, entry.request.file_limit)
         writer = Writer(tx.store, file.upload, file_key, limit)
-        upload = file.upload
+        upload, checks = file.upload, checks_for(tx, file.office_id)
     try:
         written = written_by(writer, chain([head], _while_open(door, content)), offer.file_name)
         finished = Finished(upload, offer.file_name, media, written.length, file_key)
-        inspected = inspect_stored(store, finished)
+        inspected = inspect_stored(store, finished, checks)
     except BaseException as error:
         give_up(door, store, upload, getattr(error, "code", "broken"))
         raise

@@ -28,7 +28,7 @@ from vault.drops.receiving import Door
 from vault.errors import Invalid, UploadBusy, UploadEnded, WrongOffset
 from vault.inspection.inspector import promised_media
 from vault.store.base import Store
-from vault.transfers.inspections import inspect_stored
+from vault.transfers.inspections import Checks, checks_for, inspect_stored
 from vault.transfers.pieces import Sender
 from vault.transfers.resumable import Announced, Resumed, opened_tail
 from vault.transfers.settling import (
@@ -148,8 +148,9 @@ def settle_drop(door: Door, store: Store, file_id: UUID) -> DroppedFile:
     with settling_alone(file_id):
         with door.open() as (tx, entry):
             resumed = resume_drop(tx, entry, file_id)
+            checks = checks_for(tx, entry.request.office_id)
         try:
-            return _settled(door, store, resumed)
+            return _settled(door, store, resumed, checks)
         except UploadEnded:
             raise
         except FINAL as error:
@@ -158,10 +159,10 @@ def settle_drop(door: Door, store: Store, file_id: UUID) -> DroppedFile:
             raise
 
 
-def _settled(door: Door, store: Store, resumed: Resumed) -> DroppedFile:
+def _settled(door: Door, store: Store, resumed: Resumed, checks: Checks) -> DroppedFile:
     written, upload = finished_object(store, resumed), resumed.upload
     media = promised_media(resumed.file_name)
-    inspected = inspect_stored(store, finished_file(resumed, media, written.length))
+    inspected = inspect_stored(store, finished_file(resumed, media, written.length), checks)
     check_announced(resumed.digest, written)
     with door.open() as (tx, entry):
         return complete_drop(tx, entry, upload.id, media, written, inspected)

@@ -103,6 +103,12 @@ REASONS = MappingProxyType(
         " Save it smaller and send it again.",
         "nested": "{file} was not stored: things lie within things in it, too deep to be looked at."
         " Take the innermost out and send it by itself.",
+        "infected": "{file} was not stored: the virus scanner found something harmful in it."
+        " Do not open it, and tell your administrator.",
+        "unscannable": "{file} was not stored: it is too large for the virus scanner,"
+        " and this office stores nothing that was not scanned.",
+        "unscanned": "{file} was not stored: the virus scanner does not answer,"
+        " and this office stores nothing that was not scanned. Try again later.",
         "old": "{file} was not stored: it is in an old format that can carry programs."
         " Save it as .{ending} and send it again.",
         "unchecked": "{file} was not stored: it could not be checked.",

@@ -124,6 +124,12 @@ class MailContent(Form):
     case_numbers: bool = False
 
 
+class ScanPolicy(Form):
+    """Whether the office stores nothing that the virus scanner has not seen."""
+
+    required: bool = False
+
+
 class NewTokenForm(Form):
     """A token to be made."""
 

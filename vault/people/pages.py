@@ -48,6 +48,14 @@ class MailPage(BaseModel):
     has_server: bool
 
 
+class ScanPage(BaseModel):
+    """Whether an office stores nothing that was not scanned; `has_scanner`: whether the vault has a virus scanner at all."""
+
+    office: str
+    required: bool
+    has_scanner: bool
+
+
 class PersonEntry(BaseModel):
     """A person in a list. `state` is invited, active, locked, expired or left."""
 
@@ -159,6 +167,12 @@ def mail_page(tx: Transaction, office: Office) -> MailPage:
     """What the mails of the actor's office carry."""
     numbers, server = office.numbers_unmailed_at is None, bool(tx.settings.smtp_url)
     return MailPage(office=office.name, case_numbers=numbers, has_server=server)
+
+
+def scan_page(tx: Transaction, office: Office) -> ScanPage:
+    """What the actor's office does with what was not scanned."""
+    required, scanner = office.scan_required_at is not None, bool(tx.settings.clamd)
+    return ScanPage(office=office.name, required=required, has_scanner=scanner)
 
 
 def person_entry(tx: Transaction, person: Person) -> PersonEntry:

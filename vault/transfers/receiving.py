@@ -22,7 +22,7 @@ from vault.errors import StorageFull, TooLarge
 from vault.inspection.formats import HEAD_BYTES, MediaType
 from vault.inspection.inspector import inspect_head
 from vault.store.base import Store
-from vault.transfers.inspections import Finished, Inspected, inspect_stored
+from vault.transfers.inspections import Finished, Inspected, checks_for, inspect_stored
 from vault.transfers.models import Upload
 from vault.transfers.reading import USE_EVERY, keep_in_use, require_session
 from vault.transfers.uploads import (
@@ -75,11 +75,12 @@ def receive_file(
         upload = begin_upload(tx, opened, wanted, media)
         writer = writer_for(tx, opened, upload)
         file_key = upload_keys(tx, opened, upload)[0]
+        checks = checks_for(tx, upload.office_id)
     try:
         whole = chain([head], _in_use(transact, bundle_id, content))
         written = written_by(writer, whole, wanted.file_name)
         finished = Finished(upload, wanted.file_name, media, written.length, file_key)
-        inspected = inspect_stored(store, finished)
+        inspected = inspect_stored(store, finished, checks)
     except BaseException as error:
         abandon(transact, store, upload, getattr(error, "code", "broken"))
         raise

@@ -21,7 +21,7 @@ from vault.inspection.formats import MediaType
 from vault.inspection.inspector import promised_media
 from vault.store.base import Store
 from vault.transfers.digests import KEPT
-from vault.transfers.inspections import Finished, inspect_stored
+from vault.transfers.inspections import Finished, checks_for, inspect_stored
 from vault.transfers.models import Upload
 from vault.transfers.reading import require_session
 from vault.transfers.receiving import Stored, Transact, open_for_adding
@@ -76,10 +76,11 @@ def settling_alone(upload_id: UUID) -> Iterator[None]:
 def _settle(transact: Transact, store: Store, upload_id: UUID) -> Stored:
     with transact() as tx:
         resumed = resume_upload(tx, upload_id)
+        checks = checks_for(tx, resumed.upload.office_id)
     try:
         written = finished_object(store, resumed)
         media = promised_media(resumed.file_name)
-        inspected = inspect_stored(store, finished_file(resumed, media, written.length))
+        inspected = inspect_stored(store, finished_file(resumed, media, written.length), checks)
         with transact() as tx:
             require_session(tx)
             opened = open_for_adding(tx, resumed.upload.bundle_id)

@@ -1,4 +1,4 @@
-"""What was found in each file when it came."""
+"""What was found in each file when it came; offices that store nothing unscanned."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table; files that came before have no row, and count as not scanned."""
+    """Add the table; files that came before have no row, and count as not scanned. No office requires a scan yet."""
+    with op.batch_alter_table("offices", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("scan_required_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "inspections",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -28,3 +30,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take it away: the files stay, what was found in them is forgotten."""
     op.drop_table("inspections")
+    with op.batch_alter_table("offices", schema=None) as batch_op:
+        batch_op.drop_column("scan_required_at")
