@@ -122,6 +122,17 @@ def crowded(count: int) -> bytes:
     return file.getvalue()
 
 
+def at_length() -> bytes:
+    """As writers of large archives do it: counts and places in 64 bits (APPNOTE 4.3.14), for a small one."""
+    whole = word()
+    end = whole.rindex(b"PK\x05\x06")
+    entries, size, start = struct.unpack("<HII", whole[end + 10 : end + 20])
+    long = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, entries, entries, size, start)
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, end, 1)
+    last = b"PK\x05\x06" + bytes(4) + b"\xff" * 12 + bytes(2)
+    return whole[:end] + long + locator + last
+
+
 def matryoshka(depth: int) -> bytes:
     inner = word()
     for _ in range(depth):
@@ -256,6 +267,8 @@ def _office(plain: bytes) -> dict[str, tuple[bytes, set[str]]]:
     return {
         "plain.docx": (whole, set()),
         "plain.xlsx": (sheet(), set()),
+        "written at length.docx": (at_length(), set()),
+        "named in Arabic.docx": (word(("word/media/صورة.bin", b"x"), ("word/media/é.bin", b"y")), set()),
         "plain.odt": (open_document(), set()),
         "link to click.docx": (word(("word/_rels/document.xml.rels", link)), set()),
         "table within.docx": (word(("word/embeddings/table.xlsx", sheet())), set()),

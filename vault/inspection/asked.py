@@ -1,4 +1,4 @@
-"""A file as the process that looks at it sees one: it asks its parent for the blocks it needs, each once.
+"""A file as the process that looks at it sees one: it asks its parent for the blocks it needs, and keeps the last of them.
 
 A question is u64 start, u64 end, answered by as many bytes; it comes from `looking` in the parent.
 """
@@ -6,18 +6,21 @@ A question is u64 start, u64 end, answered by as many bytes; it comes from `look
 from __future__ import annotations
 
 import io
+from collections import OrderedDict
 from typing import Any, BinaryIO
 
 BLOCK = 64 * 1024
+KEPT = 1024
+"""Blocks."""
 
 
 class AskedFor(io.RawIOBase):
-    """`length` bytes, seekable; each block of 64 KiB is asked for once and kept."""
+    """`length` bytes, seekable, in blocks of 64 KiB."""
 
     def __init__(self, source: BinaryIO, sink: BinaryIO, length: int) -> None:
         self._source, self._sink, self.length = source, sink, length
         self._at = 0
-        self._blocks: dict[int, bytes] = {}
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def readable(self) -> bool:
         return True
@@ -65,5 +68,8 @@ class AskedFor(io.RawIOBase):
             content = self._source.read(end - start)
             if len(content) != end - start:
                 raise SystemExit(1)  # the parent has had enough
+            if len(self._blocks) >= KEPT:
+                self._blocks.popitem(last=False)
             self._blocks[number] = content
+        self._blocks.move_to_end(number)
         return self._blocks[number]

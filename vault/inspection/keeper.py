@@ -16,7 +16,7 @@ from threading import BoundedSemaphore, Lock
 
 from vault.errors import Busy
 from vault.inspection.confinement import DEFENCES
-from vault.inspection.protocol import END, READY
+from vault.inspection.protocol import END, HEAD, READY
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ START = (
 COMMAND = (sys.executable, "-I", "-B", "-X", "utf8", "-c", START, str(ROOT))
 NO_LIBRARY = 3
 AT_ONCE = 4
-"""Files looked at in one moment, by one web process."""
+"""Files looked at in one moment, by one web process, and as many that have their first look."""
 
 
 class Keeper:
@@ -54,7 +54,8 @@ class Keeper:
 
         `Busy` when there is none to be had.
         """
-        if not self._room.acquire(timeout=self._start_patience):
+        room = self._room[task == HEAD]
+        if not room.acquire(timeout=self._start_patience):
             raise busy(2)
         try:
             number, ours = self._asked(task)
@@ -64,7 +65,7 @@ class Keeper:
             finally:
                 self._send(END, number)
         finally:
-            self._room.release()
+            room.release()
 
     @property
     def zygote_id(self) -> int | None:
@@ -85,7 +86,8 @@ class Keeper:
         self._start_anew()
 
     def _start_anew(self) -> None:
-        self._lock, self._room = Lock(), BoundedSemaphore(AT_ONCE)
+        self._lock = Lock()
+        self._room = {is_first: BoundedSemaphore(AT_ONCE) for is_first in (True, False)}
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._is_ready = False

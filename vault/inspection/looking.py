@@ -1,6 +1,6 @@
 """Looking at a whole file through a process of its own: codes of what is in it, and how long a recording plays.
 
-The process asks for the bytes it needs, at most 64 MiB of them (4 of a recording) in blocks of 64 KiB, and answers within
+The process asks for the bytes it needs, at most 256 MiB of them (4 of a recording) in blocks of 64 KiB, and answers within
 seconds with a few words. One that crashes, hangs, asks for too much or answers nonsense costs the file its verdict and
 nothing else."""
 
@@ -21,7 +21,7 @@ from vault.inspection.protocol import DONE, TYPE_ROOM, WHOLE
 
 log = logging.getLogger(__name__)
 
-MOST_READS, MOST_READS_OF_SOUND = 1024, 64
+MOST_READS, MOST_READS_OF_SOUND = 4096, 64
 PATIENCE, PATIENCE_WITH_SOUND = 15.0, 8.0
 """Seconds."""
 LONGEST_ANSWER = 256

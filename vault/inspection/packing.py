@@ -41,11 +41,12 @@ class Budget:
 
 
 class Pack:
-    """An archive whose directory is in order."""
+    """An archive whose directory is in order. What says how parts belong together comes first, the largest part last."""
 
     def __init__(self, archive: zipfile.ZipFile, budget: Budget) -> None:
         self._archive, self._budget = archive, budget
-        self.entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        self.entries = sorted(entries, key=lambda each: (not each.filename.endswith(".rels"), each.file_size))
 
     def names(self) -> list[str]:
         """Of all entries, as the directory spells them."""
@@ -105,6 +106,11 @@ def _check_end(file: BinaryIO, length: int) -> None:
     entries, size, _start, comment = struct.unpack("<HIIH", tail[at + 10 : at + 22])
     if len(tail) - at - 22 != comment:
         raise Unacceptable(POLYGLOT)
+    locator = tail[max(0, at - 20) : at]
+    if locator[:4] == b"PK\x06\x07":
+        file.seek(min(int.from_bytes(locator[8:16], "little"), length))
+        record = file.read(56).ljust(56, b"\xff")
+        entries, size = (int.from_bytes(record[place : place + 8], "little") for place in (32, 40))
     if entries > MOST_ENTRIES or size > LARGEST_DIRECTORY:
         raise Unacceptable(ZIP_BOMB)
 
@@ -128,9 +134,11 @@ def _check_places(entries: list[zipfile.ZipInfo], directory: int, length: int) -
     for entry in sorted(entries, key=lambda each: each.header_offset):
         if entry.header_offset < at:
             raise Unacceptable(ZIP_BOMB)
-        at = entry.header_offset + 30 + len(entry.filename.encode("utf-8", "replace")) + entry.compress_size
+        spelling = "utf-8" if entry.flag_bits & 0x800 else "cp437"
+        name = entry.orig_filename.encode(spelling, "replace")
+        at = entry.header_offset + 30 + len(name) + entry.compress_size
     if entries and min(entry.header_offset for entry in entries) != 0:
         raise Unacceptable(POLYGLOT)
     names = [entry.filename.lower() for entry in entries]
-    if at > directory + len(names) * 8 or directory > length or len(set(names)) != len(names):
+    if at > directory or directory > length or len(set(names)) != len(names):
         raise Unacceptable(DAMAGED)
