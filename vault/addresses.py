@@ -51,6 +51,16 @@ def mailbox(text: str) -> str:
     return address
 
 
+def clamd(text: str) -> str:
+    """Where the virus scanner listens."""
+    kind, _, place = text.partition(":")
+    host, _, port = place.rpartition(":")
+    is_tcp = kind == "tcp" and host and port.isdigit() and 0 < int(port) <= 65535
+    if not is_tcp and not (kind == "unix" and place.startswith("/")):
+        raise ValueError("an address such as unix:/run/clamav/clamd.ctl or tcp:127.0.0.1:3310 is needed")
+    return text
+
+
 def is_loopback(host: str) -> bool:
     """Whether this is the machine's own address, which nobody else hears."""
     if host == "localhost":

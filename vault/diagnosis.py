@@ -7,8 +7,12 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from vault.addresses import is_loopback
 from vault.clock import ClockState, read_clock
 from vault.errors import VaultError
+from vault.inspection.scanner import Scanner
+from vault.inspection.spill import DISK, MEMORY, find_spill, swaps
+from vault.inspection.walls import Walls, try_walls
 from vault.jobs import FAILED, Job
 from vault.people.notice_models import Notice
 from vault.runtime import Runtime
@@ -33,6 +37,8 @@ def diagnose(runtime: Runtime) -> list[Finding]:
         _clock(runtime),
         _jobs(runtime),
         _mail(runtime),
+        _inspection(),
+        _scanner(runtime),
     ]
 
 
@@ -81,6 +87,50 @@ def _mail(runtime: Runtime) -> Finding:
     with runtime.session() as session:
         waiting = session.scalar(select(func.count()).select_from(Notice).where(late)) or 0
     return _finding("mail", "warning" if waiting else "ok", f"{waiting} notices wait" if waiting else "")
+
+
+def _inspection() -> Finding:
+    """What holds the processes that read users' files on this machine, tried from inside."""
+    try:
+        walls = try_walls()
+    except VaultError as error:
+        return _finding("inspection", "failed", error.message)
+    stand = f"Stands: {', '.join(walls.stand) or 'nothing'}."
+    if walls.possible:
+        return _finding("inspection", "failed", f"It could {', '.join(walls.possible)}. {stand}")
+    if walls.missing:
+        note = f"Missing here: {', '.join(walls.missing)}. {stand} It could not {', '.join(Walls.ACTS)}."
+        return _finding("inspection", "warning", note)
+    return _finding("inspection", "ok", f"{stand} It could not {', '.join(Walls.ACTS)}.")
+
+
+def _scanner(runtime: Runtime) -> Finding:
+    """Whether the virus scanner answers, and where it writes what it scans: proved with a canary, or said to be unproved."""
+    address = runtime.settings.clamd
+    if not address:
+        return _finding("scanner", "warning", "There is no virus scanner. Set CASEVAULT_CLAMD.")
+    scanner = Scanner(address)
+    if scanner.answer(b"PING") != b"PONG":
+        return _finding("scanner", "failed", "The virus scanner does not answer. No file is scanned.")
+    host = address.removeprefix("tcp:").rpartition(":")[0]
+    if address.startswith("tcp:") and not is_loopback(host.strip("[]")):
+        note = "Files go to the virus scanner over the network, unencrypted. Let it listen on a socket of this machine."
+        return _finding("scanner", "warning", note)
+    try:
+        spill = find_spill(scanner)
+    except OSError:
+        return _finding("scanner", "failed", "The virus scanner broke off while it was looked at.")
+    notes = {
+        DISK: "The virus scanner writes what it scans on a disk, in the clear. Put its TemporaryDirectory on a tmpfs.",
+        MEMORY: "It writes what it scans on a tmpfs: a canary was found there.",
+    }
+    unproved = "Where the virus scanner writes is not proved: only root and its own user may look. Run this as one of them."
+    note = notes.get(spill, unproved)
+    if spill == MEMORY and swaps():
+        return _finding(
+            "scanner", "warning", f"{note} This machine swaps, and may write it to a disk all the same."
+        )
+    return _finding("scanner", "ok" if spill == MEMORY else "warning", note)
 
 
 def _finding(part: str, state: str, note: str) -> Finding:

@@ -17,10 +17,12 @@ VaultError
 ├── WrongChecksum     a piece that arrived other than it was sent
 ├── TooLarge          over a size limit
 ├── WrongType         content that is not accepted, or does not match its name
+│   └── Infected      the virus scanner found something in it
 ├── BadRange          a range that cannot be served
 ├── TooMany           throttled; `retry_after` seconds
 ├── Busy              momentarily out of capacity; `retry_after` seconds
-│   └── KeysUnavailable the key management does not answer: nothing opens until it does
+│   ├── KeysUnavailable the key management does not answer: nothing opens until it does
+│   └── NotScanned    the virus scanner does not answer, and the office stores nothing unscanned
 ├── StorageFull       the object store has no room
 ├── VaultSealed       something was put back from a backup and not yet replayed
 ├── Misconfigured     the settings do not allow a start
@@ -186,6 +188,12 @@ class WrongType(VaultError):
     code = "wrong-type"
 
 
+class Infected(WrongType):
+    """The virus scanner found something harmful. Nothing was stored."""
+
+    code = "infected"
+
+
 class BadRange(VaultError):
     """A byte range that cannot be served; `length` is the size of the whole in bytes."""
 
@@ -212,6 +220,12 @@ class KeysUnavailable(Busy):
     """The key management that holds the master key does not answer: no content opens, and nothing is stored."""
 
     code = "keys-unavailable"
+
+
+class NotScanned(Busy):
+    """The virus scanner does not answer, and the office stores nothing that was not scanned."""
+
+    code = "not-scanned"
 
 
 class StorageFull(VaultError):

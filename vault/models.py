@@ -9,6 +9,7 @@ from vault.clock import ClockMark
 from vault.db import Base
 from vault.deployment import Deployment
 from vault.drops import models as drops
+from vault.inspection import models as inspections
 from vault.jobs import Job
 from vault.matrix import models as matrix
 from vault.people import desk_models as desks
@@ -39,6 +40,7 @@ TABLES = (
     desks,
     drops,
     factors,
+    inspections,
     matrix,
     notices,
     people,

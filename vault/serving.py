@@ -29,6 +29,7 @@ from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.sock import ssl_context  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
+from vault.inspection.keeper import KEEPER
 from vault.pacing import PacedSocket, Patience
 from vault.settings import Settings
 
@@ -232,6 +233,7 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         self._load_certificate()
+        KEEPER.start()
         super().init_process()
 
     def _load_certificate(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from vault.addresses import is_loopback, mail_from, smtp_url
+from vault.addresses import clamd, is_loopback, mail_from, smtp_url
 from vault.crypto.passwords import Argon2Profile, new_profile
 from vault.errors import Fault, Misconfigured
 
@@ -118,6 +118,7 @@ class Settings:
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")
     mail_from: str = _setting("MAIL_FROM", mail_from, "", help="who mails come from")
+    clamd: str = _setting("CLAMD", clamd, "", help="the virus scanner: unix:PATH or tcp:HOST:PORT")
     web_threads: int = _setting("WEB_THREADS", _positive, 48, help="requests at once, per web process")
     web_processes: int = _setting("WEB_PROCESSES", _positive, 2, help="web processes")
     head_patience: timedelta = _setting(

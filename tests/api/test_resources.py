@@ -49,6 +49,7 @@ GET /documents/{document_id}/readings
 GET /bundles/{bundle_id}/content.zip
 GET /document-types
 POST /documents/{document_id}/export
+POST /documents/{document_id}/cleaning
 GET POST /bundles/{bundle_id}/shares
 GET POST /bundles/{bundle_id}/file-requests
 GET /file-requests/{file_request_id}
@@ -80,6 +81,7 @@ GET /office/video
 POST /office/video/approval
 POST /office/video/withdrawal
 GET POST /office/mail
+GET POST /office/scanning
 GET /office/matrix
 GET /office/matrix/history
 GET /office/matrix/cell

@@ -33,6 +33,11 @@ SOLE_IMPORTERS = {
     "flask_login": ("vault.web.signin",),
     "magic": ("vault.inspection",),
     "tinytag": ("vault.inspection.sound",),
+    "pikepdf": ("vault.inspection.pdfs", "vault.inspection.scrubbing"),
+    "olefile": ("vault.inspection.archives",),
+    "defusedxml": ("vault.inspection.archives",),
+    "lxml": ("vault.inspection.office_scrubbing",),
+    "PIL": ("vault.demo.papers", "vault.inspection.pictures", "vault.inspection.scrubbing"),
     "zipstream": ("vault.transfers.zips",),
     "segno": ("vault.people.totp",),
     "webauthn": ("vault.people.passkeys",),
@@ -41,8 +46,8 @@ SOLE_IMPORTERS = {
     "babel": ("vault.languages", "vault.web.locale"),
     "http": ("vault.client.line",),
     "smtplib": ("vault.mail",),
-    "xml": ("vault.demo.papers",),
-    "zipfile": ("vault.demo.papers",),
+    "xml": ("vault.demo.papers", "vault.inspection.archives"),
+    "zipfile": ("vault.demo.papers", "vault.inspection"),
     **dict.fromkeys(("marshal", "pickle", "requests", "shelve", "tarfile", "yaml"), ()),
 }
 FRONT_ONLY = {"flask", "werkzeug", "jinja2", "click"}

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import sys
-import time
-
 import pytest
 
 from tests.recordings import SAMPLES, VIDEOS, box, flac, m4a, mp3, mp4, opus, wav, webm, wma
 from tests.recordings import dss as dss_file
-from vault.inspection.duration import BLOCK, MOST_READS, is_believable, read_duration
-from vault.inspection.formats import BY_ENDING
+from vault.inspection.asked import BLOCK
+from vault.inspection.duration import is_believable
+from vault.inspection.formats import BY_ENDING, FORMATS, MediaType
+from vault.inspection.looking import MOST_READS_OF_SOUND, look_at
 
 HOUR = 3600
 
 
-def duration_of(media_type: str, content: bytes, **options) -> int | None:
-    return read_duration(media_type, len(content), lambda start, end: content[start:end], **options)
+def media_of(name: str) -> MediaType:
+    return next(known.media for known in FORMATS if known.media.name == name)
+
+
+def duration_of(media: str | MediaType, content: bytes) -> int | None:
+    media = media_of(media) if isinstance(media, str) else media
+    return look_at(media, len(content), lambda start, end: content[start:end]).duration_ms
 
 
 @pytest.mark.parametrize("name", [*SAMPLES, *VIDEOS])
 def test_the_duration_of_every_format_is_read(name):
     content = (SAMPLES | VIDEOS)[name](12)
 
-    found = duration_of(BY_ENDING[name.rpartition(".")[2]].media.name, content)
+    found = duration_of(BY_ENDING[name.rpartition(".")[2]].media, content)
 
     assert found is not None
     assert abs(found - 12_000) <= 150
@@ -40,7 +44,7 @@ def test_an_hour_of_sound_is_read_without_reading_the_hour():
         asked.append(end - start)
         return head.ljust(end, b"\0")[start:end] if start < 44 else bytes(end - start)
 
-    assert read_duration("audio/wav", length, read) == HOUR * 1000
+    assert look_at(media_of("audio/wav"), length, read).duration_ms == HOUR * 1000
     assert len(asked) <= 4
 
 
@@ -97,7 +101,7 @@ def test_a_cut_file_costs_only_the_duration():
     for name, make in (SAMPLES | VIDEOS).items():
         whole = make(3)
         for length in (1, 30, len(whole) // 2):
-            found = duration_of(BY_ENDING[name.rpartition(".")[2]].media.name, whole[:length])
+            found = duration_of(BY_ENDING[name.rpartition(".")[2]].media, whole[:length])
             assert found is None or 0 < found < 6000
 
 
@@ -108,45 +112,16 @@ def test_belief_has_bounds():
     assert not is_believable("audio/ogg", 10**10, 24 * HOUR * 1000 + 1)
 
 
-CHILDREN = {
-    "dies": "import os; os._exit(9)",
-    "hangs": "import time; time.sleep(60)",
-    "babbles": "import os\nwhile True: os.write(1, b'\\xfe' * 16)",
-    "asks for ever": "import os\nwhile True: os.write(1, bytes(15) + b'\\1'); os.read(0, 9)",
-    "asks backwards": "import os; os.write(1, bytes(7) + b'\\2' + bytes(7) + b'\\1')",
-    "asks beyond": "import os; os.write(1, bytes(8) + b'\\0' * 6 + b'\\xff\\xff'); os.read(0, 99)",
-}
-
-
-@pytest.mark.parametrize("fault", CHILDREN)
-def test_a_child_gone_wrong_costs_only_the_duration(fault):
-    asked, content = [], bytes(1000)
-
-    def read(start: int, end: int) -> bytes:
-        asked.append(end - start)
-        return content[start:end]
-
-    started = time.monotonic()
-    command = (sys.executable, "-c", CHILDREN[fault])
-    assert read_duration("audio/wav", 1000, read, command=command, patience=1.0) is None
-    assert time.monotonic() - started < 5
-    assert len(asked) <= MOST_READS + 1
-
-
-def test_without_a_child_to_be_had_there_is_no_duration(tmp_path):
-    assert duration_of("audio/wav", wav(1), command=(str(tmp_path / "absent"),)) is None
-
-
 def test_a_recording_that_makes_its_reader_wander_is_given_up():
-    endless = b"\xff\xfb\x90\xc0" + b"\0\xff" * (BLOCK * (MOST_READS + 10) // 2)
+    endless = b"\xff\xfb\x90\xc0" + b"\0\xff" * (BLOCK * (MOST_READS_OF_SOUND + 10) // 2)
     asked = []
 
     def read(start: int, end: int) -> bytes:
         asked.append(start)
         return endless[start:end]
 
-    assert read_duration("audio/mpeg", len(endless), read) is None
-    assert sum(min(BLOCK, len(endless) - start) for start in asked) <= BLOCK * (MOST_READS + 1)
+    assert look_at(media_of("audio/mpeg"), len(endless), read, patience=2.0).duration_ms is None
+    assert sum(min(BLOCK, len(endless) - start) for start in asked) <= BLOCK * (MOST_READS_OF_SOUND + 1)
 
 
 def test_what_reading_raises_goes_on():
@@ -154,16 +129,4 @@ def test_what_reading_raises_goes_on():
         raise LookupError("the store is gone")
 
     with pytest.raises(LookupError):
-        read_duration("audio/wav", 1000, read)
-
-
-def test_the_child_can_open_nothing(tmp_path):
-    program = (
-        "import sys, vault.inspection.duration_child as child\n"
-        "from vault.inspection.child import confine\n"
-        "confine()\n"
-        "try: open('/etc/hostname')\n"
-        "except OSError: sys.stdout.buffer.write(b'\\xff' * 8 + (7).to_bytes(8, 'big')); sys.stdout.flush()\n"
-    )
-    command = (sys.executable, "-P", "-B", "-c", program)
-    assert duration_of("audio/x-dss", bytes(10), command=command) == 7
+        look_at(media_of("audio/wav"), 1000, read)

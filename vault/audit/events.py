@@ -12,6 +12,7 @@ EVENTS: dict[str, str] = {
     "office.video_approved": "An office's approval of recordings on video was recorded.",
     "office.video_withdrawn": "An office's approval of recordings on video was withdrawn.",
     "office.mail_changed": "An office let case numbers into its mails, or kept them out.",
+    "office.scanning_changed": "An office stores nothing that was not scanned for viruses, or does again.",
     "person.created": "An account was created.",
     "person.enrolled": "A person set a password and enrolled.",
     "person.enrolment_issued": "A one-time enrolment link was issued.",

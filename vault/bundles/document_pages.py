@@ -18,6 +18,7 @@ from vault.bundles.models import Document, Version
 from vault.bundles.opening import OpenBundle
 from vault.bundles.queries import files_of, open_targets, versions_of
 from vault.cases.models import Case, Individual
+from vault.inspection.findings import UNKNOWN, Findings, findings_of
 from vault.people.models import Person
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class VersionRow(BaseModel):
     duration_ms: int | None
     deposited_at: datetime
     is_available: bool
+    inspection: Findings
 
 
 class VersionList(BaseModel):
@@ -127,8 +129,8 @@ class HistoryRow(BaseModel):
     what: str
 
 
-def version_row(opened: OpenBundle, version: Version) -> VersionRow:
-    """One version of an open bundle."""
+def version_row(opened: OpenBundle, version: Version, found: Findings = UNKNOWN) -> VersionRow:
+    """One version of an open bundle, and what was found in it."""
     return VersionRow(
         id=version.id,
         number=version.number,
@@ -139,11 +141,14 @@ def version_row(opened: OpenBundle, version: Version) -> VersionRow:
         duration_ms=version.duration_ms,
         deposited_at=version.deposited_at,
         is_available=version.seal is not None,
+        inspection=found,
     )
 
 
-def file_row(opened: OpenBundle, document: Document, version: Version, may_download: bool = True) -> FileRow:
-    """One document of an open bundle."""
+def file_row(
+    opened: OpenBundle, document: Document, version: VersionRow, may_download: bool = True
+) -> FileRow:
+    """One document of an open bundle, with its current version."""
     return FileRow(
         id=document.id,
         bundle_id=document.bundle_id,
@@ -153,7 +158,7 @@ def file_row(opened: OpenBundle, document: Document, version: Version, may_downl
         language=document.language,
         title=opened.title_of(document),
         individuals=[individual.number for individual in document.individuals],
-        version=version_row(opened, version),
+        version=version,
         withdrawn_at=document.withdrawn_at,
         revision=document.revision,
         may_download=may_download,
@@ -166,12 +171,23 @@ def file_rows(tx: Transaction, opened: OpenBundle) -> list[FileRow]:
     ids = select(Document.id).where(Document.bundle_id == opened.bundle.id, downloadable)
     allowed = set(tx.session.scalars(ids))
     files = files_of(tx, opened.bundle)
-    return [file_row(opened, document, version, document.id in allowed) for document, version in files]
+    found = findings_of(tx.session, [version.id for _, version in files])
+    return [
+        file_row(opened, document, version_row(opened, version, found[version.id]), document.id in allowed)
+        for document, version in files
+    ]
+
+
+def version_rows(tx: Transaction, opened: OpenBundle, document: Document) -> list[VersionRow]:
+    """All versions of a document, newest first."""
+    versions = versions_of(tx, document)
+    found = findings_of(tx.session, [version.id for version in versions])
+    return [version_row(opened, version, found[version.id]) for version in versions]
 
 
 def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> DocumentPage:
     """The document for its own page."""
-    versions = versions_of(tx, document)
+    versions = version_rows(tx, opened, document)
     current = next(version for version in versions if version.number == document.current_number)
     stays = document.withdrawn_at is None
     return DocumentPage(
@@ -185,7 +201,7 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
         highest_tier=document.highest_tier,
         form_left_at=document.form_left_at,
         withdrawal_reason=withdrawal_reason(tx, document, opened),
-        versions=[version_row(opened, version) for version in versions],
+        versions=versions,
         may_change=stays and tx.allows(Permission.DOCUMENT_CHANGE, document),
         may_withdraw=stays and tx.allows(Permission.DOCUMENT_WITHDRAW, document),
         may_move=stays and tx.allows(Permission.DOCUMENT_MOVE, document),

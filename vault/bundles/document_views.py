@@ -19,13 +19,12 @@ from vault.bundles.document_pages import (
     document_page,
     file_rows,
     move_form,
-    version_row,
+    version_rows,
 )
 from vault.bundles.documents import change_document
 from vault.bundles.forms import DocumentEdit
 from vault.bundles.models import Bundle, Document
 from vault.bundles.opening import OpenBundle, PasswordDue, open_bundle
-from vault.bundles.queries import versions_of
 from vault.errors import Conflict, NotFound
 from vault.runtime import Transaction
 from vault.web.acting import transaction
@@ -112,7 +111,7 @@ def versions(document_id: UUID) -> ResponseReturnValue:
         return redirect(url_for("bundles.show_document", document_id=document_id), 303)
     with transaction() as tx:
         document, opened = _readable(tx, document_id, Permission.DOCUMENT_READ)
-        page = VersionList(items=[version_row(opened, version) for version in versions_of(tx, document)])
+        page = VersionList(items=version_rows(tx, opened, document))
     return respond("", page)
 
 

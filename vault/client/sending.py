@@ -289,7 +289,8 @@ def _reason(code: str | None) -> str:
     """Words for why an upload was refused (a code of docs/errors.md)."""
     known = {
         "conflict": "what arrived is not what was announced, or the bundle changed meanwhile",
-        "wrong-type": "its content is not what its name says, or is not accepted for this type",
+        "wrong-type": "its content is not what its name says, holds what is not accepted, or is of no such type",
+        "infected": "the virus scanner found something harmful in it",
         "tampered": "what was stored does not verify",
         "stopped": "somebody stopped the upload",
         "expired": "it took too long",

@@ -41,6 +41,7 @@ from vault.people.approvals import is_video_approved
 from vault.people.models import Person
 from vault.people.sessions import actor_of
 from vault.sentences import counted, said
+from vault.transfers.inspections import UNSEEN, Inspected, note_inspection
 from vault.transfers.models import Upload
 from vault.transfers.quota import check_room
 from vault.transfers.uploads import check_family, drop_upload
@@ -99,7 +100,7 @@ def complete_drop(
     file_id: UUID,
     media: MediaType,
     written: Written,
-    duration_ms: int | None = None,
+    inspected: Inspected = UNSEEN,
 ) -> DroppedFile:
     """The file has arrived: its object stands finished in the store, its sender can read it no more, the bundle is marked.
 
@@ -125,7 +126,8 @@ def complete_drop(
         file.sender_digest_lock = entry.lock_text(DIGEST, file.id, digest)
     file.object_length, file.object_digest = written.object_length, written.object_digest
     file.seal = seal(file_key, slot, file.id, written.length, written.object_length, written.object_digest)
-    file.extension, file.duration_ms, file.arrived_at = media.extension, duration_ms, tx.now
+    file.extension, file.duration_ms, file.arrived_at = media.extension, inspected.duration_ms, tx.now
+    note_inspection(tx, upload, inspected)
     bundle.arrivals_at = bundle.arrivals_at or tx.now
     _note_arrival(tx, request, file, written)
     return file

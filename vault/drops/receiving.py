@@ -19,7 +19,7 @@ from vault.drops.models import DroppedFile
 from vault.inspection.formats import MediaType
 from vault.inspection.inspector import inspect_head
 from vault.store.base import Store
-from vault.transfers.durations import duration_of
+from vault.transfers.inspections import Finished, Inspected, checks_for, inspect_stored
 from vault.transfers.models import Upload
 from vault.transfers.receiving import Transact, first_bytes, written_by
 from vault.transfers.uploads import discard_bytes
@@ -53,7 +53,7 @@ class Come:
     upload: Upload
     media: MediaType
     written: Written
-    duration_ms: int | None
+    inspected: Inspected
 
 
 def receive_drop(door: Door, store: Store, offer: Offer, content: Iterator[bytes]) -> Come:
@@ -69,14 +69,15 @@ def receive_drop(door: Door, store: Store, offer: Offer, content: Iterator[bytes
         file_key = keys_of_sender(tx, entry, file)[0]
         limit = min(tx.settings.form_limit, entry.request.file_limit)
         writer = Writer(tx.store, file.upload, file_key, limit)
-        upload = file.upload
+        upload, checks = file.upload, checks_for(tx, file.office_id)
     try:
         written = written_by(writer, chain([head], _while_open(door, content)), offer.file_name)
-        duration = duration_of(store, upload, media.name, written.length, file_key)
+        finished = Finished(upload, offer.file_name, media, written.length, file_key)
+        inspected = inspect_stored(store, finished, checks)
     except BaseException as error:
         give_up(door, store, upload, getattr(error, "code", "broken"))
         raise
-    return Come(upload, media, written, duration)
+    return Come(upload, media, written, inspected)
 
 
 def arrive(door: Door, store: Store, come: Come) -> tuple[DroppedFile, str]:
@@ -87,7 +88,7 @@ def arrive(door: Door, store: Store, come: Come) -> tuple[DroppedFile, str]:
     try:
         with door.open() as (tx, entry):
             name = name_of(entry, own_file(tx, entry, come.upload.id))
-            return complete_drop(tx, entry, come.upload.id, come.media, come.written, come.duration_ms), name
+            return complete_drop(tx, entry, come.upload.id, come.media, come.written, come.inspected), name
     except BaseException as error:
         give_up(door, store, come.upload, getattr(error, "code", "broken"))
         raise

@@ -29,10 +29,16 @@ from vault.errors import Invalid, UploadBusy, UploadEnded, WrongOffset
 from vault.inspection.inspector import promised_media
 from vault.sentences import said
 from vault.store.base import Store
-from vault.transfers.durations import duration_of
+from vault.transfers.inspections import Checks, checks_for, inspect_stored
 from vault.transfers.pieces import Sender
 from vault.transfers.resumable import Announced, Resumed, opened_tail
-from vault.transfers.settling import FINAL, check_announced, finished_object, settling_alone
+from vault.transfers.settling import (
+    FINAL,
+    check_announced,
+    finished_file,
+    finished_object,
+    settling_alone,
+)
 from vault.transfers.uploads import drop_upload
 
 if TYPE_CHECKING:
@@ -143,8 +149,9 @@ def settle_drop(door: Door, store: Store, file_id: UUID) -> DroppedFile:
     with settling_alone(file_id):
         with door.open() as (tx, entry):
             resumed = resume_drop(tx, entry, file_id)
+            checks = checks_for(tx, entry.request.office_id)
         try:
-            return _settled(door, store, resumed)
+            return _settled(door, store, resumed, checks)
         except UploadEnded:
             raise
         except FINAL as error:
@@ -153,13 +160,13 @@ def settle_drop(door: Door, store: Store, file_id: UUID) -> DroppedFile:
             raise
 
 
-def _settled(door: Door, store: Store, resumed: Resumed) -> DroppedFile:
+def _settled(door: Door, store: Store, resumed: Resumed, checks: Checks) -> DroppedFile:
     written, upload = finished_object(store, resumed), resumed.upload
     media = promised_media(resumed.file_name)
-    duration = duration_of(store, upload, media.name, written.length, resumed.file_key.reveal())
+    inspected = inspect_stored(store, finished_file(resumed, media, written.length), checks)
     check_announced(resumed.digest, written)
     with door.open() as (tx, entry):
-        return complete_drop(tx, entry, upload.id, media, written, duration)
+        return complete_drop(tx, entry, upload.id, media, written, inspected)
 
 
 def sender_at(door: Door) -> Sender:

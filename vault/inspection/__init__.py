@@ -1,17 +1,28 @@
 """Inspection: what an untrusted file is, found out where it can do no harm.
 
-A file is accepted when three opinions agree: its name's ending, our own reading of its first 64 KiB, and
-libmagic's. The reading happens in a child process without secrets that can open nothing and has no room to
-grow; the bytes reach it through a socket pair, never through a file. Only what stands in the table of
-`formats` is accepted; every refusal is a sentence that says what to do.
+Nothing but a process of its own reads what somebody uploads: one for each look at a file, which lives for milliseconds,
+holds one socket, and can open, connect, start and signal nothing. A file is accepted when three opinions agree: its name's
+ending, our own reading of its first 64 KiB, and libmagic's. Only what stands in the table of `formats` is accepted; every
+refusal is a sentence that says what to do. Once the file stands in the store, a second look asks for the blocks of it that
+it needs.
+
+In the process that serves:
 
     formats     what is accepted, and the sentences of refusal
-    content     what some bytes are, by their signatures
-    child       the process that looks: `content` and libmagic
-    inspector   the process's keeper: `inspect_head(head, file_name) -> MediaType`
+    inspector   the first look: `inspect_head(head, file_name) -> MediaType`
+    looking     the look at a whole file: `look_at(media, length, read) -> Seen`
+    cleaning    a file without what it says besides its content
+    duration    what is believed of a recording's length
+    keeper      the zygote's keeper
+    protocol    what both sides say to each other
 
-How long a recording is, is read in the same way by a child that ends with its answer:
+In the processes that look, and nowhere else:
 
-    duration    `read_duration(media_type, length, read)`, and what is believed
-    duration_child, sound   the process, and what it does
+    zygote          loads what looks need, shuts itself in, and forks one process for each
+    confinement     the walls; `proof` tries them
+    head, content   the first look
+    whole, asked    the look at a whole file, block by block
+    pdfs, archives, packing, pictures, texts, polyglots    what it knows
+    scrubbing, office_scrubbing    taking out what a file says besides its content
+    sound           how long a recording plays
 """

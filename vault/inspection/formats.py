@@ -93,6 +93,24 @@ REASONS = MappingProxyType(
         " Save it as .%(ending)s without macros and send it again.",
         "locked": "%(file)s was not stored: it is locked with a password."
         " Remove the password first; the vault encrypts it.",
+        "launch": "%(file)s was not stored: it starts another program when it is opened."
+        " Print it to a new PDF and send that.",
+        "polyglot": "%(file)s was not stored: it is two kinds of file at once."
+        " Save it anew, or print it to a PDF, and send that.",
+        "entities": "%(file)s was not stored: it declares things that no office program writes."
+        " Open it, save it anew and send that.",
+        "zip-bomb": "%(file)s was not stored: it unpacks to far more than a document holds."
+        " Open it, save it anew and send that.",
+        "pixel-bomb": "%(file)s was not stored: a picture in it unfolds to more than 268 million dots."
+        " Save it smaller and send it again.",
+        "nested": "%(file)s was not stored: things lie within things in it, too deep to be looked at."
+        " Take the innermost out and send it by itself.",
+        "infected": "%(file)s was not stored: the virus scanner found something harmful in it."
+        " Do not open it, and tell your administrator.",
+        "unscannable": "%(file)s was not stored: it is too large for the virus scanner,"
+        " and this office stores nothing that was not scanned.",
+        "unscanned": "%(file)s was not stored: the virus scanner does not answer,"
+        " and this office stores nothing that was not scanned. Try again later.",
         "old": "%(file)s was not stored: it is in an old format that can carry programs."
         " Save it as .%(ending)s and send it again.",
         "unchecked": "%(file)s was not stored: it could not be checked.",

@@ -139,6 +139,12 @@ class OwnMail(PersonAddress):
     language: Annotated[str, Field(max_length=10)] = "en"
 
 
+class ScanPolicy(Form):
+    """Whether the office stores nothing that the virus scanner has not seen."""
+
+    required: bool = False
+
+
 class NewTokenForm(Form):
     """A token to be made."""
 

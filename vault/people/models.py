@@ -30,7 +30,8 @@ class Office(Row):
     """An office: where people work and cases belong. `case_patterns` are regular expressions it uses besides ours.
 
     `video_approved_at`: since when it takes recordings on video; who last decided that, and the remark, stand beside it.
-    `numbers_unmailed_at`: since when its mails carry no case numbers.
+    `numbers_unmailed_at`: since when its mails carry no case numbers. `scan_required_at`: since when it stores nothing
+    that the virus scanner has not seen.
     """
 
     __tablename__ = "offices"
@@ -43,6 +44,7 @@ class Office(Row):
     video_approved_by_id: Mapped[UUID | None]
     video_remark_id: Mapped[UUID | None]
     numbers_unmailed_at: Mapped[datetime | None]
+    scan_required_at: Mapped[datetime | None]
 
 
 class Person(Row):

@@ -1,6 +1,7 @@
-"""One's own office over HTTP: whether it takes recordings on video, and whether its mails carry case numbers.
+"""One's own office over HTTP: whether it takes recordings on video, whether its mails carry case numbers, and whether it
+stores what was not scanned for viruses.
 
-Its Personal Data Controller decides both.
+Its Personal Data Controller decides all three.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from vault.errors import Conflict
 from vault.people.approvals import approve_video, own_office, withdraw_video
-from vault.people.forms import ApprovalRemark, MailContent
+from vault.people.forms import ApprovalRemark, MailContent, ScanPolicy
 from vault.people.mailing import set_numbers_in_mail
 from vault.people.models import Office
-from vault.people.pages import MailPage, VideoApproval, mail_page, video_approval
+from vault.people.pages import MailPage, ScanPage, VideoApproval, mail_page, scan_page, video_approval
+from vault.people.scanning import require_scan
 from vault.runtime import Transaction
 from vault.web.acting import transaction
 from vault.web.media import speaks_json
@@ -29,6 +31,8 @@ def register(bp: Blueprint) -> None:
     bp.post("/office/video/withdrawal")(withdraw)
     bp.get("/office/mail")(mail)
     bp.post("/office/mail")(change_mail)
+    bp.get("/office/scanning")(scanning)
+    bp.post("/office/scanning")(change_scanning)
 
 
 @documented("Whether your office takes recordings on video", returns=VideoApproval, errors=["forbidden"])
@@ -102,3 +106,31 @@ def change_mail() -> ResponseReturnValue:
         page = mail_page(tx, set_numbers_in_mail(tx, wanted.case_numbers))
     onward = url_for("api_people.mail") if speaks_json(request) else url_for("people.mail", notice="saved")
     return respond("people/office_mail.html", page, location=onward)
+
+
+@documented("What your office does with files that were not scanned", returns=ScanPage, errors=["forbidden"])
+@signed_in
+def scanning() -> ResponseReturnValue:
+    """Whether it stores them."""
+    with transaction() as tx:
+        page = scan_page(tx, own_office(tx))
+    return respond("people/office_scanning.html", page)
+
+
+@documented(
+    "Store nothing that the virus scanner has not seen, or store it as not scanned",
+    body=ScanPolicy,
+    returns=ScanPage,
+    status=201,
+    errors=["forbidden"],
+)
+@signed_in
+@shows_form(scanning)
+def change_scanning() -> ResponseReturnValue:
+    """Decided, for every file from now on."""
+    wanted = parse(ScanPolicy)
+    with transaction() as tx:
+        page = scan_page(tx, require_scan(tx, wanted.required))
+    place = "api_people.scanning" if speaks_json(request) else "people.scanning"
+    onward = url_for(place) if speaks_json(request) else url_for(place, notice="saved")
+    return respond("people/office_scanning.html", page, location=onward)

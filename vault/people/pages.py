@@ -64,6 +64,14 @@ class OwnMailPage(BaseModel):
     languages: dict[str, str]
 
 
+class ScanPage(BaseModel):
+    """Whether an office stores nothing that was not scanned; `has_scanner`: whether the vault has a virus scanner at all."""
+
+    office: str
+    required: bool
+    has_scanner: bool
+
+
 class PersonEntry(BaseModel):
     """A person in a list. `state` is invited, active, locked, expired or left."""
 
@@ -190,6 +198,12 @@ def own_mail_page(tx: Transaction, person: Person) -> OwnMailPage:
         digest_hour=tx.settings.digest_hour,
         languages={tag: language.name for tag, language in spoken().items()},
     )
+
+
+def scan_page(tx: Transaction, office: Office) -> ScanPage:
+    """What the actor's office does with what was not scanned."""
+    required, scanner = office.scan_required_at is not None, bool(tx.settings.clamd)
+    return ScanPage(office=office.name, required=required, has_scanner=scanner)
 
 
 def person_entry(tx: Transaction, person: Person) -> PersonEntry:

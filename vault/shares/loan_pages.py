@@ -16,6 +16,7 @@ from vault.bundles.models import Document, Version
 from vault.bundles.opening import OpenBundle
 from vault.cases.models import Case
 from vault.errors import Gone, Tampered
+from vault.inspection.findings import Findings, findings_of
 from vault.people.models import Person
 from vault.shares.loans import Borrowed, lent_to_me, open_loan, possible_borrowers
 from vault.shares.models import Loan
@@ -65,6 +66,7 @@ class LentRow(BaseModel):
     is_playable: bool
     lender: str
     expires_at: datetime
+    inspection: Findings
 
 
 class LentList(BaseModel):
@@ -181,4 +183,5 @@ def _row(tx: Transaction, loan: Loan, title: str | None, playable: Container[str
         is_playable=document.kind == "recording" and version.media_type in playable,
         lender=tx.session.get_one(Person, loan.owner_id).display_name,
         expires_at=loan.expires_at,
+        inspection=findings_of(tx.session, [version.id])[version.id],
     )

@@ -13,6 +13,7 @@ from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.models import Document, Version
 from vault.cases.models import Case
 from vault.crypto.locks import unlock_text
+from vault.inspection.findings import Findings, findings_of
 from vault.people.models import Office
 from vault.settings import Settings
 from vault.shares.codes import AGAIN_AFTER
@@ -34,6 +35,7 @@ class LentPage(BaseModel):
     media_type: str
     length: int
     is_playable: bool
+    inspection: Findings
 
 
 class VisitPage(BaseModel):
@@ -91,4 +93,5 @@ def lent_page(tx: Transaction, visit: Visit, lent: SharedDocument, playable: Con
         media_type=version.media_type,
         length=version.length,
         is_playable=document.kind == "recording" and version.media_type in playable,
+        inspection=findings_of(tx.session, [version.id])[version.id],
     )

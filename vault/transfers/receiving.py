@@ -23,7 +23,7 @@ from vault.inspection.formats import HEAD_BYTES, MediaType
 from vault.inspection.inspector import inspect_head
 from vault.sentences import said
 from vault.store.base import Store
-from vault.transfers.durations import duration_of
+from vault.transfers.inspections import Finished, Inspected, checks_for, inspect_stored
 from vault.transfers.models import Upload
 from vault.transfers.reading import USE_EVERY, keep_in_use, require_session
 from vault.transfers.uploads import (
@@ -50,7 +50,7 @@ class Arrived:
     upload: Upload
     media: MediaType
     written: Written
-    duration_ms: int | None = None
+    inspected: Inspected
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,16 @@ def receive_file(
         upload = begin_upload(tx, opened, wanted, media)
         writer = writer_for(tx, opened, upload)
         file_key = upload_keys(tx, opened, upload)[0]
+        checks = checks_for(tx, upload.office_id)
     try:
         whole = chain([head], _in_use(transact, bundle_id, content))
         written = written_by(writer, whole, wanted.file_name)
-        duration = duration_of(store, upload, media.name, written.length, file_key)
+        finished = Finished(upload, wanted.file_name, media, written.length, file_key)
+        inspected = inspect_stored(store, finished, checks)
     except BaseException as error:
         abandon(transact, store, upload, getattr(error, "code", "broken"))
         raise
-    return Arrived(upload, media, written, duration)
+    return Arrived(upload, media, written, inspected)
 
 
 def settle(transact: Transact, store: Store, arrived: Arrived) -> Stored:
@@ -95,7 +97,7 @@ def settle(transact: Transact, store: Store, arrived: Arrived) -> Stored:
             opened = open_for_adding(tx, upload.bundle_id)
             same = find_duplicate(tx, opened, arrived.written.plaintext_digest)
             version = complete_upload(
-                tx, opened, upload.id, arrived.media, arrived.written, arrived.duration_ms
+                tx, opened, upload.id, arrived.media, arrived.written, arrived.inspected
             )
     except BaseException as error:
         abandon(transact, store, upload, getattr(error, "code", "broken"))

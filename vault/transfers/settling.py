@@ -17,10 +17,11 @@ from vault.crypto.kdf import Sha256
 from vault.crypto.payload import CHUNK, object_length, read_range
 from vault.crypto.secret import compare
 from vault.errors import Conflict, Invalid, NotFound, Tampered, UploadBusy, UploadEnded, WrongType
+from vault.inspection.formats import MediaType
 from vault.inspection.inspector import promised_media
 from vault.store.base import Store
 from vault.transfers.digests import KEPT
-from vault.transfers.durations import duration_of
+from vault.transfers.inspections import Finished, checks_for, inspect_stored
 from vault.transfers.models import Upload
 from vault.transfers.reading import require_session
 from vault.transfers.receiving import Stored, Transact, open_for_adding
@@ -75,16 +76,17 @@ def settling_alone(upload_id: UUID) -> Iterator[None]:
 def _settle(transact: Transact, store: Store, upload_id: UUID) -> Stored:
     with transact() as tx:
         resumed = resume_upload(tx, upload_id)
+        checks = checks_for(tx, resumed.upload.office_id)
     try:
         written = finished_object(store, resumed)
         media = promised_media(resumed.file_name)
-        duration = duration_of(store, resumed.upload, media.name, written.length, resumed.file_key.reveal())
+        inspected = inspect_stored(store, finished_file(resumed, media, written.length), checks)
         with transact() as tx:
             require_session(tx)
             opened = open_for_adding(tx, resumed.upload.bundle_id)
             check_announced(resumed.digest, written)
             same = find_duplicate(tx, opened, written.plaintext_digest)
-            version = complete_upload(tx, opened, upload_id, media, written, duration)
+            version = complete_upload(tx, opened, upload_id, media, written, inspected)
     except UploadEnded:
         raise
     except FINAL as error:
@@ -92,6 +94,11 @@ def _settle(transact: Transact, store: Store, upload_id: UUID) -> Stored:
             refuse_upload(tx, upload_id, error.code)
         raise
     return Stored(version, same)
+
+
+def finished_file(resumed: Resumed, media: MediaType, length: int) -> Finished:
+    """The upload as what looks at it needs it, once its object stands."""
+    return Finished(resumed.upload, resumed.file_name, media, length, resumed.file_key.reveal())
 
 
 def finished_object(store: Store, resumed: Resumed) -> Written:

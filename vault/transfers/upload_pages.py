@@ -14,6 +14,7 @@ from vault.bundles.deposits import find_duplicate
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle
 from vault.errors import BundleLocked, NotFound, ReasonDue
+from vault.inspection.findings import STILL_LOOKED_AT, Findings, findings_of
 from vault.transfers.models import BY_MEMBER, Upload
 from vault.transfers.resumable import announced_digest, is_complete, opened_names
 
@@ -27,7 +28,7 @@ class UploadPage(BaseModel):
     """One upload. Lengths in bytes; names are null while the bundle is sealed. `reason` is a code of errors.md.
     `document` is known beforehand where it is to be a further version of one.
 
-    `state`: receiving, checking (all has come), stored, refused.
+    `state`: receiving, checking (all has come), stored, refused. `inspection` is there once all has come.
     """
 
     id: UUID
@@ -45,6 +46,7 @@ class UploadPage(BaseModel):
     version: int | None = None
     same_as: UUID | None = None
     reason: str | None = None
+    inspection: Findings | None = None
 
 
 class UploadList(BaseModel):
@@ -74,11 +76,14 @@ def upload_page(tx: Transaction, upload: Upload) -> UploadPage:
         document=None if upload.is_new_document else upload.document_id,
         reason=upload.refusal,
     )
+    if page.state == "checking":
+        page.inspection = STILL_LOOKED_AT
     opened = _opened(tx, upload.bundle_id)
     if opened is not None and upload.dropped_at is None:
         page.file_name, page.title, page.fingerprint = opened_names(opened, upload)
         page.sha256 = announced_digest(opened, upload)
     if upload.completed_at is not None:
+        page.inspection = findings_of(tx.session, [upload.id])[upload.id]
         version = tx.session.get(Version, upload.id)
         page.document, page.version = upload.document_id, version.number if version else None
         page.same_as = _same_as(tx, opened, version)

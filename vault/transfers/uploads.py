@@ -28,6 +28,7 @@ from vault.inspection.formats import AUDIO, DOCUMENT, IMAGE, VIDEO, MediaType
 from vault.people.approvals import is_video_approved
 from vault.sentences import said
 from vault.store.base import Store
+from vault.transfers.inspections import UNSEEN, Inspected, note_inspection
 from vault.transfers.models import Upload
 from vault.transfers.writer import Writer, Written
 
@@ -112,7 +113,7 @@ def complete_upload(
     upload_id: UUID,
     media: MediaType,
     written: Written,
-    duration_ms: int | None = None,
+    inspected: Inspected = UNSEEN,
 ) -> Version:
     """The upload is a sealed version of its document; its object stands finished in the store already.
 
@@ -128,7 +129,8 @@ def complete_upload(
     file_key, slot = upload_keys(tx, opened, upload)
     upload.completed_at = tx.now
     deposit = _deposit(upload, media, written, file_key, slot)
-    return deposit_version(tx, opened, replace(deposit, duration_ms=duration_ms))
+    note_inspection(tx, upload, inspected)
+    return deposit_version(tx, opened, replace(deposit, duration_ms=inspected.duration_ms))
 
 
 def drop_upload(tx: Transaction, upload: Upload, reason: str) -> None:

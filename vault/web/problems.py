@@ -76,6 +76,7 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
     ),
     errors.TooLarge: Meaning(413, _("Too large"), _("Nothing was stored. Send less at once.")),
     errors.WrongType: Meaning(415, _("This kind of content is not taken"), _("Nothing was stored.")),
+    errors.Infected: Meaning(415, _("Something harmful was found"), _("Nothing was stored.")),
     errors.BadRange: Meaning(416, _("That part does not exist")),
     errors.TooMany: Meaning(429, _("Too many attempts"), _("Wait a while, then try again.")),
     errors.Busy: Meaning(503, _("Busy for a moment"), _("Nothing was changed. Try again.")),
@@ -84,6 +85,9 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
         503,
         _("The keys cannot be reached"),
         _("Nothing opens or is stored until they can. What was stored before is safe. Try again later."),
+    ),
+    errors.NotScanned: Meaning(
+        503, _("The virus scanner does not answer"), _("Nothing was stored. Try again later.")
     ),
     errors.StorageFull: Meaning(
         507, _("The store is full"), _("What was stored before is safe. Tell your administrator.")

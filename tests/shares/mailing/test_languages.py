@@ -42,6 +42,7 @@ OURS = (
 ASKED = ("files", "landing", "left", "receipt", "results")
 PAGES = [
     *FRAME,
+    "bundles/templates/bundles/findings.html",
     *(f"shares/templates/shares/{name}.html" for name in OURS),
     *(f"drops/templates/drops/{name}.html" for name in ASKED),
     "transfers/templates/transfers/sending.html",

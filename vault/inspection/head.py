@@ -1,8 +1,6 @@
-"""The process that looks at untrusted bytes: `content`'s opinion, and libmagic's as a veto.
+"""The first look, at a file's first 64 KiB: `content`'s opinion, and libmagic's as a veto. Runs in a forked process only.
 
-Started by `inspector` as `python -m vault.inspection.child`. Standard input and output are one socket. A frame is a
-length (u32, big-endian) and as many bytes: a head comes in, a code of `content.recognise` goes out. The process ends
-when its input does.
+A frame is a length (u32, big-endian) and as many bytes: a head comes in, a code of `content.recognise` goes out.
 """
 
 from __future__ import annotations
@@ -10,8 +8,6 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import importlib.util
-import os
-import resource
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,16 +17,6 @@ from vault.inspection.formats import HEAD_BYTES
 
 NO_LIBRARY = 3
 """Exit status when neither the system nor the wheel has a libmagic."""
-
-MEBIBYTE = 1024 * 1024
-LIMITS = {
-    resource.RLIMIT_AS: 512 * MEBIBYTE,
-    resource.RLIMIT_CPU: 30,
-    resource.RLIMIT_NOFILE: 3,
-    resource.RLIMIT_NPROC: 0,
-    resource.RLIMIT_FSIZE: 0,
-    resource.RLIMIT_CORE: 0,
-}
 
 OCTETS = "application/octet-stream"
 _ZIPS = {"application/zip", OCTETS}
@@ -67,15 +53,15 @@ AGREEMENT: dict[str, set[str]] = {
 PAGES = {"text/html", "text/xml", "application/xml", "application/xhtml+xml", "image/svg+xml"}
 
 
-def main() -> None:
-    """Answer until the input ends."""
-    magic = load_magic(os.environ.get("CASEVAULT_LIBMAGIC", ""))
-    confine()
-    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
-    while (head := read_frame(stdin)) is not None:
-        code = judged(head, magic).encode("ascii")
-        stdout.write(len(code).to_bytes(4, "big") + code)
-        stdout.flush()
+_loaded: list[Any] = []
+
+
+def look_at_head(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer one frame."""
+    head = read_frame(source)
+    if head is not None:
+        code = judged(head, _loaded[-1]).encode("ascii")
+        sink.write(len(code).to_bytes(4, "big") + code)
 
 
 def judged(head: bytes, magic: Any) -> str:
@@ -88,10 +74,10 @@ def judged(head: bytes, magic: Any) -> str:
     return code
 
 
-def load_magic(wanted: str) -> Any:
-    """A `magic.Magic` over the system's library; without one, or when 'wheel' is wanted, over pylibmagic's.
+def load_magic(wanted: str) -> None:
+    """A `magic.Magic` over the system's library is at hand; without one, or when 'wheel' is wanted, over pylibmagic's.
 
-    pylibmagic itself is never imported: it would patch ctypes and the environment. Call it before `confine`.
+    pylibmagic itself is never imported: it would patch ctypes and the environment. Call it before anything is shut.
     """
     wheel = importlib.util.find_spec("pylibmagic")
     folder = Path(wheel.origin).parent if wheel and wheel.origin else None
@@ -108,7 +94,7 @@ def load_magic(wanted: str) -> Any:
     ctypes.util.find_library = find_library
     import magic
 
-    return magic.Magic(mime=True, magic_file=database)
+    _loaded.append(magic.Magic(mime=True, magic_file=database))
 
 
 def _is_loadable(library: str) -> bool:
@@ -119,12 +105,6 @@ def _is_loadable(library: str) -> bool:
     return True
 
 
-def confine() -> None:
-    """Little memory and time; no file and no connection can be opened; no further process, no core dump."""
-    for limit, most in LIMITS.items():
-        resource.setrlimit(limit, (most, most))
-
-
 def read_frame(stream: BinaryIO) -> bytes | None:
     """The next frame's content, None at the end of the input."""
     length = int.from_bytes(stream.read(4), "big")
@@ -132,7 +112,3 @@ def read_frame(stream: BinaryIO) -> bytes | None:
         return None
     content = stream.read(length)
     return content if len(content) == length else None
-
-
-if __name__ == "__main__":
-    main()

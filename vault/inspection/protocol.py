@@ -1,0 +1,20 @@
+"""What keeper, zygote and the forked processes say to each other. Imported on both sides; it loads no parser."""
+
+from __future__ import annotations
+
+HEAD, WHOLE, SCRUB, WALLS, END = b"h", b"w", b"s", b"p", b"e"
+"""Tasks of a forked process, and its end; each comes with a number (u32, big-endian)."""
+MESSAGE = 5
+READY = b"r"
+"""The zygote has loaded what it needs, and is shut in."""
+
+DONE = b"\xff" * 8
+"""In the place of a question: the answer follows."""
+TYPE_ROOM = 32
+"""Bytes for the file's format."""
+
+ACTS = (
+    *("open a connection", "read a file", "write a file"),
+    *("fork", "start a program", "signal another process"),
+)
+"""What no process that looks may be able to do, in the order in which `proof` tries it."""
