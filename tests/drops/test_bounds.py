@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from io import BytesIO
 
 import pytest
@@ -11,10 +10,10 @@ from sqlalchemy import func, select
 from tests.browsing import Browser
 from tests.drops.test_pieces import TUS, Tus
 from tests.factory import PDF
+from tests.inspection.keepers import keeper_of
 from vault.drops import dropping, queries, visits
 from vault.drops.models import DropReceipt, DropVisit
-from vault.inspection import inspector
-from vault.inspection.inspector import Inspector
+from vault.inspection.keeper import KEEPER
 
 
 @pytest.fixture
@@ -112,8 +111,8 @@ def test_one_device_too_many_takes_the_place_of_the_one_away_the_longest(make, s
 
 def test_r29_what_could_not_be_looked_at_is_taken_from_nobody(make, app, sender, dropped, monkeypatch):
     """A looker that gives no answer is no "nothing found": by form, in pieces, from outside and from a member."""
-    dead = Inspector(command=(sys.executable, "-c", "raise SystemExit"))
-    monkeypatch.setattr(inspector, "_inspector", dead)
+    dead = keeper_of("raise SystemExit")
+    monkeypatch.setattr(KEEPER, "begin", dead.begin)
     owner = make.actor()
     bundle = make.bundle(owner)
     asked = make.request(owner, bundle)
@@ -125,6 +124,7 @@ def test_r29_what_could_not_be_looked_at_is_taken_from_nobody(make, app, sender,
         Browser(app, owner).post(f"/bundles/{bundle.id}/documents", **fields),
     ]
     monkeypatch.undo()
+    dead.close()
 
     assert [answer.status_code for answer in answers] == [415] * 3
     assert all("could not be checked" in answer.text for answer in answers)
