@@ -49,6 +49,7 @@ GET /documents/{document_id}/readings
 GET /bundles/{bundle_id}/content.zip
 GET /document-types
 POST /documents/{document_id}/export
+POST /documents/{document_id}/cleaning
 GET POST /bundles/{bundle_id}/shares
 GET POST /bundles/{bundle_id}/file-requests
 GET /file-requests/{file_request_id}

@@ -33,10 +33,11 @@ SOLE_IMPORTERS = {
     "flask_login": ("vault.web.signin",),
     "magic": ("vault.inspection",),
     "tinytag": ("vault.inspection.sound",),
-    "pikepdf": ("vault.inspection.pdfs",),
+    "pikepdf": ("vault.inspection.pdfs", "vault.inspection.scrubbing"),
     "olefile": ("vault.inspection.archives",),
     "defusedxml": ("vault.inspection.archives",),
-    "PIL": ("vault.demo.papers", "vault.inspection.pictures"),
+    "lxml": ("vault.inspection.office_scrubbing",),
+    "PIL": ("vault.demo.papers", "vault.inspection.pictures", "vault.inspection.scrubbing"),
     "zipstream": ("vault.transfers.zips",),
     "segno": ("vault.people.totp",),
     "webauthn": ("vault.people.passkeys",),
@@ -46,7 +47,7 @@ SOLE_IMPORTERS = {
     "http": ("vault.client.line",),
     "smtplib": ("vault.mail",),
     "xml": ("vault.demo.papers", "vault.inspection.archives"),
-    "zipfile": ("vault.demo.papers", "vault.inspection.packing", "vault.inspection.archives"),
+    "zipfile": ("vault.demo.papers", "vault.inspection"),
     **dict.fromkeys(("marshal", "pickle", "requests", "shelve", "tarfile", "yaml"), ()),
 }
 FRONT_ONLY = {"flask", "werkzeug", "jinja2", "click"}

@@ -11,6 +11,7 @@ In the process that serves:
     formats     what is accepted, and the sentences of refusal
     inspector   the first look: `inspect_head(head, file_name) -> MediaType`
     looking     the look at a whole file: `look_at(media, length, read) -> Seen`
+    cleaning    a file without what it says besides its content
     duration    what is believed of a recording's length
     keeper      the zygote's keeper
     protocol    what both sides say to each other
@@ -21,5 +22,7 @@ In the processes that look, and nowhere else:
     confinement     the walls; `proof` tries them
     head, content   the first look
     whole, asked    the look at a whole file, block by block
+    pdfs, archives, packing, pictures, texts, polyglots    what it knows
+    scrubbing, office_scrubbing    taking out what a file says besides its content
     sound           how long a recording plays
 """

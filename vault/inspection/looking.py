@@ -49,15 +49,15 @@ def look_at(
     try:
         with keeper.begin(WHOLE) as channel:
             most = MOST_READS_OF_SOUND if is_sound else MOST_READS
-            seen = _Dialogue(channel, length, read, patience).result(media.extension, most)
-    except _Silent as fault:
+            seen = Dialogue(channel, length, read, patience).result(media.extension, most)
+    except Silent as fault:
         log.info("a file could not be looked at: %s", fault.code)
         return Seen((fault.code,))
     believed = seen.duration_ms is not None and is_believable(media.name, length, seen.duration_ms)
     return seen if believed else Seen(seen.codes)
 
 
-class _Silent(Exception):
+class Silent(Exception):
     """The process gave no usable answer; the code says why."""
 
     def __init__(self, code: str) -> None:
@@ -65,33 +65,37 @@ class _Silent(Exception):
         self.code = code
 
 
-class _Dialogue:
-    """One conversation with the process; `_Silent` when it gives no usable answer."""
+class Dialogue:
+    """One conversation with the process; `Silent` when it gives no usable answer."""
 
     def __init__(self, channel: socket.socket, length: int, read: Read, patience: float) -> None:
         self._channel, self._length, self._read = channel, length, read
         self._deadline = time.monotonic() + patience
 
     def result(self, extension: str, most_reads: int) -> Seen:
-        """The answer, after so many questions at most."""
+        """The answer of a look, after so many questions at most."""
+        return self._answer(self.said(extension, most_reads))
+
+    def said(self, extension: str, most_reads: int) -> int:
+        """The number with which the answer begins."""
         self._send(self._length.to_bytes(8, "big") + extension.encode("ascii").ljust(TYPE_ROOM, b"\0"))
         for _ in range(most_reads + 1):
-            question = self._received(16)
+            question = self.received(16)
             if question[:8] == DONE:
-                return self._answer(int.from_bytes(question[8:], "big", signed=True))
+                return int.from_bytes(question[8:], "big", signed=True)
             start, end = (int.from_bytes(question[at : at + 8], "big") for at in (0, 8))
             if not 0 <= start < end <= self._length or end - start > BLOCK:
-                raise _Silent("unseen-answer")
+                raise Silent("unseen-answer")
             self._send(self._read(start, end))
-        raise _Silent("unseen-size")
+        raise Silent("unseen-size")
 
     def _answer(self, milliseconds: int) -> Seen:
-        length = int.from_bytes(self._received(2), "big")
+        length = int.from_bytes(self.received(2), "big")
         if length > LONGEST_ANSWER:
-            raise _Silent("unseen-answer")
-        codes = set(self._received(length).decode("ascii", "replace").split())
+            raise Silent("unseen-answer")
+        codes = set(self.received(length).decode("ascii", "replace").split())
         if not codes <= CODES:
-            raise _Silent("unseen-answer")
+            raise Silent("unseen-answer")
         return Seen(tuple(sorted(codes)), milliseconds or None)
 
     def _send(self, content: bytes) -> None:
@@ -99,27 +103,28 @@ class _Dialogue:
         try:
             self._channel.sendall(content)
         except TimeoutError:
-            raise _Silent("unseen-time") from None
+            raise Silent("unseen-time") from None
         except OSError:
-            raise _Silent("unseen-crash") from None
+            raise Silent("unseen-crash") from None
 
-    def _received(self, length: int) -> bytes:
+    def received(self, length: int) -> bytes:
+        """So many bytes of the answer."""
         content = b""
         while len(content) < length:
             self._channel.settimeout(self._time_left())
             try:
                 piece = self._channel.recv(length - len(content))
             except TimeoutError:
-                raise _Silent("unseen-time") from None
+                raise Silent("unseen-time") from None
             except OSError:
-                raise _Silent("unseen-crash") from None
+                raise Silent("unseen-crash") from None
             if not piece:
-                raise _Silent("unseen-crash")
+                raise Silent("unseen-crash")
             content += piece
         return content
 
     def _time_left(self) -> float:
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise _Silent("unseen-time")
+            raise Silent("unseen-time")
         return left

@@ -22,7 +22,8 @@ from vault.inspection import pdfs
 from vault.inspection.confinement import DEFENCES, confine, shut_in
 from vault.inspection.head import load_magic, look_at_head
 from vault.inspection.proof import try_the_walls
-from vault.inspection.protocol import END, HEAD, MESSAGE, READY, WALLS, WHOLE
+from vault.inspection.protocol import END, HEAD, MESSAGE, READY, SCRUB, WALLS, WHOLE
+from vault.inspection.scrubbing import scrub
 from vault.inspection.whole import look_at_whole
 
 WARM = ("cp437", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "ascii", "idna")
@@ -32,7 +33,7 @@ RANDOM = {os.makedev(1, 8), os.makedev(1, 9)}
 """/dev/random and /dev/urandom, which a library may have opened and may keep."""
 
 Task = Callable[[BinaryIO, BinaryIO], None]
-TASKS: dict[bytes, Task] = {HEAD: look_at_head, WHOLE: look_at_whole, WALLS: try_the_walls}
+TASKS: dict[bytes, Task] = {HEAD: look_at_head, WHOLE: look_at_whole, SCRUB: scrub, WALLS: try_the_walls}
 
 
 def main(library: str) -> None:

@@ -95,7 +95,7 @@ class VersionForm(BaseModel):
 
 
 class ExportForm(BaseModel):
-    """What the page for an export needs."""
+    """What the page for an export needs, or for cleaning."""
 
     bundle: UUID
     document: UUID
@@ -146,7 +146,7 @@ def version_form(tx: Transaction, opened: OpenBundle, document: Document) -> Ver
 
 
 def export_form(opened: OpenBundle, content: Content) -> ExportForm:
-    """The page for an export."""
+    """The page for an export, or for cleaning."""
     return ExportForm(
         bundle=opened.bundle.id,
         document=content.document.id,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint
+from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
+from vault.errors import Conflict
 from vault.transfers import recording_views, tus_views, type_views, upload_views, zip_views
+from vault.transfers.cleaning import clean_document
 from vault.transfers.exports import export_version
 from vault.transfers.forms import Export
-from vault.transfers.pages import export_form
+from vault.transfers.pages import FileResult, export_form
 from vault.transfers.reading import open_content, open_to_send, record_opening
 from vault.transfers.watch import Watch
 from vault.web.acting import actor, runtime, transaction
@@ -76,3 +78,28 @@ def export(document_id: UUID) -> ResponseReturnValue:
         found, header = export_version(tx, document_id, wanted.recipients, wanted.version)
     watch = Watch(runtime(), actor(), found)
     return send_export(found, header, runtime().store, watch.still_allowed, watch.served)
+
+
+@pages.get("/documents/<uuid:document_id>/cleaning")
+@signed_in
+def new_cleaning(document_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        found, opened = open_content(tx, document_id, permission=Permission.DOCUMENT_ADD)
+        page = export_form(opened, found)
+    return respond("transfers/cleaning.html", page)
+
+
+@bp.post("/documents/<uuid:document_id>/cleaning")
+@documented(
+    "A new version without where and when a picture was taken, authors and revision marks",
+    returns=FileResult,
+    status=201,
+    errors=["bundle-locked", "conflict", "wrong-type"],
+)
+@in_lane
+@signed_in
+@shows_form(new_cleaning, Conflict)
+def clean(document_id: UUID) -> ResponseReturnValue:
+    stored = clean_document(transaction, runtime().store, document_id)
+    onward = url_for("bundles.show_document", document_id=document_id, notice="stored")
+    return respond("transfers/receipt.html", FileResult.of("", stored), location=onward)
