@@ -72,6 +72,7 @@ NEEDS_MORE = {
     ("/bundles/<>/recoveries", 403),
     *((f"/recoveries/<>/{act}", 403) for act in ("release", "completion", "review")),
     ("/documents/<>/export", 403),  # a proof is due first
+    ("/documents/<>/cleaning", 409),  # it is too small a PDF to be one
     ("/step-ups/<>", 204),
     ("/account/factors/<>", 400),  # the code is wrong
     ("/account/factors/<>/removal", 404),  # it waits for its first code
