@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.inspection.hostile import pdf
 from tests.inspection.keepers import FAULTS, FIRST, faulty, keeper_of
 from tests.inspection.samples import PDF, picture
 from vault.diagnosis import diagnose
@@ -153,6 +154,19 @@ def test_a_stopped_zygote_is_replaced_by_the_next_question(keep):
     os.kill(first, signal.SIGSTOP)
     assert inspect_head(PDF, "form.pdf", keeper=keeper).extension == "pdf"
     assert keeper.zygote_id != first
+
+
+def test_a_look_that_lost_its_zygote_through_no_fault_of_its_own_begins_again(keep):
+    keeper, killed = keep(), []
+
+    def read(start: int, end: int) -> bytes:
+        if not killed:
+            killed.append(keeper.zygote_id)
+            os.kill(keeper.zygote_id, signal.SIGKILL)
+        return pdf()[start:end]
+
+    assert look_at(BY_ENDING["pdf"].media, len(pdf()), read, keeper=keeper).codes == ()
+    assert len(killed) == 1
 
 
 def test_without_a_process_to_be_had_the_caller_is_asked_to_wait(tmp_path):

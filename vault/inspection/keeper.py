@@ -44,8 +44,8 @@ class Keeper:
         self._start_anew()
 
     def start(self) -> None:
-        """The zygote is on its way; nobody waits for it yet."""
-        with self._lock:
+        """The zygote is on its way; nobody waits for it yet. Where it cannot start now, the first look tries again."""
+        with self._lock, suppress(OSError):
             self._ensure()
 
     @contextmanager
@@ -71,6 +71,12 @@ class Keeper:
     def zygote_id(self) -> int | None:
         """Its process id while there is one."""
         return self._zygote.pid if self._zygote else None
+
+    def lives(self, zygote_id: int | None) -> bool:
+        """Whether this is the zygote still, and alive: what it forks ends with it."""
+        with self._lock:
+            zygote = self._zygote
+            return zygote is not None and zygote.pid == zygote_id and zygote.poll() is None
 
     def close(self) -> None:
         """End the zygote, if there is one, and whatever it forked."""
@@ -101,6 +107,7 @@ class Keeper:
                 number, ours = self._requested(task)
             except OSError:
                 continue
+            asked = self.zygote_id
             ours.settimeout(self._hello)
             try:
                 hello = ours.recv(1)
@@ -111,7 +118,7 @@ class Keeper:
                 self.standing = frozenset(name for at, name in enumerate(DEFENCES) if bits >> at & 1)
                 return number, ours
             ours.close()
-            self._replace()
+            self._replace(asked)
         raise busy(5)
 
     def _requested(self, task: bytes) -> tuple[int, socket.socket]:
@@ -153,9 +160,10 @@ class Keeper:
                     raise
         return self._control
 
-    def _replace(self) -> None:
+    def _replace(self, zygote_id: int | None) -> None:
         with self._lock:
-            self._dismiss()
+            if self.zygote_id == zygote_id:
+                self._dismiss()
         log.warning("the inspection's zygote did not answer and was replaced")
 
     def _dismiss(self) -> None:

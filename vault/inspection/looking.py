@@ -46,13 +46,19 @@ def look_at(
     """
     is_sound = media.kind == "recording"
     patience = patience or (PATIENCE_WITH_SOUND if is_sound else PATIENCE)
-    try:
-        with keeper.begin(WHOLE) as channel:
-            most = MOST_READS_OF_SOUND if is_sound else MOST_READS
-            seen = Dialogue(channel, length, read, patience).result(media.extension, most)
-    except Silent as fault:
-        log.info("a file could not be looked at: %s", fault.code)
-        return Seen((fault.code,))
+    most = MOST_READS_OF_SOUND if is_sound else MOST_READS
+    for is_again in (False, True):
+        zygote_id = None
+        try:
+            with keeper.begin(WHOLE) as channel:
+                zygote_id = keeper.zygote_id
+                seen = Dialogue(channel, length, read, patience).result(media.extension, most)
+            break
+        except Silent as fault:
+            if not is_again and not keeper.lives(zygote_id):
+                continue  # it was not this file that ended it
+            log.info("a file could not be looked at: %s", fault.code)
+            return Seen((fault.code,))
     believed = seen.duration_ms is not None and is_believable(media.name, length, seen.duration_ms)
     return seen if believed else Seen(seen.codes)
 

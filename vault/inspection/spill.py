@@ -30,7 +30,7 @@ def find_spill(scanner: Scanner) -> str:
     with scanner.held(canary) as line:
         pids = _clamds(line)
         ends = time.monotonic() + PATIENCE
-        while time.monotonic() < ends:
+        while pids and time.monotonic() < ends:
             for pid in pids:
                 if (kind := _where(pid, canary)) is not None:
                     return MEMORY if kind in IN_MEMORY else DISK
@@ -47,7 +47,7 @@ def swaps() -> bool:
 
 
 def _clamds(line: socket.socket) -> list[int]:
-    """The process at the other end, where the kernel says so, and all that are called clamd."""
+    """The process at the other end, where the kernel says so, and all called clamd, as far as we may look into them."""
     found = []
     if line.family == socket.AF_UNIX:
         size = struct.calcsize("3i")
@@ -56,7 +56,15 @@ def _clamds(line: socket.socket) -> list[int]:
         with suppress(OSError):
             if process.joinpath("comm").read_text(encoding="utf-8").strip() == "clamd":
                 found.append(int(process.name))
-    return found
+    return [pid for pid in found if _may_look_into(pid)]
+
+
+def _may_look_into(pid: int) -> bool:
+    try:
+        os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return False
+    return True
 
 
 def _where(pid: int, canary: bytes) -> str | None:
