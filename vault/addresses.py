@@ -33,14 +33,18 @@ def mail_from(text: str) -> str:
 def email_key(address: str) -> str:
     """By what two addresses are the same: capitals, outer spaces, composition, and the spelling of the domain do not count.
 
-    The domain is as IDNA (RFC 3490) writes it where it can.
+    The domain is as IDNA 2008 writes it, where ß, ς and joiners are letters of their own; nothing else is taken for another
+    letter, before the @ or after it, because what looks alike may be somebody else's mailbox.
     """
-    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address).strip().casefold())
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address).strip().lower())
     local, at, domain = plain.rpartition("@")
-    try:
-        return f"{local}{at}{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return plain
+    labels = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain).lower()).split(".")
+    return f"{local}{at}{'.'.join(_ace(each) for each in labels)}"
+
+
+def _ace(label: str) -> str:
+    """A part of a domain as the name servers know it."""
+    return label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
 
 
 def mailbox(text: str) -> str:
