@@ -11,6 +11,10 @@ _ATOM = r"[^\s()<>@,;:\\\"\[\].\x00-\x1f\x7f-\x9f]+"
 MAILBOX = re.compile(rf"{_ATOM}(\.{_ATOM})*@[\w-]+(\.[\w-]+)+")
 """What a mail server takes as it stands: names with dots between, and no mark that means something in a header."""
 LONGEST_MAILBOX = 254
+NO_MARK = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and signs that show nothing."""
 
 
 def smtp_url(text: str) -> str:
@@ -50,9 +54,16 @@ def _ace(label: str) -> str:
 def mailbox(text: str) -> str:
     """One address that mail can go to, in NFC, without blanks around it; ValueError for anything else."""
     address = unicodedata.normalize("NFC", text.strip())
-    if len(address) > LONGEST_MAILBOX or not MAILBOX.fullmatch(address):
+    if len(address) > LONGEST_MAILBOX or not is_mailbox(address):
         raise ValueError("Give one e-mail address, such as amal@example.org.")
     return address
+
+
+def is_mailbox(text: str) -> bool:
+    """Whether mail can go there, and whoever reads the address reads it whole and in its order: nothing in it is unseen or
+    turns what follows."""
+    is_shown = all(unicodedata.category(each)[0] not in "CZ" for each in text) and not NO_MARK.search(text)
+    return is_shown and bool(MAILBOX.fullmatch(text))
 
 
 def is_loopback(host: str) -> bool:
