@@ -174,7 +174,16 @@ def test_a_server_that_is_not_there_says_nothing_of_the_letter():
 
 
 @pytest.mark.parametrize(
-    "to", ["0@[.0", "a@b", "a@b@c.example", "a..b@c.example", "a(b)@c.example", "@c.example", ""]
+    "to",
+    [
+        *("0@[.0", "a@b", "a@b@c.example", "a..b@c.example", "a(b)@c.example", "@c.example", ""),
+        *(
+            "a.live\u202egro.rchnu@evil.example",
+            "a\u200b@c.example",
+            "a\u2800@c.example",
+            "a\u2066b@c.example",
+        ),
+    ],
 )
 def test_no_letter_goes_to_what_is_no_address(to):
     with pytest.raises(Invalid):

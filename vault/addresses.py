@@ -11,6 +11,10 @@ _ATOM = r"[^\s()<>@,;:\\\"\[\].\x00-\x1f\x7f-\x9f]+"
 MAILBOX = re.compile(rf"{_ATOM}(\.{_ATOM})*@[\w-]+(\.[\w-]+)+")
 """What a mail server takes as it stands: names with dots between, and no mark that means something in a header."""
 LONGEST_MAILBOX = 254
+NO_MARK = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and signs that show nothing."""
 
 
 def smtp_url(text: str) -> str:
@@ -33,20 +37,24 @@ def mail_from(text: str) -> str:
 def email_key(address: str) -> str:
     """By what two addresses are the same: capitals, outer spaces, composition, and the spelling of the domain do not count.
 
-    The domain is as IDNA (RFC 3490) writes it where it can.
+    The domain is as IDNA 2008 writes it, where ß, ς and joiners are letters of their own; nothing else is taken for another
+    letter, before the @ or after it, because what looks alike may be somebody else's mailbox.
     """
-    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address).strip().casefold())
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address).strip().lower())
     local, at, domain = plain.rpartition("@")
-    try:
-        return f"{local}{at}{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return plain
+    labels = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain).lower()).split(".")
+    return f"{local}{at}{'.'.join(_ace(each) for each in labels)}"
+
+
+def _ace(label: str) -> str:
+    """A part of a domain as the name servers know it."""
+    return label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
 
 
 def mailbox(text: str) -> str:
     """One address that mail can go to, in NFC, without blanks around it; ValueError for anything else."""
     address = unicodedata.normalize("NFC", text.strip())
-    if len(address) > LONGEST_MAILBOX or not MAILBOX.fullmatch(address):
+    if len(address) > LONGEST_MAILBOX or not is_mailbox(address):
         raise ValueError("Give one e-mail address, such as amal@example.org.")
     return address
 
@@ -59,6 +67,13 @@ def clamd(text: str) -> str:
     if not is_tcp and not (kind == "unix" and place.startswith("/")):
         raise ValueError("an address such as unix:/run/clamav/clamd.ctl or tcp:127.0.0.1:3310 is needed")
     return text
+
+
+def is_mailbox(text: str) -> bool:
+    """Whether mail can go there, and whoever reads the address reads it whole and in its order: nothing in it is unseen or
+    turns what follows."""
+    is_shown = all(unicodedata.category(each)[0] not in "CZ" for each in text) and not NO_MARK.search(text)
+    return is_shown and bool(MAILBOX.fullmatch(text))
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
-from vault.addresses import MAILBOX, is_loopback
+from vault.addresses import is_loopback, is_mailbox
 from vault.durable import create_file, make_folder
 from vault.errors import Busy, Invalid
 
@@ -70,7 +70,7 @@ class Letter:
     """Sent again, a letter has the same Message-ID, so that whoever reads it may be shown it once."""
 
     def __post_init__(self) -> None:
-        if BREAKS.search(self.subject + self.language) or not MAILBOX.fullmatch(self.to):
+        if BREAKS.search(self.subject + self.language) or not is_mailbox(self.to):
             raise Invalid("No mail can go to this address.")
 
     def message(self, sender: str, now: datetime) -> EmailMessage:

@@ -43,6 +43,34 @@ def test_an_address_has_one_key_however_it_is_spelled():
     assert keys == {"émile@xn--bro-hoa.example"}
     assert email_key("a@x.example") != email_key("b@x.example")
     assert email_key(f"a@{'x' * 70}.example") == f"a@{'x' * 70}.example"
+    assert email_key("a@FAẞ.example") == email_key("a@xn--fa-hia.example")
+    assert email_key("a@ｅxample.org") == email_key("A@example.org")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("amal@faß.example", "amal@fass.example"),
+        ("groß@x.example", "gross@x.example"),
+        ("ſam@x.example", "sam@x.example"),
+        ("amal@βόλος.example", "amal@βόλοσ.example"),
+        ("amal@نامه\u200cای.example", "amal@نامهای.example"),
+    ],
+)
+def test_two_mailboxes_are_never_taken_for_one(one, other):
+    assert email_key(one) != email_key(other)
+
+
+def test_a_link_is_for_the_very_mailbox_that_was_named(desk, act):
+    actor, document, asked = desk
+    made = []
+    for email in ("amal@fass.example", "amal@faß.example"):
+        with act(actor) as tx:
+            share, _ = create_share(
+                tx, document.bundle_id, replace(asked, recipient_name="Amal", email=email)
+            )
+            made.append(share.recipient.email)
+    assert made == ["amal@fass.example", "amal@faß.example"]
 
 
 @pytest.mark.parametrize("spelled", [COMPOSED.upper(), APART.strip(), PUNYCODE])

@@ -293,6 +293,16 @@ def test_a_program_describes_and_makes(app, desk, make):
     assert browser.api("POST", f"/share-batches/{row['id']}/links", {}).status_code == 409
 
 
+def test_a_known_person_is_named_by_any_spelling_of_the_address(app, desk, act):
+    known = desk.described(desk.case())
+    with act(desk.actor) as tx:
+        make_batch(tx, known.id)
+    row = desk.described(desk.case(), people=[INES, replace(IRIS, email="Iris@MISSION.example")])
+    made = Browser(app, desk.actor).api("POST", f"/share-batches/{row.id}/links", {})
+    assert made.status_code == 201
+    assert [each["recipient"]["name"] for each in made.json["items"]] == [INES.name, IRIS.name]
+
+
 def test_the_database_keeps_a_bundle_once_in_a_batch(desk, runtime):
     line = desk.described(desk.case()).lines[0]
     again = {name: getattr(line, name) for name in ("batch_id", "bundle_id", "case_id")}

@@ -11,10 +11,10 @@ from tests.browsing import Browser
 from tests.fakes import START
 from vault.access.actor import Role
 from vault.access.cells import STRICT
-from vault.bundles.documents import change_document
+from vault.bundles.documents import change_document, withdraw_document
 from vault.errors import Conflict, Invalid, Refused
 from vault.shares.endings import move_with_links
-from vault.shares.exceptions import make_exception
+from vault.shares.exceptions import end_exception, make_exception
 from vault.shares.models import Organisation
 from vault.shares.requests import (
     Description,
@@ -24,7 +24,7 @@ from vault.shares.requests import (
     make_requested,
     request_shares,
 )
-from vault.shares.service import Lending, create_share
+from vault.shares.service import Lending, create_share, extend_share
 from vault.shares.term_models import DECLARATION
 
 
@@ -113,10 +113,16 @@ def test_what_was_a_form_needs_its_declaration_whatever_its_type(lead, case, mak
     assert (
         f"/documents/{document.id}/declarations" in Browser(app, lead).get(f"/documents/{document.id}").text
     )
-    make.declaration(lead, document)
+    signed = make.declaration(lead, document)
     with act(lead) as tx:
-        create_share(tx, bundle.id, wanted)
+        share, _ = create_share(tx, bundle.id, wanted)
     newer(lead, document)
+    with act(lead) as tx:
+        extend_share(tx, share.id, share.expires_at + timedelta(days=1))
+    with act(lead) as tx:
+        withdraw_document(tx, signed.id, "not signed by all")
+    with pytest.raises(Refused), act(lead) as tx:
+        extend_share(tx, share.id, share.absolute_end_at)
     assert faults(act, lead, bundle, wanted) == [("/documents", True)]
 
 
@@ -131,10 +137,16 @@ def test_a_controllers_exception_stands_in_for_others_and_never_for_a_form(lead,
         until = START + timedelta(days=3)
         return make_exception(tx, case.id, mission.id, DECLARATION, until, "a letter, filed as a form")
 
-    make.confirmed(controller, allow)
+    allowed = make.confirmed(controller, allow)
     with act(lead) as tx:
-        share, _ = create_share(tx, bundle.id, asked(former))
+        share, _ = create_share(tx, bundle.id, replace(asked(former), expires_at=START + timedelta(days=1)))
         assert share.absolute_end_at == START + timedelta(days=3)
+    with act(lead) as tx:
+        extend_share(tx, share.id, START + timedelta(days=2))
+    with act(controller) as tx:
+        end_exception(tx, allowed.id, "the controller thought again")
+    with pytest.raises(Refused), act(lead) as tx:
+        extend_share(tx, share.id, share.absolute_end_at)
     assert faults(act, lead, bundle, replace(asked(form))) == [("/documents", False)]
     assert "exception.made" in trail()
 

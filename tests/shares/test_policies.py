@@ -216,6 +216,12 @@ def test_the_usual_time_fits_where_it_is_also_the_longest(desk, act, controller,
         "a@x.org.",
         "a@[10.0.0.1]",
         "a(b)@x.org",
+        "a\0b@x.org",
+        "a\x7fb@x.org",
+        "am.live\u202egro.rchnu@evil.example",
+        "amal\u200b@x.org",
+        "amal\u3164@x.org",
+        "a@exam\u200cple.org",
     ],
 )
 def test_an_address_that_no_letter_can_go_to_gets_no_link(email):

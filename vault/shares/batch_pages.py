@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy import select
 
+from vault.addresses import email_key
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.cases.models import Case
 from vault.shares.batches import MOST_LINKS, digest_of_batch
@@ -145,8 +146,8 @@ def batch_sheet(tx: Transaction, row: ShareBatch, made: Sequence[Made]) -> Batch
         )
         for share, secret in made
     ]
-    people = [each.email for each in described.people]
-    items.sort(key=lambda each: people.index(each.recipient.email))
+    people = [email_key(each.email) for each in described.people]
+    items.sort(key=lambda each: people.index(email_key(each.recipient.email)))
     return BatchSheet(organisation=described.organisation, cases=described.cases, items=items)
 
 

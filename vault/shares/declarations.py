@@ -60,18 +60,19 @@ def asks_declaration(document: Document) -> bool:
     return document.document_type == FORM or document.form_left_at is not None
 
 
-def is_declared(tx: Transaction, form: Document) -> bool:
-    """Whether the form's current version has a declaration that is current and not withdrawn."""
-    return bool(declarations_for(tx, form))
+def is_declared(tx: Transaction, form: Document, version_id: UUID | None = None) -> bool:
+    """Whether this version of the form (else its current one) has a declaration that is current and not withdrawn."""
+    return bool(declarations_for(tx, form, version_id))
 
 
-def declarations_for(tx: Transaction, form: Document) -> Sequence[Version]:
-    """The declarations' versions that are bound to the form's current version and still hold."""
+def declarations_for(tx: Transaction, form: Document, version_id: UUID | None = None) -> Sequence[Version]:
+    """The declarations' versions that are bound to this version of the form (else its current one) and still hold."""
+    signed_for = version_id or current_version(tx, form).id
     query = (
         select(Version)
         .join(DeclarationBinding, DeclarationBinding.declaration_version_id == Version.id)
         .join(Document, Document.id == Version.document_id)
-        .where(DeclarationBinding.form_version_id == current_version(tx, form).id, _holds(form))
+        .where(DeclarationBinding.form_version_id == signed_for, _holds(form))
     )
     return tx.session.scalars(query.order_by(Version.deposited_at)).all()
 

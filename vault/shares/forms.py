@@ -18,6 +18,7 @@ from pydantic import (
     field_validator,
 )
 
+from vault.addresses import mailbox
 from vault.crypto.encoding import unb64url
 from vault.errors import Gone, Tampered
 
@@ -44,8 +45,9 @@ Email = Annotated[
     StringConstraints(
         strip_whitespace=True, max_length=254, pattern=rf"^{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+$"
     ),
+    AfterValidator(mailbox),
 ]
-"""An address that a letter can go to: no empty part, and a domain of letters, digits and hyphens."""
+"""An address that a letter can go to: no empty part, a domain of letters, digits and hyphens, nothing unseen; in NFC."""
 
 
 def _moment(value: object) -> object:

@@ -20,7 +20,7 @@ from vault.db import for_change
 from vault.errors import Fault, Invalid, Refused
 from vault.runtime import refusal_about
 from vault.shares.declarations import FORM, asks_declaration, is_declared
-from vault.shares.models import Agreement, Organisation, Share
+from vault.shares.models import Agreement, Organisation, Share, SharedDocument
 from vault.shares.purposes import AGREEABLE, PURPOSES
 from vault.shares.term_models import AGREEMENT, DECLARATION, DESTINATION, DisclosureException
 
@@ -92,7 +92,7 @@ def require_terms(
 
 
 def require_standing(tx: Transaction, share: Share) -> None:
-    """Organisation, person, and agreement or exceptions that the link was made on still hold; else `Refused`."""
+    """Organisation, person, agreement or exceptions, declarations: what the link was made on still holds; else `Refused`."""
     recipient, organisation = share.recipient, share.recipient.organisation
     if organisation.ended_at is not None or recipient.ended_at is not None:
         raise _over(share, "recipient", "Nothing goes to this person or organisation any more.")
@@ -104,6 +104,9 @@ def require_standing(tx: Transaction, share: Share) -> None:
     case = tx.session.get_one(Case, share.case_id)
     if _is_own_country(case, organisation) and DESTINATION not in allowed:
         raise _over(share, "own-country", OWN_COUNTRY)
+    if not all(_stands(tx, lent, allowed) for lent in share.documents):
+        message = "The declaration or exception that this link was made with holds no more. Make a new link."
+        raise _over(share, "declaration", message)
 
 
 def agreements_with(tx: Transaction, office_id: UUID, organisation_id: UUID) -> list[Agreement]:
@@ -194,6 +197,14 @@ def _declared(
     if missing and DECLARATION not in allowed:
         raise _against(bundle, "declaration", "/documents", WAS_FORM)
     return [allowed[DECLARATION]] if missing else []
+
+
+def _stands(tx: Transaction, lent: SharedDocument, allowed: Mapping[str, DisclosureException]) -> bool:
+    """Whether what was lent is no form, or is one with its declaration, or was one and may leave without."""
+    document = tx.session.get_one(Document, lent.document_id)
+    if not asks_declaration(document) or is_declared(tx, document, lent.version_id):
+        return True
+    return document.document_type != FORM and DECLARATION in allowed
 
 
 def _against(bundle: Bundle, reason: str, pointer: str, message: str) -> Invalid:

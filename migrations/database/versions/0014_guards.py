@@ -152,12 +152,11 @@ def _add_address_keys() -> None:
 
 def _key(address: str) -> str:
     """As `vault.addresses.email_key` gave it when this was written."""
-    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address).strip().casefold())
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address).strip().lower())
     local, at, domain = plain.rpartition("@")
-    try:
-        return f"{local}{at}{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return plain
+    labels = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain).lower()).split(".")
+    spelled = [each if each.isascii() else f"xn--{each.encode('punycode').decode()}" for each in labels]
+    return f"{local}{at}{'.'.join(spelled)}"
 
 
 def _add_what_was_lent() -> None:
