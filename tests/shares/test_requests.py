@@ -270,6 +270,8 @@ def test_the_steps_keep_what_was_said_and_an_error_leads_to_its_own(app, desk):
     assert f'<input type="hidden" name="documents" value="{document.id}">' in second.text
     nobody = sender.post(form, step="limits", others="", **said)
     assert (nobody.status_code, "Choose between 1 and 20 people." in nobody.text) == (400, True)
+    half = sender.post(form, step="limits", persons=document.id, others="Iris", **said)
+    assert (half.status_code, 'id="e-others"' in half.text) == (400, True)
     said["others"] = "Iris Okello, iris@mission.example\nInes <b>, ines@mission.example"
     third = sender.post(form, step="limits", **said).text
     assert "Step 3 of 4" in third
