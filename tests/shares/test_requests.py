@@ -246,7 +246,10 @@ def test_by_the_pages_from_the_organisation_to_the_sheet(app, desk, make, second
     page = lead.get(path).text
     seen = re.search(r'name="seen" value="([0-9a-f]{64})"', page)[1]
     assert path in lead.get("/share-requests").text
-    assert lead.confirm(lead.post(f"{path}/approval", seen=seen)).status_code == 303
+    asked = lead.post(f"{path}/approval", seen=seen)
+    until = re.search(r"until <time [^>]*>([^<]+)", shown)[1]
+    assert f"<bdi>{until}</bdi>" in asked.text
+    assert lead.confirm(asked).status_code == 303
     wrong = sender.post(f"{path}/links")
     assert 'id="e-password"' in wrong.text
     sheet = sender.post(f"{path}/links", password="seven green boats")
