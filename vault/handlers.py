@@ -50,6 +50,6 @@ PERIODIC = {
 
 
 def import_handlers() -> None:
-    """All handlers are registered afterwards."""
-    for name in MODULES_WITH_JOBS:
+    """All handlers are registered afterwards, and all tables known: some jobs look at whatever refers to a row."""
+    for name in ("vault.models", *MODULES_WITH_JOBS):
         import_module(name)

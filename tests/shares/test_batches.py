@@ -239,6 +239,8 @@ def test_by_the_pages_from_the_numbers_to_the_sheet(app, desk, make, links):
         r'href="(/share-batches/new\?organisation=[0-9a-f-]+)"', sender.get("/share-batches/new").text
     )[1]
     assert "Step 1 of 4" in sender.get(onward).text
+    empty = sender.post("/share-batches/new", step="recipients", organisation="A mission").text
+    assert empty.index('href="#f-cases"') < empty.index('href="#f-document_types"')
     fields = {"organisation": "A mission", "document_types": "identity_copy", "has_password": "true"}
     fields |= {"others": "Iris Okello, iris@mission.example\nInes, ines@mission.example"}
     numbers = f"{good.number}\n{bare.number}, 815-99-99999\n{strict.number}\n"

@@ -246,7 +246,10 @@ def test_by_the_pages_from_the_organisation_to_the_sheet(app, desk, make, second
     page = lead.get(path).text
     seen = re.search(r'name="seen" value="([0-9a-f]{64})"', page)[1]
     assert path in lead.get("/share-requests").text
-    assert lead.confirm(lead.post(f"{path}/approval", seen=seen)).status_code == 303
+    asked = lead.post(f"{path}/approval", seen=seen)
+    until = re.search(r"until <time [^>]*>([^<]+)", shown)[1]
+    assert f"<bdi>{until}</bdi>" in asked.text
+    assert lead.confirm(asked).status_code == 303
     wrong = sender.post(f"{path}/links")
     assert 'id="e-password"' in wrong.text
     sheet = sender.post(f"{path}/links", password="seven green boats")
@@ -270,6 +273,8 @@ def test_the_steps_keep_what_was_said_and_an_error_leads_to_its_own(app, desk):
     assert f'<input type="hidden" name="documents" value="{document.id}">' in second.text
     nobody = sender.post(form, step="limits", others="", **said)
     assert (nobody.status_code, "Choose between 1 and 20 people." in nobody.text) == (400, True)
+    half = sender.post(form, step="limits", persons=document.id, others="Iris", **said)
+    assert (half.status_code, 'id="e-others"' in half.text) == (400, True)
     said["others"] = "Iris Okello, iris@mission.example\nInes <b>, ines@mission.example"
     third = sender.post(form, step="limits", **said).text
     assert "Step 3 of 4" in third

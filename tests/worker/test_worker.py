@@ -124,3 +124,18 @@ def test_a_process_opens_one_runtime_and_a_forked_one_its_own():
         os._exit(0 if opened[1:] == [os.getpid()] else 1)
     assert os.waitpid(fork, 0)[1] == 0
     assert len(opened) == 1
+
+
+def test_a_worker_knows_every_table_before_its_first_job():
+    """`people.forget` asks all tables that refer to sessions: one that the worker does not know would be passed over."""
+    program = """
+from vault.db import Base
+from vault.handlers import import_handlers
+
+import_handlers()
+known = set(Base.metadata.tables)
+from vault import models
+
+assert known == set(models.METADATA.tables), set(models.METADATA.tables) - known
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

@@ -23,6 +23,7 @@ from vault.bundles.models import Bundle, Version
 from vault.crypto.marks import approval_mac
 from vault.crypto.secret import Secret, compare
 from vault.errors import Conflict, Fault, Invalid, Refused, Tampered
+from vault.languages import ENGLISH, moment
 from vault.people.step_up import Act, require_step_up
 from vault.runtime import refusal_about
 from vault.shares.declarations import current_version
@@ -128,7 +129,7 @@ def facts_of(row: Described) -> Facts:
     return (
         ("Organisation", row.organisation.name),
         *(("Recipient", each["name"]) for each in row.people),
-        ("Open until", row.expires_at.isoformat(timespec="minutes")),
+        ("Open until", moment(row.expires_at, ENGLISH.locale)),
     )
 
 

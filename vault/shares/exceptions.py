@@ -13,6 +13,7 @@ from vault.access.policy import Permission
 from vault.access.remarks import Remark, checked_reason, office_holder, read_remark
 from vault.cases.models import Case
 from vault.errors import Conflict, Fault, Invalid
+from vault.languages import ENGLISH, moment
 from vault.people.step_up import Act, require_step_up
 from vault.shares.models import Organisation
 from vault.shares.term_models import EXCEPTION_KINDS, DisclosureException
@@ -38,7 +39,7 @@ def make_exception(
         raise _unfit("expires_at", f"Choose a time from now to {LONGEST.days} days ahead.")
     reason = checked_reason(reason)
     facts = (("Case", case.number), ("Organisation", organisation.name), ("Against", kind))
-    until = expires_at.isoformat(timespec="minutes")
+    until = moment(expires_at, ENGLISH.locale)
     require_step_up(
         tx, Act("exception.make", "Allow what a rule forbids", case.id, (*facts, ("Until", until)), (reason,))
     )

@@ -65,7 +65,7 @@ class PeopleForm(Asked):
 
     def check_people(self) -> None:
         """`Invalid` unless somebody is named, and each other by name and address."""
-        if not self.persons and not self.typed:
+        if not self.typed and not self.persons:
             fault = Fault("/recipients", f"Choose between 1 and {MOST_PEOPLE} people.")
             raise Invalid("The links were not described.", errors=[fault])
 

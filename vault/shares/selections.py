@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MOST_CASES = 100
 NOT_FOUND = "No case of your office has this number."
-TWICE = "This case is named twice."
+TWICE = "This case is named twice. It counts once."
 CLOSED = "The case is not active."
 LOCKED = "Its bundle is locked. Open it with its password first."
 DAMAGED = "Its bundle does not verify. Tell whoever runs the vault."
