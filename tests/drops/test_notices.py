@@ -82,3 +82,13 @@ def test_a_request_that_ends_soon_is_told_of_while_nothing_has_come(make, sender
         remind()
     assert told(quiet.owner) == ["quiet-3-days", "quiet-tomorrow"]
     assert told(sent.owner) == ["first-file"]
+
+
+def test_a_notice_leads_nobody_to_a_document_that_does_not_open_for_them(make, sender, app):
+    controller, asked = make.actor(None, Role.CONTROLLER), make.request()
+    sender(asked).send()
+    owner = Browser(app, asked.owner)
+    owner.get(f"/bundles/{asked.request.bundle_id}")
+    pages = [each.get(f"/file-requests/{asked.request.id}") for each in (owner, Browser(app, controller))]
+    assert [page.status_code for page in pages] == [200, 200]
+    assert ['href="/documents/' in page.text for page in pages] == [True, False]

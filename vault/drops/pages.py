@@ -70,6 +70,7 @@ class RequestPage(BaseModel):
     taken_in: int
     now: datetime
     files: list[CameFile]
+    may_open: bool
     may_end: bool
 
 
@@ -166,6 +167,7 @@ def request_page(tx: Transaction, request: FileRequest) -> RequestPage:
         taken_in=states.count("taken_in"),
         now=tx.now,
         files=[_came(file) for file in files],
+        may_open=tx.allows(Permission.BUNDLE_OPEN, request),
         may_end=_state(request, tx.now) == "open" and tx.allows(Permission.REQUEST_END, request),
     )
 
