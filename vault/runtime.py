@@ -88,7 +88,7 @@ class Runtime:
                 tx.settle()
         except VaultError as error:
             if error.refusal is not None:
-                self._record_refusal(actor, error.refusal)
+                self.record_refusal(actor, error.refusal)
             raise
         tx.after_commit()
 
@@ -111,7 +111,8 @@ class Runtime:
                 tx.record_refusal(each)
             tx.settle()
 
-    def _record_refusal(self, actor: Actor, refusal: Refusal) -> None:
+    def record_refusal(self, actor: Actor, refusal: Refusal) -> None:
+        """The log is told of the refusal, or it is counted where whoever is outside is refused the same again and again."""
         with self._sessions.begin() as session:
             tx = Transaction(self, session, actor, read_clock(session, self.clock))
             told = counted(session, refusal, tx.now) if actor.kind in OUTSIDE else [refusal]

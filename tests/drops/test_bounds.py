@@ -43,6 +43,13 @@ def test_no_more_files_are_begun_than_ten_for_each_that_is_asked_for(make, sende
     assert len(dropped(asked)) == 10
 
 
+def test_refused_files_fill_no_log(make, sender, trail):
+    clinic = sender(make.request())
+    for _ in range(12):
+        assert clinic.send(b"", name="empty.pdf").status_code == 400
+    assert trail().count("request.refused") == 10
+
+
 def test_a_request_for_one_file_bears_many_broken_lines(make, sender):
     clinic = sender(make.request(files=1))
     for _ in range(12):

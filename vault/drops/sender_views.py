@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from vault.access.actor import STRANGER, Actor, visitor
 from vault.crypto.encoding import b64url, unb64url
 from vault.drops.arrivals import open_link
+from vault.drops.closures import refused
 from vault.drops.dropping import Offer
 from vault.drops.forms import NewDrop, NewVisit
 from vault.drops.models import FileRequest
@@ -154,8 +155,8 @@ class Drops:
         give_up(self.door, self.store, whole.upload, reason)
 
     def refuse(self, name: str, code: str, reason: str) -> DropResult:
-        with self.door.transact() as tx:
-            tx.record("request.refused", tx.session.get(FileRequest, self.asked_for.id), reason=code)
+        asked_for = self.asked_for
+        runtime().record_refusal(_visitor_of(_cookie(asked_for.id)), refused(asked_for, code))
         return DropResult(file=name, state="refused", code=code, reason=reason)
 
 
