@@ -100,6 +100,10 @@ def test_whoever_has_the_secret_is_told_why_in_words_of_its_own(client, dead):
     assert ONE_MESSAGE not in said.values()
     shown = client.post(dead["ended"].path, data={"secret": dead["ended"].code}).text
     assert "Was the link cut off" in shown
+    assert "<h1>This link cannot be opened</h1>" in shown
+    empty = client.post(dead["ended"].path, data={"secret": ""}).text
+    assert "<h1>Send files</h1>" in empty
+    assert 'href="#f-secret"' in empty
 
 
 def test_a_full_request_says_which_bound_is_reached_and_keeps_the_receipt(make, sender):

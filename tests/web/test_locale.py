@@ -72,6 +72,8 @@ def test_a_case_number_is_isolated_and_escaped():
 def test_sizes_have_three_figures(front, count, shown):
     with front.test_request_context("/"):
         assert locale.filesize(count).striptags() == shown
+    with front.test_request_context("/?lang=fr"):
+        assert [locale.filesize(each).striptags() for each in (10**9, 1_200_000)] == ["1 GB", "1,2 MB"]
 
 
 def test_moments_are_shown_in_utc(front):

@@ -122,8 +122,8 @@ def filesize(count: int) -> Markup:
         return Markup("<bdi>{}</bdi>").format(
             ngettext("%(num)s byte", "%(num)s bytes", count) % {"num": count}
         )
-    pattern = "#0.0" if size < 99.95 else "#0"
-    figures = format_decimal(size, pattern, locale=language().locale).removesuffix(".0")
+    pattern = "#0.#" if size < 99.95 else "#0"
+    figures = format_decimal(size, pattern, locale=language().locale)
     return Markup('<bdi class="size" dir="ltr">{} {}</bdi>').format(figures, UNITS[unit])
 
 
