@@ -50,6 +50,7 @@ STAYS = {
         "recertification_lines",
         "recertifications",
         "audit_entries",
+        "refusal_counts",
         "recoveries",
         "disclosure_exceptions",
         "share_requests",
