@@ -15,6 +15,7 @@ from vault.shares.visit_views import (
     landing,
     named_share,
     speak_to_recipient,
+    speak_to_visitor,
     visit_by_cookie,
     visitor_by_cookie,
 )
@@ -63,8 +64,9 @@ def wrong_person(link: str) -> ResponseReturnValue:
     return respond("shares/disclaimed.html", None)
 
 
-def deletion_form(link: str) -> ResponseReturnValue:  # noqa: ARG001 - the page must not depend on it
-    """The same page for every link, real or not."""
+def deletion_form(link: str) -> ResponseReturnValue:
+    """The same page for every link, real or not; whoever comes from a visit reads it in the recipient's language."""
+    speak_to_visitor(link)
     return respond("shares/deletion.html", None)
 
 
@@ -72,6 +74,7 @@ def deletion_form(link: str) -> ResponseReturnValue:  # noqa: ARG001 - the page 
 @shows_form(deletion_form, Gone)
 def deletion(link: str) -> ResponseReturnValue:
     """Deletion is attested; also when the link has ended."""
+    speak_to_visitor(link)
     secret, share_id = parse(LinkSecret).secret_bytes(), named_share(link)
     speak_to_recipient(share_id, secret)
     with transaction(STRANGER) as tx:

@@ -167,6 +167,16 @@ def visit_by_cookie(tx: Transaction, link: str) -> Visit:
     return enter(tx, share_id, cookie)
 
 
+def speak_to_visitor(link: str) -> None:
+    """From here on the page is in the recipient's language, if this request's cookie proves a visit."""
+    try:
+        share_id = named_share(link)
+    except Gone:
+        return
+    with reading(STRANGER) as tx:
+        speak_to(addressed(tx, share_id, cookie=cookie_of(share_id)))
+
+
 def speak_to_recipient(share_id: UUID, secret: bytes) -> None:
     """From here on the page is in the recipient's language, if this is the link's secret."""
     with reading(STRANGER) as tx:

@@ -235,10 +235,13 @@ def test_once_the_secret_is_proved_the_page_is_in_her_language_unless_she_chose_
     assert "لهذا الرابط كلمة مرور" in told
     client.post(lent.path, data={"secret": lent.code, "password": "seven green boats"}, headers=english)
     assert "مستندات الملف" in client.get(f"{lent.path}/documents", headers=english).text
+    assert '<html lang="ar"' in client.get(f"{lent.path}/deletion", headers=english).text
+    assert "This is needed." not in client.post(f"{lent.path}/deletion", data={}, headers=english).text
     assert "Documents du dossier" in client.get(f"{lent.path}/documents?lang=fr", headers=english).text
     assert "Documents du dossier" in client.get(f"{lent.path}/documents", headers=english).text
     stranger = app.test_client().post(lent.path, data={"secret": "A" * 43}, headers=english)
     assert '<html lang="en"' in stranger.text
+    assert '<html lang="en"' in app.test_client().get(f"{lent.path}/deletion", headers=english).text
 
 
 def compressed(*contents: bytes) -> int:
