@@ -68,10 +68,8 @@ class Steps:
             named = [
                 (each.pointer.split("/")[1], gettext(each.message)) for each in error.errors if each.pointer
             ]
-            return {name: words for name, words in _firsts(named) if name in asked}
+            firsts: dict[str, str] = {}
+            for name, words in named:
+                firsts.setdefault(name, words)
+            return {name: words for name, words in firsts.items() if name in asked}
         return {}
-
-
-def _firsts(named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The first fault of each input, in their order."""
-    return list({name: (name, words) for name, words in reversed(named)}.values())[::-1]
