@@ -60,7 +60,7 @@ def stage(chromium: Browser, demo_server: RunningVault) -> Stage:
 
 @pytest.fixture(scope="module")
 def looked(chromium: Browser, demo_server: RunningVault, stage: Stage) -> Looked:
-    """All pages; each shape of page is looked at once, in the dark on a phone, and by axe; each kind also in the light and wide.
+    """All pages. Each shape is looked at once, in the dark on a phone, and by axe; each kind also in the light and wide.
 
     Of one address three shapes at the most: roles and states differ in a button or a row.
     """
