@@ -71,7 +71,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
         | JOBS
         | {
             "clock_mark": "select",
-            "notices": "select update(mail_at mailed_at letter_id)",
+            "notices": "select update(mail_at mailed_at letter_id email)",
             "persons": f"select({READER_COLUMNS}) update(mail_refused_at)",
             "person_roles": "select",
             "shares": "select(id owner_id office_id case_id)",

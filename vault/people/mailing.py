@@ -15,7 +15,7 @@ from vault.languages import spoken
 from vault.people.accounts import load_managed
 from vault.people.approvals import own_office
 from vault.people.models import PREFERENCES, Person
-from vault.people.notices import tell_account
+from vault.people.notices import tell_account, tell_former_address
 from vault.people.queries import own_person
 from vault.people.step_up import Act, require_step_up
 
@@ -93,9 +93,12 @@ def is_news(person: Person, address: str | None) -> bool:
 
 
 def _keep(tx: Transaction, person: Person, address: str | None) -> None:
+    former = None if person.mail_refused_at else person.email
     person.email, person.mail_refused_at = address, None
     tx.record("person.mail_changed", person, changed="address")
     tell_account(tx, person, "address-changed")
+    if former is not None and former != address:
+        tell_former_address(tx, person, former)
 
 
 def _unfit(field: str, message: str) -> Invalid:

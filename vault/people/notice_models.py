@@ -19,6 +19,7 @@ class Notice(Row):
         UniqueConstraint("person_id", "subject_id", "kind", "mark"),
         CheckConstraint("mail_at IS NULL OR mailed_at IS NULL", name="mailed_once"),
         CheckConstraint("mailed_at IS NULL OR letter_id IS NOT NULL", name="letter"),
+        CheckConstraint("email IS NULL OR mail_at IS NOT NULL", name="email"),
     )
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
@@ -32,3 +33,5 @@ class Notice(Row):
     mailed_at: Mapped[datetime | None]
     letter_id: Mapped[UUID | None]
     """The letter that it goes with; that one may go twice, the notice never goes with another."""
+    email: Mapped[str | None] = mapped_column(String(254))
+    """Where it is mailed instead of to the person's address, known only while it waits."""

@@ -75,7 +75,10 @@ ACCOUNT_KINDS = {
     "password-changed": _("Your password was changed."),
     "sign-in-reset": _("A one-time link was made to reset your sign-in."),
     "address-changed": _("The address that your mails go to was changed."),
+    "address-left": _("The address that your mails go to was changed."),
 }
+ADDRESS_LEFT = "address-left"
+"""Said to the address that the mails went to before, and nowhere else."""
 introduce(Subject(ACCOUNT), ACCOUNT_KINDS, security=ACCOUNT_KINDS)
 
 
@@ -107,6 +110,13 @@ def tell_account(tx: Transaction, person: Person, kind: str, mark: str = "") -> 
     inform(tx, [person], kind, person.id, mark or tx.now.isoformat(timespec="milliseconds"))
 
 
+def tell_former_address(tx: Transaction, person: Person, former: str) -> None:
+    """Whoever reads the address that the person's mails went to until now is mailed that they go elsewhere."""
+    told = {"person_id": person.id, "subject_id": person.id, "kind": ADDRESS_LEFT, "mark": str(uuid4())}
+    tx.add(Notice(**told, told_at=tx.now, read_at=tx.now, mail_at=tx.now, email=former))
+    tx.later(MAIL, person.id, dedupe_key=f"{MAIL}/{person.id}")
+
+
 def when_mailed(person: Person, kind: str, now: datetime, hour: int) -> datetime | None:
     """From when on the person is to be mailed a notice of this kind; None for never. `hour`: that of summaries, UTC."""
     if person.email is None or person.mail_refused_at is not None:
@@ -126,7 +136,8 @@ def visible(actor: Actor, now: datetime) -> ColumnElement[bool]:
 
 def own_notices(tx: Transaction) -> Sequence[Notice]:
     """The actor's newest notices about what the actor still may see."""
-    query = select(Notice).where(Notice.person_id == tx.actor.id, visible(tx.actor, tx.now))
+    own = Notice.person_id == tx.actor.id, Notice.kind != ADDRESS_LEFT
+    query = select(Notice).where(*own, visible(tx.actor, tx.now))
     return tx.session.scalars(query.order_by(Notice.told_at.desc(), Notice.id).limit(SHOWN)).all()
 
 

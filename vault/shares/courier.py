@@ -106,7 +106,7 @@ def _send(runtime: Runtime, job: ClaimedJob, letter_id: UUID) -> None:
     except NoSuchMailbox:
         with runtime.transaction(SYSTEM) as tx:
             renew(tx.session, job, tx.now)
-            _refuse(tx, job.subject_id)
+            _refuse(tx, job.subject_id, letter_id)
         return
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)
@@ -116,7 +116,7 @@ def _send(runtime: Runtime, job: ClaimedJob, letter_id: UUID) -> None:
 
 def letter_of(tx: Transaction, person_id: UUID | None, letter_id: UUID) -> tuple[Letter, list[UUID]] | None:
     """The letter as it is now, and the ids of the notices in it; None when there is nothing left to tell."""
-    reader = _reader(tx, person_id)
+    reader = _reader(tx, person_id, _elsewhere(tx, letter_id))
     if reader is None:
         return None
     query = select(Notice.id, Notice.kind, Notice.subject_id, Notice.read_at).order_by(Notice.told_at)
@@ -152,32 +152,45 @@ def _kind_of(kind: str, many: int, reader: Reader) -> str:
     return "notice" if many == 1 and reader.preference == AT_ONCE else "summary"
 
 
-def _reader(tx: Transaction, person_id: UUID | None) -> Reader | None:
+def _elsewhere(tx: Transaction, letter_id: UUID) -> str | None:
+    """Where the letter goes if not to the person's address: to the one before."""
+    query = select(Notice.email).where(Notice.letter_id == letter_id, Notice.email.is_not(None))
+    return tx.session.scalar(query)
+
+
+def _reader(tx: Transaction, person_id: UUID | None, elsewhere: str | None) -> Reader | None:
     """The person as the rule needs it; None for whoever has left, or has no address that takes mail."""
     query = select(
         *(Person.office_id, Person.email, Person.mail_preference, Person.language),
         Person.is_in(tx.now).label("is_in"),
     )
-    takes_mail = Person.left_at.is_(None), Person.email.is_not(None), Person.mail_refused_at.is_(None)
-    row = tx.session.execute(query.where(Person.id == person_id, *takes_mail)).one_or_none()
+    query = query.where(Person.id == person_id, Person.left_at.is_(None))
+    if elsewhere is None:
+        query = query.where(Person.email.is_not(None), Person.mail_refused_at.is_(None))
+    row = tx.session.execute(query).one_or_none()
     if row is None:
         return None
     held = tx.session.scalars(select(PersonRole.role).where(PersonRole.person_id == person_id))
     actor = Actor("person", person_id, row.office_id, frozenset(Role(role) for role in held))
-    return Reader(actor, row.email, row.mail_preference, row.language, bool(row.is_in))
+    return Reader(actor, elsewhere or row.email, row.mail_preference, row.language, bool(row.is_in))
 
 
 def _is_told_at_once(tx: Transaction, person_id: UUID | None) -> bool:
     return tx.session.scalar(select(Person.mail_preference).where(Person.id == person_id)) == AT_ONCE
 
 
-def _refuse(tx: Transaction, person_id: UUID | None) -> None:
-    """The address takes no mail: that is seen on the person's pages, and nothing waits for it any more."""
+def _refuse(tx: Transaction, person_id: UUID | None, letter_id: UUID) -> None:
+    """The address takes no mail: that is seen on the person's pages, and nothing waits for it any more. Of an address that
+    the person has left nothing is said."""
+    if _elsewhere(tx, letter_id) is not None:
+        _change(tx, Notice.letter_id == letter_id, mail_at=None)
+        return
     refused = update(Person).where(Person.id == person_id).values(mail_refused_at=tx.now)
     tx.session.execute(refused, execution_options={"synchronize_session": False})
-    _change(tx, and_(Notice.person_id == person_id, WAITS), mail_at=None)
+    _change(tx, and_(Notice.person_id == person_id, WAITS, Notice.email.is_(None)), mail_at=None)
 
 
 def _change(tx: Transaction, which: ColumnElement[bool], **values: object) -> None:
-    changed = update(Notice).where(which).values(**values)
+    over = {"email": None} if "mail_at" in values else {}
+    changed = update(Notice).where(which).values(**values, **over)
     tx.session.execute(changed, execution_options={"synchronize_session": False})

@@ -270,6 +270,36 @@ def test_an_address_that_takes_no_mail_is_not_tried_again_and_its_owner_sees_it(
     assert mailbox.envelopes[-1].rcpt_tos == [new]
 
 
+@pytest.mark.parametrize("chosen", ["eve@elsewhere.example", None])
+def test_the_address_before_is_told_of_another(app, make, runtime, reached, courier, mailbox, chosen):
+    person, boss = reached("off"), make.actor(None, Role.ADMINISTRATOR)
+    make.confirmed(boss, lambda tx: address_person(tx, person.id, chosen))
+    courier()
+
+    assert {letter["To"] for letter in mailbox.letters} == {HERS, chosen} - {None}
+    for letter in mailbox.letters:
+        assert text_of(letter).startswith("The address that your mails go to was changed.")
+        assert not [word for word in (chosen, HERS) if word and word in text_of(letter)]
+    assert Browser(app, person).get("/notices").text.count("The address that your mails go to was") == 1
+    with runtime.session() as session:
+        assert set(session.scalars(select(Notice.email))) == {None}
+    courier()
+    assert waiting(runtime) == 0
+
+
+def test_an_address_before_that_takes_no_mail_says_nothing_of_the_new_one(
+    make, runtime, reached, courier, mailbox
+):
+    person, boss, new = reached("off"), make.actor(None, Role.ADMINISTRATOR), "amal@elsewhere.example"
+    mailbox.refused.add(HERS)
+    make.confirmed(boss, lambda tx: address_person(tx, person.id, new))
+    courier()
+    assert [letter["To"] for letter in mailbox.letters] == [new]
+    with runtime.session() as session:
+        assert session.get_one(Person, person.id).mail_refused_at is None
+    assert waiting(runtime) == 0
+
+
 def test_a_mailbox_that_is_full_for_now_holds_up_nobody_else(make, runtime, reached, courier, mailbox, clock):
     controller = reached("at_once", Role.CONTROLLER, email="boss@office.example")
     lent = make.share(reached("at_once"), asks_code=False)
