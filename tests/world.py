@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from tests.databases import Copy
+from tests.databases import Copy, is_postgresql
 from tests.desks import Desks
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
@@ -31,7 +31,7 @@ from vault.people.step_up import Act, ask_step_up
 from vault.people.teams import add_to_team, create_team
 from vault.people.tokens import end_tokens_of
 from vault.people.totp import keep_new_seed
-from vault.runtime import Runtime, Transaction
+from vault.runtime import Transaction
 from vault.shares.batches import request_batch
 from vault.shares.loans import Wish, lend_document
 from vault.shares.policy_models import SharePolicy
@@ -75,7 +75,7 @@ class World:
 
     def moment(self, folder: Path) -> Moment:
         """What the vault holds now, kept in that folder."""
-        return Moment(self.make.runtime, folder)
+        return Moment(self, folder)
 
     def instead(self, name: str, value: str) -> str:
         """One's own thing of that kind (half of the time), a foreign one, or the same id that leads nowhere."""
@@ -229,17 +229,23 @@ class World:
 
 
 class Moment:
-    """What a vault held at one moment: putting it back is faster than making its things anew."""
+    """What a vault held at one moment: on SQLite, putting it back is faster than making its things anew."""
 
-    def __init__(self, runtime: Runtime, folder: Path) -> None:
-        self._runtime = runtime
-        runtime.close()
-        urls = (runtime.settings.database_url, runtime.settings.keystore_url)
+    def __init__(self, world: World, folder: Path) -> None:
+        self._world, self._runtime = world, world.make.runtime
+        if is_postgresql():
+            return
+        self._runtime.close()
+        urls = (self._runtime.settings.database_url, self._runtime.settings.keystore_url)
         self._copies = [Copy(url, folder) for url in urls]
-        self._objects = {name: runtime.store.get(name) for name in runtime.store.names()}
+        store = self._runtime.store
+        self._objects = {name: store.get(name) for name in store.names()}
 
     def put_back(self) -> None:
-        """Databases and objects are what they were; what was begun meanwhile is forgotten."""
+        """Databases and objects are what they were, or other things at home are new and alike."""
+        if is_postgresql():
+            self._world.renew()
+            return
         self._runtime.close()
         for copy in self._copies:
             copy.put_back()
