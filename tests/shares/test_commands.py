@@ -7,6 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from vault.crypto.encoding import b64url
 from vault.errors import NotFound
 from vault.shares.commands import share
 
@@ -64,6 +65,12 @@ def test_a_link_is_revoked_by_its_id_or_the_end_of_its_address(
     assert stored(lent.share).revoked_at is not None
     assert not runtime.keystore.is_live(lent.share.slot_id)
     assert trail()[-1] == "share.revoked"
+
+
+def test_the_end_of_an_address_may_begin_with_a_hyphen(casevault):
+    unknown = casevault("revoke", b64url(b"\xf8" + bytes(15)), "--dry-run")
+    assert b64url(b"\xf8" + bytes(15)).startswith("-")
+    assert isinstance(unknown.exception, NotFound)
 
 
 def test_what_is_no_link_is_refused(make, casevault):

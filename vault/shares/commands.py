@@ -60,7 +60,8 @@ def share_list(context: Any, state: str | None, as_json: bool) -> None:
         click.echo("  ".join(str(value) for value in row.values()))
 
 
-@share.command("revoke")
+# The end of a link's address may begin with a hyphen.
+@share.command("revoke", context_settings={"ignore_unknown_options": True})
 @click.argument("share_id", metavar="ID", type=LinkId())
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 @AS_JSON
