@@ -76,6 +76,8 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "person_roles": "select",
             "shares": "select(id owner_id office_id case_id)",
             "file_requests": "select(id owner_id office_id case_id)",
+            "share_requests": "select(id owner_id office_id case_id)",
+            "share_batches": "select(id owner_id office_id)",
             "recoveries": "select(id office_id case_id)",
             "cases": "select(id number)",
             "offices": "select(id numbers_unmailed_at)",

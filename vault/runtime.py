@@ -88,7 +88,7 @@ class Runtime:
                 tx.settle()
         except VaultError as error:
             if error.refusal is not None:
-                self.record_refusal(actor, error.refusal)
+                self.note_refusal(actor, error.refusal)
             raise
         tx.after_commit()
 
@@ -111,7 +111,7 @@ class Runtime:
                 tx.record_refusal(each)
             tx.settle()
 
-    def record_refusal(self, actor: Actor, refusal: Refusal) -> None:
+    def note_refusal(self, actor: Actor, refusal: Refusal) -> None:
         """The log is told of the refusal, or it is counted where whoever is outside is refused the same again and again."""
         with self._sessions.begin() as session:
             tx = Transaction(self, session, actor, read_clock(session, self.clock))

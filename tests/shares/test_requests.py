@@ -223,6 +223,25 @@ def test_people_are_named_once_and_are_a_few(desk, act, people):
     assert error.value.errors[0].pointer == "/recipients"
 
 
+def test_whoever_may_approve_is_told_that_links_wait_and_the_sender_that_they_can_be_made(
+    desk, act, make, second, app
+):
+    actor, documents = desk
+    abroad = make.actor(make.person(Role.SUPERVISOR, office=make.office()))
+    described(act, actor, documents["confidential"])
+    row = described(act, actor, documents[STRICT])
+
+    def told(of):
+        items = Browser(app, of).api("GET", "/notices").json["items"]
+        return [(each["kind"], each["subject_id"]) for each in items]
+
+    assert told(second) == [("links-wait", str(row.id))]
+    assert told(actor) == told(abroad) == []
+    approve(make, second, row)
+    assert told(actor) == [("links-approved", str(row.id))]
+    assert f'href="/share-requests/{row.id}"' in Browser(app, second).get("/notices").text
+
+
 def test_by_the_pages_from_the_organisation_to_the_sheet(app, desk, make, second, runtime):
     actor, documents = desk
     document = documents[STRICT]

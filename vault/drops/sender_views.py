@@ -156,7 +156,7 @@ class Drops:
 
     def refuse(self, name: str, code: str, reason: str) -> DropResult:
         asked_for = self.asked_for
-        runtime().record_refusal(_visitor_of(_cookie(asked_for.id)), refused(asked_for, code))
+        runtime().note_refusal(_visitor_of(_cookie(asked_for.id)), refused(asked_for, code))
         return DropResult(file=name, state="refused", code=code, reason=reason)
 
 

@@ -18,6 +18,7 @@ from vault.bundles.models import Bundle
 from vault.cases.models import Case
 from vault.errors import Conflict, Fault, Invalid
 from vault.people.step_up import Act, require_step_up
+from vault.shares.approval_notices import tell_of_waiting
 from vault.shares.described import (
     WITHOUT_PASSWORD,
     Facts,
@@ -84,6 +85,8 @@ def request_batch(tx: Transaction, wanted: BatchDescription, found: Found) -> Sh
     tx.session.refresh(row, ["organisation"])
     digest = digest_of_batch(row)
     tx.record("share.requested", row, digest=digest, people=len(row.people), cases=len(together))
+    if is_due:
+        tell_of_waiting(tx, row)
     return row
 
 

@@ -135,9 +135,9 @@ def _written(tx: Transaction, reader: Reader, letter_id: UUID, rows: Sequence[An
 
 
 def _number(tx: Transaction, kind: str, subject_id: UUID) -> dict[str, str]:
-    """The number of the case that it is about, if it is about one and its office lets numbers into mails."""
+    """The number of the case that it is about, if it is about just one and its office lets numbers into mails."""
     model = KINDS[kind].about.model
-    if model is None:
+    if model is None or not hasattr(model, "case_id"):
         return {}
     query = select(Case.number).join(model, model.case_id == Case.id)
     query = query.join(Office, Office.id == model.office_id).where(Office.numbers_unmailed_at.is_(None))

@@ -26,6 +26,7 @@ from vault.errors import Conflict, Fault, Invalid, Refused, Tampered
 from vault.languages import ENGLISH, moment
 from vault.people.step_up import Act, require_step_up
 from vault.runtime import refusal_about
+from vault.shares.approval_notices import tell_of_approval
 from vault.shares.declarations import current_version
 from vault.shares.models import Share
 from vault.shares.organisations import recipients_at
@@ -75,6 +76,7 @@ def approve_said(tx: Transaction, row: Kind, said: bytes, seen: str, more: Facts
     row.approved_by_id, row.approved_at = tx.actor.id, tx.now
     row.lapses_at = tx.now + tx.settings.approval
     tx.record("share.approved", row, digest=seen)
+    tell_of_approval(tx, row)
     return row
 
 

@@ -82,13 +82,14 @@ def _page(tx: Transaction) -> NoticesPage:
 def _entry(tx: Transaction, notice: Notice) -> NoticePage:
     kind = KINDS[notice.kind]
     row = tx.session.get_one(kind.about.model, notice.subject_id) if kind.about.model else None
+    case_id = getattr(row, "case_id", None)  # some are about many cases, or about none
     return NoticePage(
         id=notice.id,
         kind=notice.kind,
         words=kind.words,
         about=kind.about.name,
         subject_id=notice.subject_id,
-        case_number=tx.session.get_one(Case, row.case_id).number if row else None,
+        case_number=tx.session.get_one(Case, case_id).number if case_id else None,
         told_at=notice.told_at,
         read_at=notice.read_at,
     )

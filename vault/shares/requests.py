@@ -17,6 +17,7 @@ from vault.access.cells import STRICT
 from vault.access.policy import Permission
 from vault.errors import Conflict
 from vault.people.step_up import Act, require_step_up
+from vault.shares.approval_notices import tell_of_waiting
 from vault.shares.described import (
     WITHOUT_PASSWORD,
     Made,
@@ -90,6 +91,8 @@ def request_shares(tx: Transaction, bundle_id: UUID, wanted: Description) -> Sha
     )
     tx.session.refresh(row, ["organisation"])
     tx.record("share.requested", row, digest=digest_of(row), people=len(row.people))
+    if is_due:
+        tell_of_waiting(tx, row)
     return row
 
 
