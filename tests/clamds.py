@@ -67,6 +67,9 @@ class FakeClamd:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
+        """Nobody is answered any more: who waits in accept() would else take one more connection."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _serve(self) -> None:
