@@ -105,6 +105,12 @@ def knows_eicar(line: socket.socket) -> None:
     line.sendall(b"stream: Eicar FOUND\0" if found else b"stream: OK\0")
 
 
+def takes_all(line: socket.socket) -> None:
+    """Says nothing until the other end is tired of it."""
+    while line.recv(65536):
+        pass
+
+
 def hangs_up(line: socket.socket) -> None:
     """Killed in the middle."""
     line.recv(50_000)
