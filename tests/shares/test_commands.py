@@ -73,6 +73,13 @@ def test_the_end_of_an_address_may_begin_with_a_hyphen(casevault):
     assert isinstance(unknown.exception, NotFound)
 
 
+@pytest.mark.parametrize("mistyped", ["--dryrun", "-n", "--dry"])
+def test_a_mistyped_option_revokes_nothing(make, casevault, stored, mistyped):
+    lent = make.share()
+    assert casevault("revoke", lent.share.id, mistyped).exit_code == 2
+    assert stored(lent.share).revoked_at is None
+
+
 def test_what_is_no_link_is_refused(make, casevault):
     assert casevault("revoke", "x").exit_code == 2
     assert isinstance(casevault("revoke", make.person().id).exception, NotFound)
