@@ -59,14 +59,19 @@ def opus(seconds: float) -> bytes:
     return b"".join(pages)
 
 
-def flac(seconds: float, hertz: int = 16000) -> bytes:
+def flac(seconds: float, hertz: int = 16000, level: Callable[[int], int] = lambda _frame: 0) -> bytes:
     """Frames of 4096 samples, each one constant subframe (RFC 9639), with their checksums; padding as noise has it."""
     blocks = max(1, round(seconds * hertz / 4096))
     samples = blocks * 4096
     facts = (hertz << 44) | (15 << 36) | samples
     described = (4096).to_bytes(2, "big") * 2 + bytes(6) + facts.to_bytes(8, "big") + bytes(16)
     padding = b"\x81" + (samples // 8).to_bytes(3, "big") + bytes(samples // 8)
-    return b"fLaC\x00\x00\x00\x22" + described + padding + b"".join(map(_flac_frame, range(blocks)))
+    return (
+        b"fLaC\x00\x00\x00\x22"
+        + described
+        + padding
+        + b"".join(_flac_frame(block, level(block)) for block in range(blocks))
+    )
 
 
 def wma(seconds: float, rate: int = 4000) -> bytes:
@@ -148,10 +153,10 @@ def page(number: int, flags: int, granule: int, packets: list[bytes]) -> bytes:
     return head + _checksum(head + bytes(4) + body, 32, 0x04C11DB7).to_bytes(4, "little") + body
 
 
-def _flac_frame(number: int) -> bytes:
-    """Fixed block size 4096, 16 bits, mono, one constant subframe of 0. Frame numbers in UTF-8's way."""
+def _flac_frame(number: int, level: int) -> bytes:
+    """Fixed block size 4096, 16 bits, mono, one constant subframe. Frame numbers in UTF-8's way."""
     head = b"\xff\xf8\xc0\x08" + chr(number).encode()
-    head += _checksum(head, 8, 0x07).to_bytes(1, "big") + b"\0\0\0"
+    head += _checksum(head, 8, 0x07).to_bytes(1, "big") + b"\0" + level.to_bytes(2, "big")
     return head + _checksum(head, 16, 0x8005).to_bytes(2, "big")
 
 

@@ -29,6 +29,7 @@ from vault.web import (
     statics,
     step_up,
     system,
+    waveforms,
 )
 from vault.web.places import places
 
@@ -70,6 +71,7 @@ def create_app(runtime: Runtime) -> Flask:
     health.install(app)
     ringing.install(app)
     openapi.install(app)
+    waveforms.install(app)
     pages.install(app, places)
     for name in ROOMS:
         if find_spec(name) is None:

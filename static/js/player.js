@@ -1,4 +1,4 @@
-// Recordings: skip, speed, jump to mm:ss, repeat, bookmarks, places that seek, and keys while the player has the focus.
+// Recordings: skip, speed, jump to mm:ss, repeat, waveform, bookmarks, places that seek, and keys while the player has the focus.
 // Without script the native controls remain, places load the page anew (?t=), and bookmarks are typed.
 
 const KEYS = { j: -10, l: 10, ",": -1, ".": 1 };
@@ -14,12 +14,17 @@ function clock(time) {
   return whole < 3600 ? `${Number(parts[0])}:${parts[1]}` : [Math.floor(whole / 3600), ...parts].join(":");
 }
 
-function move(media, time) {
-  const go = () => (media.currentTime = Math.max(0, Math.min(time, media.duration || time)));
+// Moves at once, or as soon as the length is known; `where` gets it and gives the time.
+function moveTo(media, where) {
+  const go = () => (media.currentTime = Math.max(0, where(media.duration)));
   if (media.readyState > 0) return go();
   media.addEventListener("loadedmetadata", go, { once: true });
   media.preload = "metadata";
   media.load();
+}
+
+function move(media, time) {
+  moveTo(media, (length) => Math.min(time, length || time));
 }
 
 function toggle(media) {
@@ -80,6 +85,27 @@ function enhance(media) {
   fromAddress(media);
 }
 
+// The waveform comes when somebody plays or asks for it: seeing it is opening the recording. A click in it seeks.
+function wave(media, box) {
+  const head = document.createElement("span");
+  const show = (event) => {
+    if (event?.type === "click") event.preventDefault();
+    media.removeEventListener("play", show);
+    const image = box.querySelector("img") ?? Object.assign(new Image(), { alt: box.dataset.alt, src: box.dataset.wave });
+    image.addEventListener("error", () => box.remove());
+    image.addEventListener("click", (event) => {
+      const share = event.offsetX / image.clientWidth;
+      moveTo(media, (length) => share * length);
+    });
+    box.replaceChildren(image, head);
+  };
+  media.addEventListener("play", show);
+  media.addEventListener("timeupdate", () => (head.style.insetInlineStart = `${(100 * media.currentTime) / (media.duration || Infinity)}%`));
+  const link = box.querySelector("a");
+  if (link) link.addEventListener("click", show);
+  else show();
+}
+
 // A place seeks in the page that is there; its address stays one that can be passed on.
 function seeks(media) {
   document.addEventListener("click", (event) => {
@@ -137,6 +163,8 @@ const media = document.querySelector("[data-player]");
 if (media) {
   enhance(media);
   seeks(media);
+  const drawn = document.querySelector("[data-wave]");
+  if (drawn) wave(media, drawn);
   const box = document.querySelector("[data-new-bookmark]");
   if (box) bookmarks(media, box);
 }

@@ -122,6 +122,8 @@ def test_a_recording_is_played_and_bookmarked_and_its_places_are_followed(
     page.locator("audio").focus()
     page.keyboard.press("k")
     reach(page, 0.3, 5)
+    drawn = page.get_by_alt_text("How loud it is, from the beginning to the end")
+    page.wait_for_function("document.querySelector('.wave img').naturalWidth === 800")
     page.get_by_role("button", name="forward 30 seconds").click()
     reach(page, 30, 36)
     page.get_by_role("button", name="Bookmark here").click()
@@ -133,6 +135,9 @@ def test_a_recording_is_played_and_bookmarked_and_its_places_are_followed(
     assert page.url == interview.vault.url + interview.page
     reach(page, 30, 60)
 
+    box = drawn.bounding_box() or {}
+    drawn.click(position={"x": box["width"] * 2 / 3, "y": 20})
+    reach(page, 119, 123)
     page.get_by_role("link", name="1:15").click()
     reach(page, 75, 80)
     assert page.url.endswith("#t=1:15")
@@ -172,6 +177,8 @@ def test_without_script_bookmarks_are_typed_and_places_begin_the_player(
     walker = interview.opened(chromium, java_script_enabled=False)
     page = walker.page
     walker.go(interview.page)
+    walker.click(page.get_by_role("link", name="Show the waveform"))
+    assert page.locator(".wave img").evaluate("each => each.complete && each.naturalWidth") == 800
     assert not page.get_by_role("button", name="Bookmark here").is_visible()
     page.get_by_label("At", exact=True).fill("soon")
     walker.click(page.get_by_role("button", name="Add the bookmark"))
@@ -218,6 +225,8 @@ def test_the_page_looks_well_to_everybody(chromium: Browser, interview: Intervie
             "POST", f"/documents/{interview.document}/bookmarks", {"at": at, "label": f"{label} {look}"}
         )
     walker.go(interview.page)
+    walker.page.locator(".wave a").click()
+    walker.page.wait_for_function("document.querySelector('.wave img')?.naturalWidth === 800")
     keep_picture(walker.page, "recording", look)
     faults, too_wide = axe_faults(walker.page), walker.page.evaluate(TOO_WIDE)
     made = walker.api("GET", f"/documents/{interview.document}/bookmarks")["items"]

@@ -60,7 +60,11 @@ def test_a_link_that_never_was_looks_like_one_that_is(app, make):
             re.sub(r"\b[0-9A-HJKMNP-TV-Z]{12}\b", "REF", text),
         )
 
-    for rest in ("", "/documents", "/documents/1/content", "/documents/1/recording"):
+    for rest in (
+        "",
+        "/documents",
+        *(f"/documents/1/{what}" for what in ("content", "recording", "waveform")),
+    ):
         assert told(client.get(lent.path + rest)) == told(client.get(unknown + rest)), rest
     for rest in ("", "/opening"):
         for form in ({"secret": "A" * 43}, {"secret": "x"}, {"secret": "A" * 43, "password": "x"}, {}):

@@ -46,6 +46,7 @@ PUBLIC = {
     "shares_pages.documents": "the same: their cookie is asked for",
     "shares_pages.content": "the same",
     "shares_pages.recording": "the same",
+    "shares_pages.waveform": "the same",
     "shares_pages.finish": "the same",
     "drops_pages.landing": "whoever is asked for files has no account",
     "drops_pages.opening": "the same",

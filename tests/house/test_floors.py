@@ -33,6 +33,7 @@ SOLE_IMPORTERS = {
     "flask_login": ("vault.web.signin",),
     "magic": ("vault.inspection",),
     "tinytag": ("vault.inspection.sound",),
+    "miniaudio": ("vault.inspection.compressed",),
     "pikepdf": ("vault.inspection.pdfs", "vault.inspection.scrubbing"),
     "olefile": ("vault.inspection.archives",),
     "defusedxml": ("vault.inspection.archives",),

@@ -306,6 +306,8 @@ def test_pages_lend_show_play_and_revoke(desk, app, make):
     assert "Talk" not in browser.get("/loans").text
     borrower = Browser(app, desk.interpreter)
     assert 'type="audio/wav"' in borrower.get(f"/loans/{loan_id}/recording").text
+    assert borrower.get(f"/loans/{loan_id}/waveform").text.count("M") == 400
+    assert borrower.get(f"/loans/{desk.loan.id}/waveform").status_code == 404
     assert borrower.get(f"/loans/{desk.loan.id}/recording").status_code == 404
     part = borrower.get(f"/loans/{loan_id}/content", headers={"Range": "bytes=0-3"})
     assert (part.status_code, part.data) == (206, b"RIFF")

@@ -90,6 +90,16 @@ def test_a_recording_plays_in_place_and_in_ranges(visit):
     assert answer.headers["Content-Disposition"].startswith("inline")
 
 
+def test_the_waveform_of_a_recording_is_read_like_the_recording(visit, trail):
+    answer = visit("/documents/2/waveform")
+
+    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+    assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert trail()[-1] == "share.document_opened"
+    assert visit("/documents/1/waveform").status_code == 404
+    assert 'data-wave="' in visit("/documents/2/recording").text
+
+
 def test_head_tells_the_length_and_opens_nothing(visit, trail):
     answer = visit("/documents/1/content", method="HEAD")
 

@@ -12,6 +12,7 @@ In the process that serves:
     inspector   the first look: `inspect_head(head, file_name) -> MediaType`
     looking     the look at a whole file: `look_at(media, length, read) -> Seen`
     cleaning    a file without what it says besides its content
+    waveform    how loud a recording is, part by part
     duration    what is believed of a recording's length
     keeper      the zygote's keeper
     protocol    what both sides say to each other
@@ -25,4 +26,5 @@ In the processes that look, and nowhere else:
     pdfs, archives, packing, pictures, texts, polyglots    what it knows
     scrubbing, office_scrubbing    taking out what a file says besides its content
     sound           how long a recording plays
+    peaks, compressed    how loud it is
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HEAD, WHOLE, SCRUB, WALLS, END = b"h", b"w", b"s", b"p", b"e"
+HEAD, WHOLE, SCRUB, DRAW, WALLS, END = b"h", b"w", b"s", b"d", b"p", b"e"
 """Tasks of a forked process, and its end; each comes with a number (u32, big-endian)."""
 MESSAGE = 5
 READY = b"r"
@@ -12,6 +12,8 @@ DONE = b"\xff" * 8
 """In the place of a question: the answer follows."""
 TYPE_ROOM = 32
 """Bytes for the file's format."""
+PARTS = 400
+"""Of a recording whose loudness is drawn."""
 
 ACTS = (
     *("open a connection", "read a file", "write a file"),

@@ -32,6 +32,7 @@ from vault.shares.loans import (
     revoke_loan,
 )
 from vault.shares.models import Loan
+from vault.transfers.waveforms import peaks_in, require_drawable
 from vault.web.acting import actor, runtime, transaction
 from vault.web.lanes import in_lane
 from vault.web.media import speaks_json
@@ -40,6 +41,7 @@ from vault.web.ranges import asked_part
 from vault.web.respond import parse, respond, shows_form
 from vault.web.signin import signed_in
 from vault.web.streams import PLAYABLE, send_version
+from vault.web.waveforms import send_waveform
 
 
 def register(bp: Blueprint, pages: Blueprint) -> None:
@@ -52,6 +54,7 @@ def register(bp: Blueprint, pages: Blueprint) -> None:
     bp.post("/loans/<uuid:loan_id>/revocation")(end_loan)
     bp.get("/loans/<uuid:loan_id>/content")(loan_content)
     pages.get("/loans/<uuid:loan_id>/recording")(loan_recording)
+    pages.get("/loans/<uuid:loan_id>/waveform")(loan_waveform)
 
 
 @documented("Loans that you may see, newest first", returns=LoanList, errors=["forbidden"])
@@ -147,6 +150,17 @@ def loan_recording(loan_id: UUID) -> ResponseReturnValue:
     if not page.is_playable:
         raise NotFound
     return respond("shares/lent_recording.html", page)
+
+
+@in_lane
+@signed_in
+def loan_waveform(loan_id: UUID) -> ResponseReturnValue:
+    """How loud it is, drawn. Seeing that is opening the recording."""
+    with transaction() as tx:
+        found, loan = open_borrowed(tx, loan_id)
+        require_drawable(found)
+        record_borrowed(tx, loan, found)
+    return send_waveform(peaks_in(found, runtime().store))
 
 
 def _here(loan_id: UUID, notice: str) -> str:

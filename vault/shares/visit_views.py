@@ -17,6 +17,7 @@ from vault.shares.forms import NewCode, NewOpening
 from vault.shares.reading import VisitWatch, lent_document, open_lent, record_lent
 from vault.shares.visit_pages import code_page, lent_page, visit_page
 from vault.shares.visits import CodeDue, Visit, addressed, enter, finish_visit, read_cookie
+from vault.transfers.waveforms import peaks_in, require_drawable
 from vault.web import csrf
 from vault.web.acting import reading, runtime, transaction
 from vault.web.lanes import in_lane
@@ -25,6 +26,7 @@ from vault.web.media import speaks_json
 from vault.web.ranges import asked_part
 from vault.web.respond import form_state, parse, respond, shows_form
 from vault.web.streams import PLAYABLE, send_version
+from vault.web.waveforms import send_waveform
 
 
 def register(pages: Blueprint) -> None:
@@ -36,6 +38,7 @@ def register(pages: Blueprint) -> None:
     pages.get("/s/<link>/documents")(documents)
     pages.get("/s/<link>/documents/<int:n>/content")(content)
     pages.get("/s/<link>/documents/<int:n>/recording")(recording)
+    pages.get("/s/<link>/documents/<int:n>/waveform")(waveform)
     pages.post("/s/<link>/finish")(finish)
 
 
@@ -107,6 +110,17 @@ def recording(link: str, n: int) -> ResponseReturnValue:
     if not page.is_playable:
         raise NotFound
     return respond("shares/recording.html", page)
+
+
+@in_lane
+def waveform(link: str, n: int) -> ResponseReturnValue:
+    """How loud it is, drawn. Seeing that is opening the recording."""
+    with transaction(visitor_by_cookie(link)) as tx:
+        visit = visit_by_cookie(tx, link)
+        found = open_lent(tx, visit, n)
+        require_drawable(found)
+        record_lent(tx, visit, found)
+    return send_waveform(peaks_in(found, runtime().store))
 
 
 @csrf.exempt("the visit's own cookie is not sent from other sites, and finishing harms nobody")

@@ -14,22 +14,26 @@ from vault.bundles.document_views import leads_to_password
 from vault.bundles.models import Document
 from vault.errors import Conflict, NotFound
 from vault.transfers.forms import NewBookmark, place_of
-from vault.transfers.reading import find_version, open_content, record_served
+from vault.transfers.reading import find_version, open_content, open_to_send, record_opening, record_served
 from vault.transfers.recordings import BookmarkList, BookmarkRow, bookmark_list, recording_page
 from vault.transfers.served import ServedList, served_list
 from vault.transfers.transcripts import OpenTranscript, Shown, open_transcript
+from vault.transfers.waveforms import peaks_in, require_drawable
 from vault.web.acting import runtime, transaction
 from vault.web.asked import VERSION, asked_version
+from vault.web.lanes import in_lane
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
 from vault.web.respond import parse, respond, shows_form
 from vault.web.signin import signed_in
 from vault.web.streams import PLAYABLE
+from vault.web.waveforms import send_waveform
 
 
 def register(bp: Blueprint, pages: Blueprint) -> None:
     """Put the resources on `bp` and the pages on `pages`."""
     pages.get("/documents/<uuid:document_id>/recording")(recording)
+    pages.get("/documents/<uuid:document_id>/waveform")(waveform)
     bp.get("/documents/<uuid:document_id>/bookmarks")(bookmarks)
     bp.post("/documents/<uuid:document_id>/bookmarks")(post_bookmark)
     bp.delete("/documents/<uuid:document_id>/bookmarks/<uuid:bookmark_id>")(delete_bookmark)
@@ -50,6 +54,17 @@ def recording(document_id: UUID) -> ResponseReturnValue:
         beside = open_transcript(tx, page.transcripts, asked)
     page.start_ms, page.shown = place_of(request.args.get("t", "")), _shown(beside)
     return respond("transfers/recording.html", page)
+
+
+@in_lane
+@signed_in
+def waveform(document_id: UUID) -> ResponseReturnValue:
+    """How loud it is, drawn. Seeing that is opening the recording."""
+    with transaction() as tx:
+        found = open_to_send(tx, document_id, asked_version())
+        require_drawable(found)
+        record_opening(tx, found)
+    return send_waveform(peaks_in(found, runtime().store))
 
 
 @documented("The bookmarks of a recording", returns=BookmarkList, errors=["not-found", "bundle-locked"])
