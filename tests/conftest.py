@@ -38,7 +38,7 @@ WITHOUT_ROWS = {
 }
 """Folders and files whose tests run on SQLite only. Clients keep none themselves; what they and browsers store, others
 store on PostgreSQL, too. Half a session and a stranger are turned away before anything is looked for; headers, bodies and
-names are read before anything is stored, a killed server's pieces lie in the object store, and a package is made of values."""
+names are read before anything is stored, a killed server's pieces lie in the object store, packages are made of values."""
 CLUSTER = pytest.StashKey[Cluster]()
 STAY_AT_HOME = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),

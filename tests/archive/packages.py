@@ -71,7 +71,6 @@ class Desk:
         self.store.put(name, stored)
         is_permanent = self.disposal is DisposalClass.PERMANENT
         deposited = CLOSED - timedelta(days=400 - number)
-        file_name = f"{number} {CANARIES[0]}" if number % 2 else CANARIES[2]
         self.contents.append(content)
         file = PackedFile(
             id=version,
@@ -86,7 +85,7 @@ class Desk:
             id=version,
             document_id=uuid5(ID, f"document {number}"),
             number=1,
-            file_name=file_name,
+            file_name=file_name_of(number),
             title=CANARIES[1],
             document_type=CANARIES[3],
             media_type=file.media_type,
@@ -96,6 +95,11 @@ class Desk:
             individuals=("881-00004711",),
         )
         return file, entry
+
+
+def file_name_of(number: int) -> str:
+    """The original's name; several files have the same."""
+    return f"{number} {CANARIES[0]}" if number % 2 else CANARIES[2]
 
 
 def packed(package: Package, store: MemoryStore) -> tuple[bytes, Written]:

@@ -134,11 +134,17 @@ def test_the_program_says_why_it_opens_nothing(fault, bare_python, tmp_path):
 
 
 def test_an_unpacked_package_opens_as_well_and_names_lead_nowhere_else(bare_python, tmp_path, monkeypatch):
-    monkeypatch.setattr("tests.archive.packages.CANARIES", ("x", "t", "../../etc/pass:wd", "other"))
-    desk = Desk()
-    tar = laid_out(desk, tmp_path, (5,))
+    names = ("../../etc/pass:wd", "\u202egpj.exe", "\u00e9" * 200 + ".pdf", "index.json")
+    desk, wanted = Desk(), iter(names)
+    monkeypatch.setattr("tests.archive.packages.file_name_of", lambda number: next(wanted))
+    tar = laid_out(desk, tmp_path, (5, 5, 5, 5))
     with tarfile.open(tar) as files:
         files.extractall(tmp_path, filter="data")
     done = opened(bare_python, tar, tar.stem, "identity.txt", "opened")
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "opened").iterdir()} == {"index.json", "_.._etc_pass_wd"}
+    found = {path.name for path in (tmp_path / "opened").iterdir()}
+    expected = {"_.._etc_pass_wd", "_gpj.exe", "\u00e9" * 90 + ".pdf", "index (2).json", "index.json"}
+    assert found == expected
+    again = opened(bare_python, tar, tar.stem, "identity.txt", "opened")
+    assert again.returncode == 1
+    assert again.stderr.startswith("Not opened: ")

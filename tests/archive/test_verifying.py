@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import re
 import tarfile
 from collections.abc import Callable
 
 import pytest
 
 from tests.archive.packages import Desk, packed, pieces
-from tests.places import SUITES
+from tests.places import ROOT, SUITES
 from vault.archive import bag
 from vault.archive.bag import Defect
 from vault.archive.mets import references
@@ -261,6 +262,16 @@ def test_metadata_without_measure_is_not_kept(files, name):
     """Who reads a package keeps its lists in memory, and says no before they are too much."""
     big = tar_of({METS: bytes(TEXT_LIMIT + 1)}, name)
     assert [defect.kind for defect in verify_package(pieces(big)).defects] == ["tar"]
+
+
+def test_every_defect_stands_in_the_manual():
+    sources = [
+        (ROOT / "vault" / "archive" / name).read_text(encoding="utf-8") for name in ("bag.py", "verifying.py")
+    ]
+    kinds = set(re.findall(r'Defect\("([a-z-]+)"', "".join(sources))) | {"fetch", "stray"}
+    manual = (ROOT / "docs" / "packages.md").read_text(encoding="utf-8").partition("| defect |")[2]
+    assert len(kinds) > 15
+    assert set(re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^\| (`.*?) \|", manual, re.M)))) == kinds
 
 
 def test_mets_says_of_every_file_what_it_is(files):

@@ -15,7 +15,6 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -208,7 +207,7 @@ def restored(package: Package, path: str, entry: dict[str, Any] | None, seed: by
     """The file is in the folder under its own name, and is what was deposited; the name that it got."""
     if entry is None:
         raise Refused("the index does not know it")
-    aside, digest = folder / f".{entry['id']}.part", hashlib.sha256()
+    aside, digest = folder / ".part", hashlib.sha256()
     try:
         with package.open(path) as source, aside.open("xb") as target:
             for content in decrypted(source, seed):
@@ -224,13 +223,17 @@ def restored(package: Package, path: str, entry: dict[str, Any] | None, seed: by
 
 
 def _free_name(wanted: str, folder: Path) -> str:
-    """The name without what leads elsewhere, and with a number if another file has it."""
-    plain = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "_", wanted).strip(" .")[:120] or "file"
+    """The name without what leads elsewhere or is not seen, and with a number if another file has it."""
+    kept = (letter if letter.isprintable() and letter not in '<>:"/\\|?*' else "_" for letter in wanted)
+    plain = "".join(kept).strip(" .") or "file"
     stem, dot, ending = plain.rpartition(".")
-    name, number = plain, 1
+    if not stem or len(ending) > 10:
+        stem, dot, ending = plain, "", ""
+    stem = stem.encode()[:180].decode("utf-8", "ignore")
+    name, number = stem + dot + ending, 1
     while (folder / name).exists() or name == "index.json":
         number += 1
-        name = f"{stem} ({number}).{ending}" if dot and stem else f"{plain} ({number})"
+        name = f"{stem} ({number}){dot}{ending}"
     return name
 
 
@@ -244,9 +247,9 @@ def main() -> int:
         seed = read_identity(identity.read_text(encoding="utf-8"))
         with package.open(INDEX) as file:
             index = b"".join(decrypted(file, seed))
+        folder.mkdir(mode=0o700)
     except (Refused, OSError, ValueError, tarfile.TarError) as fault:
         sys.exit(f"Not opened: {fault}")
-    folder.mkdir(mode=0o700)
     (folder / "index.json").write_bytes(index)
     entries = {f"{CONTENT}{entry['id']}.age": entry for entry in json.loads(index)["entries"]}
     closed = 0
