@@ -118,7 +118,7 @@ def test_a_stored_package_is_whole_and_is_stored_once(kind, desk, tmp_path):
     archive = MemoryStore() if kind == "memory" else DiskStore(tmp_path)
     package, name = desk.package([3_000_000, 0, 5]), "packages/one.tar"
     archive.begin(name)
-    archive.append(name, 0, b"what a crash left")
+    archive.append(name, 0, b"what another program left")
 
     written = store_package(package, desk.store, archive, name)
 
@@ -131,6 +131,49 @@ def test_a_stored_package_is_whole_and_is_stored_once(kind, desk, tmp_path):
     with pytest.raises(Conflict):
         store_package(package, desk.store, archive, name)
     assert archive.size(name) == size
+
+
+class Stopped(Exception):
+    """Whoever watches has lost its lease."""
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_a_run_that_was_stopped_is_gone_on_over_by_the_next(kind, desk, tmp_path):
+    archive = MemoryStore() if kind == "memory" else DiskStore(tmp_path)
+    package, name = desk.package([3_000_000, 5]), "packages/one.tar"
+    told: list[int] = []
+
+    def watch(stored: int) -> None:
+        told.append(stored)
+        if len(told) == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        store_package(package, desk.store, archive, name, watch)
+    assert archive.partial_size(name) == told[-1] > 2_000_000
+
+    written = store_package(package, desk.store, archive, name, watch)
+
+    assert told[2:] == sorted(told[2:])
+    assert told[-1] == written.tar.size
+    assert verify_package(archive.read(name, 0, written.tar.size)).tar == written.tar
+    assert [*archive.partial_names()] == []
+
+
+def test_of_two_runs_at_once_one_stores_the_package_and_the_other_is_told(desk):
+    archive, name = MemoryStore(), "packages/one.tar"
+    package, done = desk.package([3_000_000, 5]), []
+
+    def another(stored: int) -> None:
+        if not done:
+            done.append(stored)
+            done.append(store_package(package, desk.store, archive, name))
+
+    with pytest.raises((Conflict, NotFound)):
+        store_package(package, desk.store, archive, name, another)
+
+    assert verify_package(archive.read(name, 0, archive.size(name))).tar == done[1].tar
+    assert [*archive.partial_names()] == []
 
 
 def test_an_archive_without_room_keeps_nothing(desk):

@@ -29,8 +29,8 @@ from vault.archive.premis import files_premis, package_premis
 from vault.archive.sums import Lanes, Sums, lanes
 from vault.archive.tar import Sink, TarWriter
 from vault.crypto.header import HEAD, POINTER, head_version
-from vault.errors import Conflict, NotFound, Tampered
-from vault.store.base import Store
+from vault.errors import Conflict, NotFound, StorageFull, Tampered
+from vault.store.base import Different, Store
 
 _ROOM = Path(__file__).parent
 _CONSTANT = (
@@ -71,21 +71,43 @@ def write_package(package: Package, store: Store, sink: Sink) -> Written:
         return writer.end()
 
 
-def store_package(package: Package, store: Store, archive: Store, name: str) -> Written:
-    """The package is the object of that name in the archive, or nothing of it is left there.
+def nobody(_: int) -> None:
+    """Watches nothing."""
 
-    What an earlier run left half done goes. Raises `Conflict` when the object exists, else as `write_package`.
+
+def store_package(
+    package: Package, store: Store, archive: Store, name: str, watch: Callable[[int], object] = nobody
+) -> Written:
+    """The package is the object of that name in the archive.
+
+    `watch` is told of every megabyte how many bytes there are; what it raises stops the package. A run that was stopped or
+    killed leaves a partial, which the next one goes on over: the bytes are the same, so two runs at once do no harm either.
+    When an object is not what was recorded, or there is no room, nothing is left. Raises `Conflict` when the package exists
+    already, or exists now by another run; else as `write_package`, and StorageFull.
     """
     if archive.size(name) is not None:
         raise Conflict("That package is stored already.")
-    archive.drop(name)
-    archive.begin(name)
     try:
-        growing = _Growing(archive, name)
+        return _stored(package, store, archive, name, watch)
+    except Different:
+        # Torn by a power cut, or begun by a version of the program that wrote other texts.
+        archive.drop(name)
+        return _stored(package, store, archive, name, watch)
+
+
+def _stored(
+    package: Package, store: Store, archive: Store, name: str, watch: Callable[[int], object]
+) -> Written:
+    if archive.partial_size(name) is None:
+        archive.begin(name)
+    growing = _Growing(archive, name, watch)
+    try:
         written = write_package(package, store, growing)
         growing.flush()
+        if archive.partial_size(name) != written.tar.size:
+            raise Different("The partial is longer than the package.")
         archive.finish(name)
-    except BaseException:
+    except (Tampered, NotFound, StorageFull):
         archive.drop(name)
         raise
     return written
@@ -120,8 +142,8 @@ class _Writer:
 class _Growing:
     """An object that takes what is written to it in pieces of a megabyte; nobody waits for the disk before the end."""
 
-    def __init__(self, archive: Store, name: str) -> None:
-        self._archive, self._name = archive, name
+    def __init__(self, archive: Store, name: str, watch: Callable[[int], object]) -> None:
+        self._archive, self._name, self._watch = archive, name, watch
         self._waiting = bytearray()
         self._offset = 0
 
@@ -133,6 +155,7 @@ class _Growing:
     def flush(self) -> None:
         self._offset = self._archive.append(self._name, self._offset, self._waiting, sync=False)
         self._waiting = bytearray()
+        self._watch(self._offset)
 
 
 _MADE: dict[str, Callable[[Package, Mapping[str, Sums]], bytes]] = {
