@@ -32,11 +32,13 @@ WITHOUT_ROWS = {
     *("bench", "client", "crypto", "demo", "house", "inspection", "kms", "store"),
     *("hostile/test_half_sessions.py", "hostile/test_slow_people.py", "hostile/test_strangers.py"),
     *("hostile/test_content.py", "hostile/test_requests.py", "hostile/test_server.py"),
+    *("archive/test_cold_open.py", "archive/test_index.py", "archive/test_oracles.py"),
+    *("archive/test_packing.py", "archive/test_tar.py", "archive/test_verifying.py"),
     *("transfers/test_tus_killed.py", "transfers/test_recording_formats.py", "proof/test_slow_download.py"),
 }
 """Folders and files whose tests run on SQLite only. Clients keep none themselves; what they and browsers store, others
 store on PostgreSQL, too. Half a session and a stranger are turned away before anything is looked for; headers, bodies and
-names are read before anything is stored, and a killed server's pieces lie in the object store."""
+names are read before anything is stored, a killed server's pieces lie in the object store, packages are made of values."""
 CLUSTER = pytest.StashKey[Cluster]()
 STAY_AT_HOME = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),

@@ -17,7 +17,7 @@ PIPES = (
     *("jobs", "keystore", "kms", "languages", "mail", "migrations", "store"),
 )
 FRAME = ("access", "audit", "rotation", "runtime", "slots")
-ROOMS = ("people", "cases", "bundles", "transfers", "shares", "drops", "matrix")
+ROOMS = ("people", "cases", "bundles", "transfers", "shares", "drops", "matrix", "archive")
 """In their order: each may know those before it."""
 FRONT = (
     *("app", "assembly", "cli", "client", "commands", "demo", "diagnosis", "handlers", "models"),
@@ -27,7 +27,7 @@ FLOORS = {part: floor for floor, parts in enumerate((STONE, PIPES, FRAME, ROOMS,
 TOP = 4
 
 SOLE_IMPORTERS = {
-    "cryptography": ("vault.crypto",),
+    "cryptography": ("vault.crypto", "vault.archive.documentation"),
     "celery": ("vault.jobs", "worker"),
     "kombu": ("vault.folder_queue",),
     "flask_login": ("vault.web.signin",),
@@ -37,7 +37,8 @@ SOLE_IMPORTERS = {
     "pikepdf": ("vault.inspection.pdfs", "vault.inspection.scrubbing"),
     "olefile": ("vault.inspection.archives",),
     "defusedxml": ("vault.inspection.archives",),
-    "lxml": ("vault.inspection.office_scrubbing",),
+    "lxml": ("vault.archive", "vault.inspection.office_scrubbing"),
+    "tarfile": ("vault.archive.documentation",),
     "PIL": ("vault.demo.papers", "vault.inspection.pictures", "vault.inspection.scrubbing"),
     "zipstream": ("vault.transfers.zips",),
     "segno": ("vault.people.totp",),
@@ -49,7 +50,7 @@ SOLE_IMPORTERS = {
     "smtplib": ("vault.mail",),
     "xml": ("vault.demo.papers", "vault.inspection.archives"),
     "zipfile": ("vault.demo.papers", "vault.inspection"),
-    **dict.fromkeys(("marshal", "pickle", "requests", "shelve", "tarfile", "yaml"), ()),
+    **dict.fromkeys(("marshal", "pickle", "requests", "shelve", "yaml"), ()),
 }
 FRONT_ONLY = {"flask", "werkzeug", "jinja2", "click"}
 

@@ -18,6 +18,8 @@ LOCKS = (
     "requirements-postgres.lock",
     "requirements-aws.lock",
     "bench/requirements.txt",
+    "tests/archive/oracles.lock",
+    "tests/archive/bagit.lock",
     *NODE_FILES,
 )
 
