@@ -12,6 +12,7 @@ In the process that serves:
     inspector   the first look: `inspect_head(head, file_name) -> MediaType`
     looking     the look at a whole file: `look_at(media, length, read) -> Seen`
     cleaning    a file without what it says besides its content
+    watermarks  a PDF with a stamp on every page
     duration    what is believed of a recording's length
     keeper      the zygote's keeper
     protocol    what both sides say to each other
@@ -25,4 +26,6 @@ In the processes that look, and nowhere else:
     pdfs, archives, packing, pictures, texts, polyglots    what it knows
     scrubbing, office_scrubbing    taking out what a file says besides its content
     sound           how long a recording plays
+    stamps, lettering           what is drawn over a page: who looks at it, and when
+    stamping                    a stamp on every page of a PDF
 """

@@ -82,9 +82,10 @@ class Dialogue:
         """The answer of a look, after so many questions at most."""
         return self._answer(self.said(extension, most_reads))
 
-    def said(self, extension: str, most_reads: int) -> int:
-        """The number with which the answer begins."""
-        self._send(self._length.to_bytes(8, "big") + extension.encode("ascii").ljust(TYPE_ROOM, b"\0"))
+    def said(self, extension: str, most_reads: int, wanted: bytes = b"") -> int:
+        """The number with which the answer begins; `wanted` is what the task is told besides the format."""
+        file = self._length.to_bytes(8, "big") + extension.encode("ascii").ljust(TYPE_ROOM, b"\0")
+        self._send(file + wanted)
         for _ in range(most_reads + 1):
             question = self.received(16)
             if question[:8] == DONE:

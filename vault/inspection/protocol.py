@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 HEAD, WHOLE, SCRUB, WALLS, END = b"h", b"w", b"s", b"p", b"e"
+STAMP, LETTERS = b"t", b"l"
 """Tasks of a forked process, and its end; each comes with a number (u32, big-endian)."""
 MESSAGE = 5
 READY = b"r"

@@ -18,11 +18,11 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, NoReturn, cast
 
-from vault.inspection import pdfs
+from vault.inspection import pdfs, stamping
 from vault.inspection.confinement import DEFENCES, confine, shut_in
 from vault.inspection.head import load_magic, look_at_head
 from vault.inspection.proof import try_the_walls
-from vault.inspection.protocol import END, HEAD, MESSAGE, READY, SCRUB, WALLS, WHOLE
+from vault.inspection.protocol import END, HEAD, LETTERS, MESSAGE, READY, SCRUB, STAMP, WALLS, WHOLE
 from vault.inspection.scrubbing import scrub
 from vault.inspection.whole import look_at_whole
 
@@ -34,6 +34,7 @@ RANDOM = {os.makedev(1, 8), os.makedev(1, 9)}
 
 Task = Callable[[BinaryIO, BinaryIO], None]
 TASKS: dict[bytes, Task] = {HEAD: look_at_head, WHOLE: look_at_whole, SCRUB: scrub, WALLS: try_the_walls}
+TASKS |= {STAMP: stamping.answer_stamped, LETTERS: stamping.answer_letters}
 
 
 def main(library: str) -> None:
@@ -42,6 +43,7 @@ def main(library: str) -> None:
     for encoding in WARM:
         "".encode(encoding)
     pdfs.warm()
+    stamping.warm()
     control = socket.socket(fileno=0)
     kept = [number for number in _open_now() if os.stat(number).st_rdev in RANDOM]
     stands = shut_in()
