@@ -250,6 +250,7 @@ def _lending(wanted: NewShare) -> Lending:
         password_key=derive(wanted.password, profile) if wanted.password and profile else None,
         profile=profile,
         asks_code=wanted.asks_code,
+        mode=wanted.chosen_mode,
     )
 
 

@@ -21,6 +21,7 @@ from vault.crypto.kdf import Sha256
 from vault.crypto.payload import read_range
 from vault.crypto.secret import Secret, compare
 from vault.errors import Tampered, VaultError
+from vault.inspection import formats
 from vault.store.base import Store
 from vault.web.disposition import disposition
 from vault.web.headers import as_user_content
@@ -30,9 +31,7 @@ from vault.web.readahead import WORTH, ReadAhead
 
 LOG = structlog.get_logger("vault.web")
 ASK_EVERY = 1.0
-PLAYABLE = frozenset(
-    {"audio/wav", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/flac", "video/mp4", "video/webm"}
-)
+PLAYABLE = formats.PLAYABLE
 """What browsers play: shown in place, everything else is an attachment."""
 
 Ranges = list[tuple[int, int]]
