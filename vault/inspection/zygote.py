@@ -18,11 +18,11 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, NoReturn, cast
 
-from vault.inspection import pdfs
+from vault.inspection import pdfs, rendering
 from vault.inspection.confinement import DEFENCES, confine, shut_in
 from vault.inspection.head import load_magic, look_at_head
 from vault.inspection.proof import try_the_walls
-from vault.inspection.protocol import END, HEAD, MESSAGE, READY, SCRUB, WALLS, WHOLE
+from vault.inspection.protocol import END, HEAD, MESSAGE, READY, RENDER, SCRUB, WALLS, WHOLE
 from vault.inspection.scrubbing import scrub
 from vault.inspection.whole import look_at_whole
 
@@ -33,7 +33,13 @@ RANDOM = {os.makedev(1, 8), os.makedev(1, 9)}
 """/dev/random and /dev/urandom, which a library may have opened and may keep."""
 
 Task = Callable[[BinaryIO, BinaryIO], None]
-TASKS: dict[bytes, Task] = {HEAD: look_at_head, WHOLE: look_at_whole, SCRUB: scrub, WALLS: try_the_walls}
+TASKS: dict[bytes, Task] = {
+    HEAD: look_at_head,
+    WHOLE: look_at_whole,
+    SCRUB: scrub,
+    RENDER: rendering.render,
+    WALLS: try_the_walls,
+}
 
 
 def main(library: str) -> None:
@@ -42,6 +48,7 @@ def main(library: str) -> None:
     for encoding in WARM:
         "".encode(encoding)
     pdfs.warm()
+    rendering.warm()
     control = socket.socket(fileno=0)
     kept = [number for number in _open_now() if os.stat(number).st_rdev in RANDOM]
     stands = shut_in()
