@@ -12,6 +12,7 @@ In the process that serves:
     inspector   the first look: `inspect_head(head, file_name) -> MediaType`
     looking     the look at a whole file: `look_at(media, length, read) -> Seen`
     cleaning    a file without what it says besides its content
+    previews    a page as a picture, with its words
     watermarks  a PDF with a stamp on every page
     duration    what is believed of a recording's length
     keeper      the zygote's keeper
@@ -25,6 +26,8 @@ In the processes that look, and nowhere else:
     whole, asked    the look at a whole file, block by block
     pdfs, archives, packing, pictures, texts, polyglots    what it knows
     scrubbing, office_scrubbing    taking out what a file says besides its content
+    rendering       a page as a picture: pdf_pages, page_text, picture_pages make a `sheet`, `stamps` draws over it,
+                    `webp` packs it
     sound           how long a recording plays
     stamps, lettering           what is drawn over a page: who looks at it, and when
     stamping                    a stamp on every page of a PDF

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HEAD, WHOLE, SCRUB, WALLS, END = b"h", b"w", b"s", b"p", b"e"
+HEAD, WHOLE, SCRUB, RENDER, WALLS, END = b"h", b"w", b"s", b"v", b"p", b"e"
 STAMP, LETTERS = b"t", b"l"
 """Tasks of a forked process, and its end; each comes with a number (u32, big-endian)."""
 MESSAGE = 5
@@ -13,6 +13,12 @@ DONE = b"\xff" * 8
 """In the place of a question: the answer follows."""
 TYPE_ROOM = 32
 """Bytes for the file's format."""
+
+DAMAGED, LOCKED, TOO_LARGE, NO_PAGE, FORMAT = "damaged", "locked", "too-large", "no-page", "format"
+UNSHOWN = (DAMAGED, LOCKED, TOO_LARGE, NO_PAGE, FORMAT)
+"""Why there is no page to be shown."""
+MOST_IMAGE, MOST_TEXT, MOST_STAMP = 60_000, 64 * 1024, 2048
+"""Bytes of a page as WebP, of the words on it, and of what is drawn over it."""
 
 ACTS = (
     *("open a connection", "read a file", "write a file"),

@@ -18,11 +18,22 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, NoReturn, cast
 
-from vault.inspection import pdfs, stamping
+from vault.inspection import pdfs, rendering, stamping
 from vault.inspection.confinement import DEFENCES, confine, shut_in
 from vault.inspection.head import load_magic, look_at_head
 from vault.inspection.proof import try_the_walls
-from vault.inspection.protocol import END, HEAD, LETTERS, MESSAGE, READY, SCRUB, STAMP, WALLS, WHOLE
+from vault.inspection.protocol import (
+    END,
+    HEAD,
+    LETTERS,
+    MESSAGE,
+    READY,
+    RENDER,
+    SCRUB,
+    STAMP,
+    WALLS,
+    WHOLE,
+)
 from vault.inspection.scrubbing import scrub
 from vault.inspection.whole import look_at_whole
 
@@ -33,8 +44,15 @@ RANDOM = {os.makedev(1, 8), os.makedev(1, 9)}
 """/dev/random and /dev/urandom, which a library may have opened and may keep."""
 
 Task = Callable[[BinaryIO, BinaryIO], None]
-TASKS: dict[bytes, Task] = {HEAD: look_at_head, WHOLE: look_at_whole, SCRUB: scrub, WALLS: try_the_walls}
-TASKS |= {STAMP: stamping.answer_stamped, LETTERS: stamping.answer_letters}
+TASKS: dict[bytes, Task] = {
+    HEAD: look_at_head,
+    WHOLE: look_at_whole,
+    SCRUB: scrub,
+    RENDER: rendering.render,
+    STAMP: stamping.answer_stamped,
+    LETTERS: stamping.answer_letters,
+    WALLS: try_the_walls,
+}
 
 
 def main(library: str) -> None:
@@ -43,6 +61,7 @@ def main(library: str) -> None:
     for encoding in WARM:
         "".encode(encoding)
     pdfs.warm()
+    rendering.warm()
     stamping.warm()
     control = socket.socket(fileno=0)
     kept = [number for number in _open_now() if os.stat(number).st_rdev in RANDOM]
