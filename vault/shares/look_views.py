@@ -34,6 +34,7 @@ def register(pages: Blueprint) -> None:
     pages.get("/s/<link>/documents/<int:n>/pieces")(pieces)
 
 
+@in_lane
 def look(link: str, n: int) -> ResponseReturnValue:
     """One page of a document: its picture, its words, and the way to the others."""
     number = request.args.get("page", 1, type=int)
@@ -49,6 +50,7 @@ def look(link: str, n: int) -> ResponseReturnValue:
     return respond("shares/look.html", LookPage(n=n, title=title, stamp=list(lines), **said))
 
 
+@in_lane
 def page_image(link: str, n: int, number: int) -> ResponseReturnValue:
     """The picture of one page, with the stamp of this look."""
     with transaction(visitor_by_cookie(link)) as tx:
@@ -87,4 +89,6 @@ def _piece(part: Part, length: int) -> Part:
 
 
 def _count(watch: VisitWatch, found: Content, shown: Page) -> None:
+    """It is handed out if that is still allowed, and counts as its share."""
+    watch.require_allowed()
     watch.served([share_of(found.length, shown.number - 1, shown.count)])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from vault.bundles.models import Version
-from vault.errors import NotFound
+from vault.errors import Gone, NotFound
 from vault.runtime import refusal_about
 from vault.shares.lending import lent_content
 from vault.shares.modes import is_shown, way_of
@@ -99,6 +99,11 @@ class VisitWatch:
             with self._runtime.transaction(self._visitor) as tx:
                 keep_visit(tx, self._device_id)
         return allowed
+
+    def require_allowed(self) -> None:
+        """`Gone` when link or visit ended while something was made for it."""
+        if not self.still_allowed():
+            raise Gone
 
     def served(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Keep what was handed out."""

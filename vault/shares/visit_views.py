@@ -111,6 +111,7 @@ def _stamped(found: Content, part: Part, lines: tuple[str, ...], watch: VisitWat
     if not part.sends_content:
         return send_made(found, None, watch.still_allowed, watch.served)
     made = stamped(media_of(found), found.length, reader_of(found, runtime().store), lines)
+    watch.require_allowed()
 
     def served(ranges: Ranges) -> None:
         watch.served([share_of(found.length, first, made[0], last + 1) for first, last in ranges])

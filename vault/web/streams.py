@@ -167,6 +167,7 @@ def send_made(
     response.headers["Accept-Ranges"] = "none"
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Disposition"] = disposition("attachment", found.file_name)
+    response.automatically_set_content_length = False
     if made is not None:
         length, pieces = made
         response.response = Stream(pieces, 0, still_allowed, served)
