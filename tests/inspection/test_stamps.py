@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from tests.inspection.keepers import keeper_of
+from vault.diagnosis import diagnose
 from vault.errors import Busy, Conflict
 from vault.inspection import lettering, stamps
 from vault.inspection.formats import BY_ENDING
@@ -148,5 +149,9 @@ def test_what_is_held_in_memory_is_bounded_and_given_back():
         stamp(content, room=room)
 
 
-def test_the_process_that_draws_says_whether_it_can_join_letters():
+def test_the_process_that_draws_says_whether_it_can_join_letters_and_check_says_so(runtime):
     assert can_join_letters() is lettering.CAN_JOIN
+    keeper = keeper_of("sink.write(bytes(1))")
+    assert not can_join_letters(keeper)
+    keeper.close()
+    assert {"part": "letters", "state": "ok", "note": ""} in diagnose(runtime)

@@ -199,6 +199,10 @@ def test_pages_and_api_say_and_take_the_mode(app, desk, act, controller):
     described = browser.api("POST", f"/bundles/{bundle}/share-requests", asked).json
     assert described["mode"] == "view_only"
     assert "can look at 1 document" in browser.get(f"/share-requests/{described['id']}").text
+    wizard = {"documents": str(files["pdf"].id), "organisation": "A mission", "mode": "download"}
+    refused = browser.post(f"/bundles/{bundle}/share-requests", others=f"{IRIS.name}, {IRIS.email}", **wizard)
+    assert refused.status_code == 400
+    assert 'id="e-mode"' in refused.text
     head = Browser(app, controller)
     rows = head.api("GET", "/disclosures").json["items"]
     assert {row["mode"] for row in rows} == {"watermarked", "view_only"}
