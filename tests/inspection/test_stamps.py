@@ -92,7 +92,9 @@ def paper(*contents: bytes, rotate: int = 0) -> bytes:
         page.obj["/Resources"] = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=font))
         page.obj["/Contents"] = document.make_stream(content)
         page.obj["/Rotate"] = rotate
-    document.save(file)
+        page.obj["/Thumb"] = document.make_stream(b"small picture")
+    document.attachments["within.txt"] = b"no stamp on this"
+    document.save(file, compress_streams=False)
     return file.getvalue()
 
 
@@ -109,8 +111,12 @@ def test_a_stamped_pdf_has_its_pages_its_text_and_a_stamp_on_each():
 
     found = stamp(original)
 
+    assert b"no stamp on this" in original
+    assert b"small picture" in original
     with pikepdf.open(io.BytesIO(found)) as document:
         assert len(document.pages) == 3
+        streams = [each.read_bytes() for each in document.objects if isinstance(each, pikepdf.Stream)]
+        assert not {b"no stamp on this", b"small picture"} & set(streams)
         for page in document.pages:
             drawn = pikepdf.parse_content_stream(page)
             placed = [each for each in drawn if str(each.operator) == "Do"]

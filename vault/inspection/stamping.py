@@ -25,6 +25,7 @@ LETTERS = 40
 """Dots of the letters in the picture of a stamp, which is placed smaller."""
 NAME = "CasevaultStamp"
 MOST_ON_A_PAGE, MOST_IN_A_ROW = 400, 60
+_UNSTAMPED = ("/EF", "/EmbeddedFiles", "/Thumb", "/XFA")
 _SAVED = re.compile(rb"(?<![^\s\])>}])([qQ])(?![^\s\[(</])")
 
 
@@ -71,11 +72,21 @@ def _stamped(extension: str, file: AskedFor, lines: Sequence[str]) -> bytes | No
         with pikepdf.open(cast(BinaryIO, file), suppress_warnings=True) as document:
             if not document.pages:
                 return None
+            _leave_out_what_has_no_stamp(document)
             stamp(document, lines)
             document.save(target)
     except Exception:  # noqa: BLE001 (whatever bad content makes a parser raise)
         return None
     return target.getvalue()
+
+
+def _leave_out_what_has_no_stamp(document: pikepdf.Pdf) -> None:
+    """Files within the file, small pictures of its pages, and forms that other programs draw by themselves (XFA)."""
+    for each in document.objects:
+        shell = each.stream_dict if isinstance(each, pikepdf.Stream) else each
+        for name in _UNSTAMPED if isinstance(shell, pikepdf.Dictionary) else ():
+            if name in shell:
+                del shell[name]
 
 
 def _picture(size: tuple[int, int], colours: str) -> pikepdf.Dictionary:
@@ -93,13 +104,15 @@ def _picture(size: tuple[int, int], colours: str) -> pikepdf.Dictionary:
 def _put_on(
     document: pikepdf.Pdf, page: pikepdf.Page, picture: pikepdf.Object, size: tuple[int, int]
 ) -> None:
-    """The page's own content is closed off first, also where it leaves something open."""
-    left, bottom, right, top = (float(side) for side in page.cropbox)
+    """The page's own content is closed off first, also where it leaves something open; what is cropped is stamped too."""
+    left, bottom, right, top = (float(side) for side in page.mediabox)
     width, height = abs(right - left), abs(top - bottom)
+    seen = [float(side) for side in page.cropbox]
+    shorter = min(abs(seen[2] - seen[0]), abs(seen[3] - seen[1]), width, height)
     name = page.add_resource(picture, pikepdf.Name.XObject, pikepdf.Name(f"/{NAME}"))
     turn = math.radians(stamps.ANGLE + page.rotation)
     scale = max(
-        min(width, height) / stamps.SHARE / LETTERS,
+        shorter / stamps.SHARE / LETTERS,
         math.sqrt(width * height / (MOST_ON_A_PAGE * size[0] * size[1])),
         max(width, height) / (MOST_IN_A_ROW * size[0]),
     )

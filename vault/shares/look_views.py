@@ -8,11 +8,13 @@ from flask.typing import ResponseReturnValue
 from vault.access.actor import visitor
 from vault.errors import BadRange, NotFound
 from vault.inspection.previews import Page
+from vault.runtime import Transaction
 from vault.shares.modes import PIECES
 from vault.shares.reading import VisitWatch, lent_document, open_lent, open_shown, record_lent
 from vault.shares.showing import page_of, share_of, stamp_of
 from vault.shares.visit_pages import LookPage, lent_page
 from vault.shares.visit_views import visit_by_cookie, visitor_by_cookie
+from vault.shares.visits import Visit
 from vault.transfers.reading import Content
 from vault.web.acting import runtime, transaction
 from vault.web.headers import as_user_content
@@ -42,7 +44,7 @@ def look(link: str, n: int) -> ResponseReturnValue:
         visit = visit_by_cookie(tx, link)
         found, lines = open_shown(tx, visit, n), stamp_of(tx, visit)
         title = lent_page(tx, visit, lent_document(visit, n), PLAYABLE).title
-        watch = VisitWatch(runtime(), visitor(visit.opening.id), visit, record_lent(tx, visit, found))
+        watch = _watch(tx, visit, found)
     shown = page_of(found, runtime().store, number)
     if shown.text:
         _count(watch, found, shown)
@@ -56,7 +58,7 @@ def page_image(link: str, n: int, number: int) -> ResponseReturnValue:
     with transaction(visitor_by_cookie(link)) as tx:
         visit = visit_by_cookie(tx, link)
         found, lines = open_shown(tx, visit, n), stamp_of(tx, visit)
-        watch = VisitWatch(runtime(), visitor(visit.opening.id), visit, record_lent(tx, visit, found))
+        watch = _watch(tx, visit, found)
     shown = page_of(found, runtime().store, number, lines)
     _count(watch, found, shown)
     response = Response(shown.image, mimetype="image/webp")
@@ -86,6 +88,12 @@ def _piece(part: Part, length: int) -> Part:
         raise BadRange(length)
     most = min(PIECE, -(-length // 2))
     return part._replace(end=min(part.end, part.start + most - 1))
+
+
+def _watch(tx: Transaction, visit: Visit, found: Content) -> VisitWatch:
+    """Whether the look may go on, and what it counts; a request for the head alone is none."""
+    reading_id = record_lent(tx, visit, found) if request.method == "GET" else None
+    return VisitWatch(runtime(), visitor(visit.opening.id), visit, reading_id)
 
 
 def _count(watch: VisitWatch, found: Content, shown: Page) -> None:
