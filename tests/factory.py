@@ -305,6 +305,8 @@ class Factory(Partners):
         is_confirmed: bool = True,
         asks_code: bool | None = None,
         language: str = "en",
+        mode: str | None = None,
+        name: str = "Iris Okello",
     ) -> Lent:
         """A link on these documents of one bundle (one made-up document if none), by a caseworker if nobody is named.
 
@@ -316,11 +318,12 @@ class Factory(Partners):
         profile = self.runtime.settings.new_profile() if password else None
         wanted = Lending(
             document_ids=[document.id for document in lent],
-            recipient_name="Iris Okello",
+            recipient_name=name,
             organisation=organisation,
             email="iris@mission.example",
             expires_at=expires_at,
             max_openings=openings,
+            mode=mode,
             password_key=derive(password, profile) if profile else None,
             profile=profile,
             asks_code=asks_code,

@@ -99,6 +99,7 @@ class Partners:
             wanted.expires_at,
             wanted.max_openings,
             wanted.profile is not None,
+            wanted.mode,
         )
         with self.runtime.transaction(owner) as tx:
             row = request_shares(tx, bundle_id, described)

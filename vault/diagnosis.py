@@ -13,6 +13,7 @@ from vault.errors import VaultError
 from vault.inspection.scanner import Scanner
 from vault.inspection.spill import DISK, MEMORY, find_spill, swaps
 from vault.inspection.walls import Walls, try_walls
+from vault.inspection.watermarks import can_join_letters
 from vault.jobs import FAILED, Job
 from vault.people.notice_models import Notice
 from vault.runtime import Runtime
@@ -38,6 +39,7 @@ def diagnose(runtime: Runtime) -> list[Finding]:
         _jobs(runtime),
         _mail(runtime),
         _inspection(),
+        _letters(),
         _scanner(runtime),
     ]
 
@@ -102,6 +104,18 @@ def _inspection() -> Finding:
         note = f"Missing here: {', '.join(walls.missing)}. {stand} It could not {', '.join(Walls.ACTS)}."
         return _finding("inspection", "warning", note)
     return _finding("inspection", "ok", f"{stand} It could not {', '.join(Walls.ACTS)}.")
+
+
+def _letters() -> Finding:
+    """Whether stamps on pages show Arabic and Hebrew."""
+    try:
+        can_join = can_join_letters()
+    except VaultError as error:
+        return _finding("letters", "failed", error.message)
+    note = (
+        "Stamps leave out Arabic and Hebrew letters: FriBidi is missing. On Debian: apt install libfribidi0."
+    )
+    return _finding("letters", "ok" if can_join else "warning", "" if can_join else note)
 
 
 def _scanner(runtime: Runtime) -> Finding:

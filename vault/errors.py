@@ -18,6 +18,7 @@ VaultError
 ├── TooLarge          over a size limit
 ├── WrongType         content that is not accepted, or does not match its name
 │   └── Infected      the virus scanner found something in it
+├── NotShown          a file that cannot be shown as pages or text; it can be downloaded
 ├── BadRange          a range that cannot be served
 ├── TooMany           throttled; `retry_after` seconds
 ├── Busy              momentarily out of capacity; `retry_after` seconds
@@ -192,6 +193,12 @@ class Infected(WrongType):
     """The virus scanner found something harmful. Nothing was stored."""
 
     code = "infected"
+
+
+class NotShown(VaultError):
+    """The file, or this page of it, cannot be shown; the message says what to do instead."""
+
+    code = "not-shown"
 
 
 class BadRange(VaultError):

@@ -129,6 +129,9 @@ def recipient_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
     yield "link, wrong code"
     walker.send(stage.link, {"password": LINK_PASSWORD})
     yield "link, documents"
+    walker.go(walker.page.locator('a[href$="/pages"]').first.evaluate("one => one.href"))
+    yield "link, page"
+    walker.page.go_back()
     walker.go(walker.page.locator('a[href$="/recording"]').first.evaluate("one => one.href"))
     yield "link, recording"
     walker.page.go_back()

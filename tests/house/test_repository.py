@@ -74,7 +74,7 @@ def test_files_are_plain_and_small():
         assert path.stat().st_size < 600_000, name
         text = text_of(path)
         if text is None:
-            assert path.suffix in (".png", ".ico", ".woff2"), f"{name} is not text"
+            assert path.suffix in (".png", ".ico", ".woff2", ".ttf"), f"{name} is not text"
         else:
             assert "\r\n" not in text, name
             assert not text or text.endswith("\n") or name in WELL_KNOWN, f"{name} has no last line end"

@@ -176,6 +176,13 @@ def many_pages(count: int) -> bytes:
     return file.getvalue()
 
 
+def two_in_one() -> bytes:
+    """A JPEG with a second picture behind it, as phones make them (CIPA DC-007)."""
+    file, photo = io.BytesIO(), Image.new("RGB", (40, 30))
+    photo.save(file, "MPO", save_all=True, append_images=[photo])
+    return file.getvalue()
+
+
 def heic(width: int, height: int) -> bytes:
     size = struct.pack(">I4sIII", 20, b"ispe", 0, width, height)
     return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + struct.pack(">I4s", len(size) + 8, b"meta") + size
@@ -317,6 +324,7 @@ def _pictures(jpeg: bytes) -> dict[str, tuple[bytes, set[str]]]:
         "bomb.heic": (heic(90_000, 90_000), {"pixel-bomb"}),
         "phone.heic": (heic(4032, 3024), set()),
         "torn.jpg": (jpeg[:12], {"damaged"}),
+        "two photos in one.jpg": (two_in_one(), set()),
         "motion photo.jpg": (jpeg + b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(500), set()),
     }
 

@@ -99,7 +99,7 @@ def test_a_form_that_does_not_fit_comes_back_with_what_was_typed(desk):
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
-        ({"view_only": True}, "/view_only"),
+        ({"view_only": True, "mode": "download"}, "/view_only"),
         ({"documents": []}, "/documents"),
         ({"max_openings": "3"}, "/max_openings"),
         ({"max_openings": 101}, "/max_openings"),

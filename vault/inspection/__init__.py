@@ -13,6 +13,8 @@ In the process that serves:
     looking     the look at a whole file: `look_at(media, length, read) -> Seen`
     cleaning    a file without what it says besides its content
     waveform    how loud a recording is, part by part
+    previews    a page as a picture, with its words
+    watermarks  a PDF with a stamp on every page
     duration    what is believed of a recording's length
     keeper      the zygote's keeper
     protocol    what both sides say to each other
@@ -25,6 +27,10 @@ In the processes that look, and nowhere else:
     whole, asked    the look at a whole file, block by block
     pdfs, archives, packing, pictures, texts, polyglots    what it knows
     scrubbing, office_scrubbing    taking out what a file says besides its content
+    rendering       a page as a picture: pdf_pages, page_text, picture_pages make a `sheet`, `stamps` draws over it,
+                    `webp` packs it
     sound           how long a recording plays
     peaks, compressed    how loud it is
+    stamps, lettering           what is drawn over a page: who looks at it, and when
+    stamping                    a stamp on every page of a PDF
 """

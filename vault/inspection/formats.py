@@ -11,6 +11,11 @@ HEAD_BYTES = 65536
 
 DOCUMENT, IMAGE, AUDIO, VIDEO = "document", "image", "audio", "video"
 
+PLAYABLE = frozenset(
+    {"audio/wav", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/flac", "video/mp4", "video/webm"}
+)
+"""What browsers play, by its media type."""
+
 OPEN_XML = "application/vnd.openxmlformats-officedocument"
 
 

@@ -16,7 +16,7 @@ from threading import BoundedSemaphore, Lock
 
 from vault.errors import Busy
 from vault.inspection.confinement import DEFENCES
-from vault.inspection.protocol import END, HEAD, READY
+from vault.inspection.protocol import END, HEAD, READY, RENDER, WHOLE
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ START = (
 COMMAND = (sys.executable, "-I", "-B", "-X", "utf8", "-c", START, str(ROOT))
 NO_LIBRARY = 3
 AT_ONCE = 4
-"""Files looked at in one moment, by one web process, and as many that have their first look."""
+"""Files looked at in one moment, by one web process; as many that have their first look, and as many pages drawn."""
 
 
 class Keeper:
@@ -54,7 +54,7 @@ class Keeper:
 
         `Busy` when there is none to be had.
         """
-        room = self._room[task == HEAD]
+        room = self._room.get(task, self._room[WHOLE])
         if not room.acquire(timeout=self._start_patience):
             raise busy(2)
         try:
@@ -93,7 +93,7 @@ class Keeper:
 
     def _start_anew(self) -> None:
         self._lock = Lock()
-        self._room = {is_first: BoundedSemaphore(AT_ONCE) for is_first in (True, False)}
+        self._room = {task: BoundedSemaphore(AT_ONCE) for task in (HEAD, RENDER, WHOLE)}
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._is_ready = False

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from vault.inspection.asked import BLOCK
 from vault.inspection.duration import is_believable
@@ -27,6 +28,7 @@ PATIENCE, PATIENCE_WITH_SOUND = 15.0, 8.0
 LONGEST_ANSWER = 256
 
 Read = Callable[[int, int], bytes]
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,34 @@ def look_at(
     is_sound = media.kind == "recording"
     patience = patience or (PATIENCE_WITH_SOUND if is_sound else PATIENCE)
     most = MOST_READS_OF_SOUND if is_sound else MOST_READS
-    for is_again in (False, True):
-        zygote_id = None
-        try:
-            with keeper.begin(WHOLE) as channel:
-                zygote_id = keeper.zygote_id
-                seen = Dialogue(channel, length, read, patience).result(media.extension, most)
-            break
-        except Silent as fault:
-            if not is_again and not keeper.lives(zygote_id):
-                continue  # it was not this file that ended it
-            log.info("a file could not be looked at: %s", fault.code)
-            return Seen((fault.code,))
+    try:
+        seen = conversed(
+            keeper,
+            WHOLE,
+            lambda channel: Dialogue(channel, length, read, patience).result(media.extension, most),
+        )
+    except Silent as fault:
+        log.info("a file could not be looked at: %s", fault.code)
+        return Seen((fault.code,))
     believed = seen.duration_ms is not None and is_believable(media.name, length, seen.duration_ms)
     return seen if believed else Seen(seen.codes)
+
+
+def conversed(keeper: Keeper, task: bytes, talk: Callable[[socket.socket], Answer]) -> Answer:
+    """What one process answers; `Silent` when it gives no usable answer.
+
+    One that ended with its zygote, through no fault of its file, is asked for once more.
+    """
+    zygote_id = None
+    try:
+        with keeper.begin(task) as channel:
+            zygote_id = keeper.zygote_id
+            return talk(channel)
+    except Silent:
+        if keeper.lives(zygote_id):
+            raise
+    with keeper.begin(task) as channel:
+        return talk(channel)
 
 
 class Silent(Exception):
@@ -82,9 +98,10 @@ class Dialogue:
         """The answer of a look, after so many questions at most."""
         return self._answer(self.said(extension, most_reads))
 
-    def said(self, extension: str, most_reads: int) -> int:
-        """The number with which the answer begins."""
-        self._send(self._length.to_bytes(8, "big") + extension.encode("ascii").ljust(TYPE_ROOM, b"\0"))
+    def said(self, extension: str, most_reads: int, wanted: bytes = b"") -> int:
+        """The number with which the answer begins; `wanted` is what the task is told besides the format."""
+        file = self._length.to_bytes(8, "big") + extension.encode("ascii").ljust(TYPE_ROOM, b"\0")
+        self._send(file + wanted)
         for _ in range(most_reads + 1):
             question = self.received(16)
             if question[:8] == DONE:

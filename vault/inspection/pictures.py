@@ -7,7 +7,15 @@ import re
 import warnings
 from typing import BinaryIO, cast
 
-from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import (
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    MpoImagePlugin,  # noqa: F401 (what Pillow makes of a JPEG that holds more than one picture)
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from vault.inspection.asked import BLOCK, AskedFor
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-HEAD, WHOLE, SCRUB, DRAW, WALLS, END = b"h", b"w", b"s", b"d", b"p", b"e"
+HEAD, WHOLE, SCRUB, DRAW, RENDER, WALLS, END = b"h", b"w", b"s", b"d", b"v", b"p", b"e"
+STAMP, LETTERS = b"t", b"l"
 """Tasks of a forked process, and its end; each comes with a number (u32, big-endian)."""
 MESSAGE = 5
 READY = b"r"
@@ -14,6 +15,12 @@ TYPE_ROOM = 32
 """Bytes for the file's format."""
 PARTS = 400
 """Of a recording whose loudness is drawn."""
+
+DAMAGED, LOCKED, TOO_LARGE, NO_PAGE, FORMAT = "damaged", "locked", "too-large", "no-page", "format"
+UNSHOWN = (DAMAGED, LOCKED, TOO_LARGE, NO_PAGE, FORMAT)
+"""Why there is no page to be shown."""
+MOST_IMAGE, MOST_TEXT, MOST_STAMP = 60_000, 64 * 1024, 2048
+"""Bytes of a page as WebP, of the words on it, and of what is drawn over it."""
 
 ACTS = (
     *("open a connection", "read a file", "write a file"),

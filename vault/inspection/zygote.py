@@ -18,12 +18,24 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, NoReturn, cast
 
-from vault.inspection import pdfs
+from vault.inspection import pdfs, rendering, stamping
 from vault.inspection.confinement import DEFENCES, confine, shut_in
 from vault.inspection.head import load_magic, look_at_head
 from vault.inspection.peaks import draw
 from vault.inspection.proof import try_the_walls
-from vault.inspection.protocol import DRAW, END, HEAD, MESSAGE, READY, SCRUB, WALLS, WHOLE
+from vault.inspection.protocol import (
+    DRAW,
+    END,
+    HEAD,
+    LETTERS,
+    MESSAGE,
+    READY,
+    RENDER,
+    SCRUB,
+    STAMP,
+    WALLS,
+    WHOLE,
+)
 from vault.inspection.scrubbing import scrub
 from vault.inspection.whole import look_at_whole
 
@@ -39,6 +51,9 @@ TASKS: dict[bytes, Task] = {
     WHOLE: look_at_whole,
     SCRUB: scrub,
     DRAW: draw,
+    RENDER: rendering.render,
+    STAMP: stamping.answer_stamped,
+    LETTERS: stamping.answer_letters,
     WALLS: try_the_walls,
 }
 
@@ -49,6 +64,8 @@ def main(library: str) -> None:
     for encoding in WARM:
         "".encode(encoding)
     pdfs.warm()
+    rendering.warm()
+    stamping.warm()
     control = socket.socket(fileno=0)
     kept = [number for number in _open_now() if os.stat(number).st_rdev in RANDOM]
     stands = shut_in()

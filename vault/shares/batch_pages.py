@@ -106,6 +106,7 @@ class BatchFormPage(BaseModel):
     max_openings: int
     most_openings: int
     password_required: bool
+    mode: str
     most_cases: int
     most_links: int
 
@@ -184,6 +185,7 @@ def batch_form_page(
         max_openings=limits.default_openings,
         most_openings=limits.most_openings,
         password_required=limits.password_required,
+        mode=limits.mode,
         most_cases=MOST_CASES,
         most_links=MOST_LINKS,
     )

@@ -38,6 +38,8 @@ from vault.shares.described import (
     types_of,
     versions_of,
 )
+from vault.shares.handing import mode_for
+from vault.shares.modes import strictest
 from vault.shares.policies import needs_second
 from vault.shares.request_models import ShareBatch, ShareBatchLine
 from vault.shares.selections import REASONS, BatchDescription, Found, hold_bundles, reason_of
@@ -67,6 +69,9 @@ def request_batch(tx: Transaction, wanted: BatchDescription, found: Found) -> Sh
     ends = [limits_of(tx, each, *limits) for each in found.lines]
     for each in found.lines:
         asks_code_for(tx, each, None)
+    mode = strictest(*(mode_for(tx, each, wanted.mode) for each in found.lines))
+    for each in found.lines:
+        mode_for(tx, each, mode)
     row = ShareBatch(
         office_id=first.bundle.office_id,
         owner_id=tx.actor.id,
@@ -76,6 +81,7 @@ def request_batch(tx: Transaction, wanted: BatchDescription, found: Found) -> Sh
         expires_at=min(expires_at for expires_at, _, _ in ends),
         max_openings=min(openings for _, _, openings in ends),
         has_password=wanted.has_password,
+        mode=mode,
         needs_second=is_due,
         requested_at=tx.now,
         lapses_at=tx.now + tx.settings.approval,
@@ -161,6 +167,7 @@ def _said(row: ShareBatch) -> bytes:
         "expires_at": row.expires_at.isoformat(),
         "max_openings": row.max_openings,
         "has_password": row.has_password,
+        "mode": row.mode,
         "requested_at": row.requested_at.isoformat(),
     }
     return json.dumps(facts, sort_keys=True).encode()

@@ -85,6 +85,7 @@ def _told(found: Share, now: datetime) -> dict[str, Any]:
     return {
         "id": found.id,
         "state": state_of(found, now),
+        "mode": found.mode,
         "openings": f"{found.openings}/{found.max_openings}",
         "expires_at": found.expires_at.isoformat(timespec="seconds"),
         "office": found.office_id,

@@ -29,6 +29,7 @@ from vault.runtime import refusal_about
 from vault.shares.approval_notices import tell_of_approval
 from vault.shares.declarations import current_version
 from vault.shares.models import Share
+from vault.shares.modes import MODE_NAMES
 from vault.shares.organisations import recipients_at
 from vault.shares.request_models import Described, ShareBatch, ShareBatchLine, ShareRequest
 from vault.shares.service import Lending, Prepared, lend
@@ -127,11 +128,12 @@ def open_described(tx: Transaction, model: type[Kind]) -> Sequence[Kind]:
 
 
 def facts_of(row: Described) -> Facts:
-    """What a page that asks for a proof says of it: to whom, and until when."""
+    """What a page that asks for a proof says of it: to whom, until when, and how."""
     return (
         ("Organisation", row.organisation.name),
         *(("Recipient", each["name"]) for each in row.people),
         ("Open until", moment(row.expires_at, ENGLISH.locale)),
+        ("Handed over", MODE_NAMES[row.mode]),
     )
 
 
@@ -201,6 +203,7 @@ def lend_described(
                 profile,
                 row.purpose,
                 each["language"],
+                mode=row.mode,
                 approved_until=row.expires_at if row.approval is not None else None,
             ),
             row.id,

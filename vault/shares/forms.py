@@ -15,12 +15,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     field_validator,
 )
 
 from vault.addresses import mailbox
 from vault.crypto.encoding import unb64url
 from vault.errors import Gone, Tampered
+from vault.shares.modes import VIEW_ONLY
 
 DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the direction of what follows them."""
@@ -66,6 +68,7 @@ def _moment(value: object) -> object:
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
 Language = Literal["en", "fr", "ar", "es"]
 Purpose = Literal["resettlement", "family_reunification", "medical", "reception", "law_enforcement"]
+Mode = Literal["download", "watermarked", "view_only"]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
 
@@ -93,7 +96,7 @@ class NewRecipient(Asked):
 
 
 class NewShare(Asked):
-    """A link on some documents of a bundle. `view_only` is refused until it exists."""
+    """A link on some documents of a bundle; without a `mode` as the rules ask, else for download. `view_only` is one."""
 
     documents: list[UUID] = Field(min_length=1, max_length=50)
     recipient: NewRecipient
@@ -103,14 +106,20 @@ class NewShare(Asked):
     password: Password | None = None
     asks_code: bool | None = None
     send: bool = False
+    mode: Mode | None = None
     view_only: bool = False
 
     @field_validator("view_only")
     @classmethod
-    def _not_yet(cls, value: bool) -> bool:
-        if value:
-            raise ValueError("View-only links are not available.")
+    def _one_mode(cls, value: bool, said: ValidationInfo) -> bool:
+        if value and said.data.get("mode") not in (None, VIEW_ONLY):
+            raise ValueError("Give a mode, or view_only.")
         return value
+
+    @property
+    def chosen_mode(self) -> str | None:
+        """The mode, however it was said."""
+        return VIEW_ONLY if self.view_only else self.mode
 
 
 class NewShareForm(Asked):
@@ -127,6 +136,7 @@ class NewShareForm(Asked):
     password: Password | None = None
     asks_code: bool = False
     send: bool = False
+    mode: Mode | None = None
 
     def as_share(self) -> NewShare:
         """The form as the API would have sent it."""
@@ -140,6 +150,7 @@ class NewShareForm(Asked):
             password=self.password,
             asks_code=self.asks_code,
             send=self.send,
+            mode=self.mode,
         )
 
 

@@ -17,6 +17,7 @@ from vault.access.policy import Permission
 from vault.addresses import email_key
 from vault.crypto.passwords import Argon2Profile
 from vault.db import Row
+from vault.shares.modes import DOWNLOAD, MODES
 
 EMERGENCY = "emergency"
 PURPOSES = ("interpreting", EMERGENCY)
@@ -101,6 +102,7 @@ class Share(Row):
     __table_args__ = (
         CheckConstraint("openings <= max_openings", name="openings_left"),
         CheckConstraint("expires_at <= absolute_end_at", name="expiry"),
+        CheckConstraint(f"mode in {MODES}", name="mode"),
         CheckConstraint(
             f"(received_at IS NULL) = (received_by IS NULL) and (received_by IS NULL or received_by in {PROOFS})",
             name="received_by",
@@ -131,6 +133,7 @@ class Share(Row):
     max_openings: Mapped[int]
     openings: Mapped[int] = mapped_column(default=0)
     asks_code: Mapped[bool] = mapped_column(default=False)
+    mode: Mapped[str] = mapped_column(String(20), default=DOWNLOAD)
     received_at: Mapped[datetime | None]
     received_by: Mapped[str | None] = mapped_column(String(10))
     deletion_attested_at: Mapped[datetime | None]

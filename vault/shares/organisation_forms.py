@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from vault.access.cells import STRICT
-from vault.shares.forms import Asked, Email, Language, Line, Moment, Reason
+from vault.shares.forms import Asked, Email, Language, Line, Mode, Moment, Reason
 from vault.shares.policies import USUAL_CASES, Rules
 
 Code = Annotated[str, StringConstraints(max_length=40)]
@@ -88,6 +88,7 @@ class NewPolicy(Asked):
     second_required: bool = False
     cases_a_day: int = USUAL_CASES
     code_required: bool | None = None
+    mode: Mode = "download"
 
     @property
     def rules(self) -> Rules:

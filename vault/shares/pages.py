@@ -62,6 +62,7 @@ class SharePage(BaseModel):
     max_openings: int
     has_password: bool
     asks_code: bool
+    mode: str
     received_at: datetime | None
     received_by: str | None
     deletion_attested_at: datetime | None
@@ -85,6 +86,7 @@ class NewSharePage(BaseModel):
     max_openings: int
     has_password: bool
     asks_code: bool
+    mode: str
     recipient: RecipientPage
     agreement: str | None
     documents: int
@@ -146,6 +148,7 @@ class ShareFormPage(BaseModel):
     code_required: bool
     can_mail: bool
     needs_second: bool
+    mode: str
 
 
 class RekeyingPage(BaseModel):
@@ -210,6 +213,7 @@ def share_page(tx: Transaction, share: Share, openings: Sequence[Opening] = ()) 
         max_openings=share.max_openings,
         has_password=share.profile is not None,
         asks_code=share.asks_code,
+        mode=share.mode,
         received_at=share.received_at,
         received_by=share.received_by,
         deletion_attested_at=share.deletion_attested_at,
@@ -245,6 +249,7 @@ def new_share_page(tx: Transaction, share: Share, url: str) -> NewSharePage:
         max_openings=share.max_openings,
         has_password=share.profile is not None,
         asks_code=share.asks_code,
+        mode=share.mode,
         recipient=recipient_page(share),
         agreement=_agreement(tx, share),
         documents=len(share.documents),
@@ -297,6 +302,7 @@ def share_form_page(
         code_required=limits.code_required,
         can_mail=bool(tx.settings.smtp_url),
         needs_second=bundle.tier == STRICT or limits.second_required,
+        mode=limits.mode,
     )
 
 

@@ -19,6 +19,7 @@ from vault.bundles.models import Bundle
 from vault.db import take_turn
 from vault.errors import Conflict, Fault, Invalid, Refused
 from vault.shares.models import Organisation, Recipient, Share
+from vault.shares.modes import DOWNLOAD, MODES
 from vault.shares.policy_models import MOST_OPENINGS, SharePolicy
 
 if TYPE_CHECKING:
@@ -40,11 +41,13 @@ class Limits:
     second_required: bool = False
     cases_a_day: int = USUAL_CASES
     code_required: bool = False
+    mode: str = DOWNLOAD
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a controller sets: days from the making of a link, openings; whether password, code, second person are asked."""
+    """What a controller sets: days from the making of a link, openings; whether password, code, second person are asked;
+    the loosest mode that a link may have."""
 
     default_days: int
     longest_days: int
@@ -55,6 +58,7 @@ class Rules:
     second_required: bool = False
     cases_a_day: int = USUAL_CASES
     code_required: bool = False
+    mode: str = DOWNLOAD
 
 
 def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUID | None = None) -> Limits:
@@ -75,6 +79,7 @@ def limits_for(tx: Transaction, office_id: UUID, tier: str, organisation_id: UUI
         second_required=chosen.second_required,
         cases_a_day=chosen.cases_a_day,
         code_required=chosen.code_required,
+        mode=chosen.mode,
     )
 
 
@@ -154,6 +159,8 @@ def _check(tx: Transaction, tier: str, rules: Rules) -> None:
         raise _unfit("most_openings", f"Choose between 1 and {MOST_OPENINGS} openings.")
     if not 1 <= rules.cases_a_day <= MOST_CASES:
         raise _unfit("cases_a_day", f"Choose between 1 and {MOST_CASES} cases.")
+    if rules.mode not in MODES:
+        raise _unfit("mode", "Choose one of the list.")
     if tier == STRICT and not rules.second_required:
         raise _unfit("second_required", "What is strictly confidential always needs a second person.")
     if not 1 <= rules.default_openings <= rules.most_openings:

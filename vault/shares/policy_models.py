@@ -12,6 +12,7 @@ from vault.access.cells import TIERS
 from vault.access.policy import Permission
 from vault.db import Row
 from vault.shares.models import Organisation
+from vault.shares.modes import DOWNLOAD, MODES
 
 MOST_OPENINGS = 100
 OF_ALL = "ended_at IS NULL AND organisation_id IS NULL"
@@ -25,6 +26,7 @@ class SharePolicy(Row):
     __sees__ = Permission.SHARE_POLICY
     __table_args__ = (
         CheckConstraint(f"tier in {TIERS}", name="tier"),
+        CheckConstraint(f"mode in {MODES}", name="mode"),
         CheckConstraint("default_days between 1 and longest_days", name="default_days"),
         CheckConstraint("longest_days <= absolute_days", name="longest_days"),
         CheckConstraint("default_openings between 1 and most_openings", name="openings"),
@@ -59,6 +61,7 @@ class SharePolicy(Row):
     second_required: Mapped[bool]
     cases_a_day: Mapped[int]
     code_required: Mapped[bool]
+    mode: Mapped[str] = mapped_column(String(20), default=DOWNLOAD)
     set_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     set_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

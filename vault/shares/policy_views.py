@@ -41,6 +41,7 @@ class PolicyRow(BaseModel):
     second_required: bool
     cases_a_day: int
     code_required: bool
+    mode: str
     set_by: str | None
     set_at: datetime | None
 
@@ -125,6 +126,7 @@ def _usual(tx: Transaction, office_id: UUID, tier: str) -> PolicyRow:
         second_required=tier == STRICT,
         cases_a_day=limits.cases_a_day,
         code_required=limits.code_required,
+        mode=limits.mode,
         set_by=None,
         set_at=None,
     )
@@ -142,6 +144,7 @@ def _row(tx: Transaction, row: SharePolicy) -> PolicyRow:
         second_required=row.second_required,
         cases_a_day=row.cases_a_day,
         code_required=row.code_required,
+        mode=row.mode,
         set_by=tx.session.get_one(Person, row.set_by_id).display_name,
         set_at=row.set_at,
         **numbers,

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from vault.errors import NotFound
+from vault.bundles.models import Version
+from vault.errors import Gone, NotFound
 from vault.runtime import refusal_about
 from vault.shares.lending import lent_content
+from vault.shares.modes import is_shown, way_of
 from vault.shares.visits import is_still_open, keep_visit
 from vault.transfers.reading import USE_EVERY, Content, begin_reading, record_served
 
 if TYPE_CHECKING:
     from vault.access.actor import Actor
     from vault.runtime import Runtime, Transaction
-    from vault.shares.lending import lent_content
     from vault.shares.models import SharedDocument
     from vault.shares.visits import Visit
 
@@ -32,12 +33,34 @@ def lent_document(visit: Visit, n: int) -> SharedDocument:
     raise NotFound
 
 
-def open_lent(tx: Transaction, visit: Visit, n: int) -> Content:
-    """The n-th document's content. Nothing is recorded yet.
+def way_to(tx: Transaction, visit: Visit, lent: SharedDocument) -> str | None:
+    """The way in which the visit's link hands this document over."""
+    version = tx.session.get_one(Version, lent.version_id)
+    return way_of(visit.share.mode, version.extension, version.media_type, version.length)
 
-    Errors: `NotFound`, `Gone` for one that lies elsewhere by now, `Tampered` when locks, seal and sizes do not agree.
+
+def open_lent(tx: Transaction, visit: Visit, n: int, *ways: str) -> tuple[Content, str]:
+    """The n-th document's content, and which of these ways it is handed over in. Nothing is recorded yet.
+
+    Errors: `NotFound`, also where the link hands it over in none of them, `Gone` for one that lies elsewhere by now,
+    `Tampered` when locks, seal and sizes do not agree.
     """
     lent = lent_document(visit, n)
+    way = way_to(tx, visit, lent)
+    if way is None or way not in ways:
+        raise NotFound
+    return _content(tx, visit, lent), way
+
+
+def open_shown(tx: Transaction, visit: Visit, n: int) -> Content:
+    """The n-th document's content, to be shown as pages; errors as above, `NotFound` for one that has none."""
+    lent = lent_document(visit, n)
+    if not is_shown(tx.session.get_one(Version, lent.version_id).extension):
+        raise NotFound
+    return _content(tx, visit, lent)
+
+
+def _content(tx: Transaction, visit: Visit, lent: SharedDocument) -> Content:
     refusal = refusal_about(visit.share, "share.refused", reason="file-lock")
     return lent_content(tx, visit.share, lent, visit.key.reveal(), refusal)
 
@@ -76,6 +99,11 @@ class VisitWatch:
             with self._runtime.transaction(self._visitor) as tx:
                 keep_visit(tx, self._device_id)
         return allowed
+
+    def require_allowed(self) -> None:
+        """`Gone` when link or visit ended while something was made for it."""
+        if not self.still_allowed():
+            raise Gone
 
     def served(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Keep what was handed out."""

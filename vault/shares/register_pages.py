@@ -48,6 +48,7 @@ class DisclosureRow(BaseModel):
     document_types: list[str]
     purpose: str | None
     agreement: str | None
+    mode: str
     owner: str
     created_at: datetime
     expires_at: datetime
@@ -182,6 +183,7 @@ def _row(tx: Transaction, share: Share, visits: Sequence[Opening]) -> Disclosure
         tier=max((lent.tier for lent in share.documents), key=TIERS.index, default=TIERS[0]),
         purpose=share.purpose,
         agreement=agreement.reference if agreement else None,
+        mode=share.mode,
         owner=_name(tx, share.owner_id),
         created_at=share.created_at,
         expires_at=share.expires_at,

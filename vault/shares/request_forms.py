@@ -12,7 +12,7 @@ from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.cases.forms import Numbers
 from vault.errors import Fault, Invalid
 from vault.shares.described import MOST_PEOPLE, Person
-from vault.shares.forms import Asked, Email, Language, Line, Moment, Password, Purpose
+from vault.shares.forms import Asked, Email, Language, Line, Mode, Moment, Password, Purpose
 from vault.shares.requests import Description
 from vault.shares.selections import BatchDescription
 
@@ -38,6 +38,7 @@ class NewShareRequest(Asked):
     expires_at: Moment | None = None
     max_openings: Openings | None = None
     has_password: bool = False
+    mode: Mode | None = None
 
     @property
     def description(self) -> Description:
@@ -51,6 +52,7 @@ class NewShareRequest(Asked):
             self.expires_at,
             self.max_openings,
             self.has_password,
+            self.mode,
         )
 
 
@@ -88,6 +90,7 @@ class NewShareRequestForm(PeopleForm):
     expires_at: Moment | None = None
     max_openings: Openings | None = None
     has_password: bool = False
+    mode: Mode | None = None
 
 
 class NewShareBatch(Asked):
@@ -101,6 +104,7 @@ class NewShareBatch(Asked):
     expires_at: Moment | None = None
     max_openings: Openings | None = None
     has_password: bool = False
+    mode: Mode | None = None
 
     @property
     def description(self) -> BatchDescription:
@@ -114,6 +118,7 @@ class NewShareBatch(Asked):
             self.expires_at,
             self.max_openings,
             self.has_password,
+            self.mode,
         )
 
 
@@ -126,6 +131,7 @@ class NewShareBatchForm(PeopleForm):
     expires_at: Moment | None = None
     max_openings: Openings | None = None
     has_password: bool = False
+    mode: Mode | None = None
 
 
 class SeenRequest(Asked):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 from vault.access.policy import Permission
 from vault.db import Row
 from vault.shares.models import Organisation
+from vault.shares.modes import DOWNLOAD, MODES
 
 
 def _checks() -> tuple[CheckConstraint, ...]:
@@ -23,6 +24,7 @@ def _checks() -> tuple[CheckConstraint, ...]:
         CheckConstraint("approved_by_id <> owner_id", name="two_people"),
         CheckConstraint("(approved_at IS NULL) = (approval IS NULL)", name="approved"),
         CheckConstraint("used_at IS NULL OR dropped_at IS NULL", name="one_end"),
+        CheckConstraint(f"mode in {MODES}", name="mode"),
         CheckConstraint("used_at IS NULL OR approved_at IS NOT NULL OR NOT needs_second", name="second"),
     )
 
@@ -45,6 +47,7 @@ class Described:
     expires_at: Mapped[datetime]
     max_openings: Mapped[int]
     has_password: Mapped[bool]
+    mode: Mapped[str] = mapped_column(String(20), default=DOWNLOAD)
     needs_second: Mapped[bool]
     requested_at: Mapped[datetime]
     lapses_at: Mapped[datetime]

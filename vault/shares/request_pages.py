@@ -50,6 +50,7 @@ class DescribedPage(BaseModel):
     expires_at: datetime
     max_openings: int
     has_password: bool
+    mode: str
     needs_second: bool
     state: str
     owner: str
@@ -113,6 +114,7 @@ class RequestFormPage(BaseModel):
     max_openings: int
     most_openings: int
     password_required: bool
+    mode: str
 
 
 def request_page(tx: Transaction, row: ShareRequest) -> ShareRequestPage:
@@ -142,6 +144,7 @@ def described_fields(tx: Transaction, row: ShareRequest | ShareBatch, digest: st
         "expires_at": row.expires_at,
         "max_openings": row.max_openings,
         "has_password": row.has_password,
+        "mode": row.mode,
         "needs_second": row.needs_second,
         "state": state,
         "owner": _name(tx, row.owner_id) or "",
@@ -190,6 +193,7 @@ def request_form_page(
         max_openings=limits.default_openings,
         most_openings=limits.most_openings,
         password_required=limits.password_required,
+        mode=limits.mode,
     )
 
 

@@ -58,7 +58,7 @@ def _check() -> None:
 
 
 PEOPLE = ("persons", "others", "recipients", "recipient")
-LIMITS = ("purpose", "expires_at", "max_openings", "has_password", "password")
+LIMITS = ("purpose", "expires_at", "max_openings", "has_password", "password", "mode")
 STEPS = Steps(
     {"files": ("documents",), "recipients": PEOPLE, "limits": LIMITS},
     _check,
@@ -202,6 +202,7 @@ def _from_form(tx: Transaction) -> NewShareRequest:
         expires_at=form.expires_at,
         max_openings=form.max_openings,
         has_password=form.has_password,
+        mode=form.mode,
     )
 
 

@@ -37,6 +37,7 @@ from vault.shares.described import (
     types_of,
     versions_of,
 )
+from vault.shares.handing import mode_for
 from vault.shares.policies import needs_second
 from vault.shares.request_models import ShareRequest
 from vault.shares.service import Prepared, asks_code_for, limits_of, prepare
@@ -57,6 +58,7 @@ class Description:
     expires_at: datetime | None = None
     max_openings: int | None = None
     has_password: bool = False
+    mode: str | None = None
 
 
 def request_shares(tx: Transaction, bundle_id: UUID, wanted: Description) -> ShareRequest:
@@ -84,6 +86,7 @@ def request_shares(tx: Transaction, bundle_id: UUID, wanted: Description) -> Sha
             expires_at=expires_at,
             max_openings=openings,
             has_password=wanted.has_password,
+            mode=mode_for(tx, prepared, wanted.mode),
             needs_second=is_due,
             requested_at=tx.now,
             lapses_at=tx.now + tx.settings.approval,
@@ -152,6 +155,7 @@ def _said(row: ShareRequest) -> bytes:
         "expires_at": row.expires_at.isoformat(),
         "max_openings": row.max_openings,
         "has_password": row.has_password,
+        "mode": row.mode,
         "requested_at": row.requested_at.isoformat(),
     }
     return json.dumps(facts, sort_keys=True).encode()

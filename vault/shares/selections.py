@@ -23,6 +23,7 @@ from vault.cases.service import find_numbered
 from vault.db import for_change
 from vault.errors import BundleLocked, Conflict, Fault, Invalid, NotFound, Refused, Tampered, VaultError
 from vault.shares.described import Person
+from vault.shares.handing import mode_for
 from vault.shares.models import Organisation
 from vault.shares.service import Prepared, prepare
 
@@ -54,6 +55,7 @@ class BatchDescription:
     expires_at: datetime | None = None
     max_openings: int | None = None
     has_password: bool = False
+    mode: str | None = None
 
 
 class Unfit(NamedTuple):
@@ -171,10 +173,13 @@ def _lines_of(tx: Transaction, case: Case, wanted: BatchDescription) -> list[Pre
     chosen: dict[UUID, list[UUID]] = {}
     for each in documents:
         chosen.setdefault(each.bundle_id, []).append(each.id)
-    return [
+    lines = [
         prepare(tx, bundle_id, document_ids, wanted.organisation, wanted.purpose)
         for bundle_id, document_ids in chosen.items()
     ]
+    for line in lines:
+        mode_for(tx, line, wanted.mode)
+    return lines
 
 
 def _unfit(name: str, message: str) -> Invalid:

@@ -21,6 +21,7 @@ from vault.crypto.secret import Secret, random_key
 from vault.db import for_change
 from vault.errors import Conflict, Fault, Invalid, NotFound, Refused
 from vault.runtime import refusal_about
+from vault.shares.handing import mode_for
 from vault.shares.lending import lent_columns
 from vault.shares.models import Recipient, Share, SharedDocument
 from vault.shares.organisations import recipients_at
@@ -49,6 +50,7 @@ class Lending:
     purpose: str = RESETTLEMENT
     language: str | None = None
     asks_code: bool | None = None
+    mode: str | None = None
     approved_until: datetime | None = None
     """Where a second person approved the link: it never lives longer."""
 
@@ -123,6 +125,7 @@ def lend(
         exceptions=[each.id for each in prepared.terms.exceptions],
         request=request_id,
         asks_code=share.asks_code,
+        mode=share.mode,
     )
     return share, Secret(secret)
 
@@ -218,6 +221,7 @@ def _new_share(
         absolute_end_at=absolute_end,
         max_openings=most,
         asks_code=asks_code_for(tx, prepared, wanted.asks_code),
+        mode=mode_for(tx, prepared, wanted.mode),
     )
     if wanted.profile is not None:
         share.argon2_salt, share.argon2_memory_kib = wanted.profile.salt, wanted.profile.memory_kib

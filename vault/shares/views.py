@@ -26,6 +26,7 @@ from vault.shares import (
     exception_views,
     letter_views,
     loan_views,
+    look_views,
     notice_views,
     organisation_views,
     policy_views,
@@ -75,6 +76,7 @@ register_views.register(bp)
 rekeying_views.register(bp, pages)
 request_views.register(bp, pages)
 visit_views.register(pages)
+look_views.register(pages)
 receipt_views.register(pages)
 notice_views.register(bp)
 
@@ -250,6 +252,7 @@ def _lending(wanted: NewShare) -> Lending:
         password_key=derive(wanted.password, profile) if wanted.password and profile else None,
         profile=profile,
         asks_code=wanted.asks_code,
+        mode=wanted.chosen_mode,
     )
 
 

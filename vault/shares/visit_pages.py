@@ -18,6 +18,8 @@ from vault.people.models import Office
 from vault.settings import Settings
 from vault.shares.codes import AGAIN_AFTER
 from vault.shares.models import SharedDocument
+from vault.shares.modes import is_shown
+from vault.shares.reading import way_to
 from vault.shares.visits import Visit
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
 
 class LentPage(BaseModel):
-    """A document as the recipient sees it; `n` counts from 1, `length` is in bytes. What is playable has a player."""
+    """A document as the recipient sees it; `n` counts from 1, `length` is in bytes. What is playable has a player, what
+    `can_look` has pages. `way`: as a file, as a PDF that is stamped for each download, as pages or in pieces alone."""
 
     n: int
     title: str
@@ -35,6 +38,8 @@ class LentPage(BaseModel):
     media_type: str
     length: int
     is_playable: bool
+    can_look: bool
+    way: str | None
     inspection: Findings
 
 
@@ -44,11 +49,23 @@ class VisitPage(BaseModel):
     id: UUID
     office: str
     case_number: str
+    mode: str
     expires_at: datetime
     rejoin_until: datetime
     openings_left: int
     received_at: datetime | None
     items: list[LentPage]
+
+
+class LookPage(BaseModel):
+    """One page of a document: `number` of `count`, and its words, for whoever cannot see the picture of it."""
+
+    n: int
+    title: str
+    number: int
+    count: int
+    text: str
+    stamp: list[str]
 
 
 class CodePage(BaseModel):
@@ -71,6 +88,7 @@ def visit_page(tx: Transaction, visit: Visit, playable: Container[str]) -> Visit
         id=share.id,
         office=tx.session.get_one(Office, share.office_id).name,
         case_number=tx.session.get_one(Case, share.case_id).number,
+        mode=share.mode,
         expires_at=share.expires_at,
         rejoin_until=min(visit.opening.ends_at, share.expires_at),
         openings_left=share.max_openings - share.openings,
@@ -93,5 +111,7 @@ def lent_page(tx: Transaction, visit: Visit, lent: SharedDocument, playable: Con
         media_type=version.media_type,
         length=version.length,
         is_playable=document.kind == "recording" and version.media_type in playable,
+        can_look=is_shown(version.extension),
+        way=way_to(tx, visit, lent),
         inspection=findings_of(tx.session, [version.id])[version.id],
     )

@@ -11,21 +11,25 @@ from werkzeug.wrappers import Response
 from vault.access.actor import STRANGER, Actor, visitor
 from vault.crypto.encoding import b64url, unb64url
 from vault.errors import Conflict, Gone, NotFound, Tampered, TooMany
+from vault.inspection.watermarks import stamped
 from vault.runtime import Transaction
 from vault.shares.arrivals import open_link, request_code
 from vault.shares.forms import NewCode, NewOpening
+from vault.shares.modes import FILE, PIECES, STAMPED
 from vault.shares.reading import VisitWatch, lent_document, open_lent, record_lent
+from vault.shares.showing import media_of, reader_of, share_of, stamp_of
 from vault.shares.visit_pages import code_page, lent_page, visit_page
 from vault.shares.visits import CodeDue, Visit, addressed, enter, finish_visit, read_cookie
+from vault.transfers.reading import Content
 from vault.transfers.waveforms import peaks_in, require_drawable
 from vault.web import csrf
 from vault.web.acting import reading, runtime, transaction
 from vault.web.lanes import in_lane
 from vault.web.locale import speak_to
 from vault.web.media import speaks_json
-from vault.web.ranges import asked_part
+from vault.web.ranges import Part, asked_part, whole
 from vault.web.respond import form_state, parse, respond, shows_form
-from vault.web.streams import PLAYABLE, send_version
+from vault.web.streams import PLAYABLE, Ranges, send_made, send_version
 from vault.web.waveforms import send_waveform
 
 
@@ -92,14 +96,30 @@ def documents(link: str) -> ResponseReturnValue:
 
 @in_lane
 def content(link: str, n: int) -> ResponseReturnValue:
-    """One document, whole or a range of it."""
+    """One document, whole or a range of it; a PDF with a watermark whole, made for this answer."""
     with transaction(visitor_by_cookie(link)) as tx:
         visit = visit_by_cookie(tx, link)
-        found = open_lent(tx, visit, n)
-        part = asked_part(found.etag, found.length)
+        found, way = open_lent(tx, visit, n, FILE, STAMPED)
+        part = asked_part(found.etag, found.length) if way == FILE else whole(found.length)
         reading_id = record_lent(tx, visit, found) if part.sends_content else None
+        lines = stamp_of(tx, visit)
     watch = VisitWatch(runtime(), visitor(visit.opening.id), visit, reading_id)
+    if way == STAMPED:
+        return _stamped(found, part, lines, watch)
     return send_version(found, part, runtime().store, watch.still_allowed, watch.served)
+
+
+def _stamped(found: Content, part: Part, lines: tuple[str, ...], watch: VisitWatch) -> Response:
+    """What is handed out of the stamped file counts as the same share of the document."""
+    if not part.sends_content:
+        return send_made(found, None, watch.still_allowed, watch.served)
+    made = stamped(media_of(found), found.length, reader_of(found, runtime().store), lines)
+    watch.require_allowed()
+
+    def served(ranges: Ranges) -> None:
+        watch.served([share_of(found.length, first, made[0], last + 1) for first, last in ranges])
+
+    return send_made(found, made, watch.still_allowed, served)
 
 
 def recording(link: str, n: int) -> ResponseReturnValue:
@@ -117,7 +137,7 @@ def waveform(link: str, n: int) -> ResponseReturnValue:
     """How loud it is, drawn. Seeing that is opening the recording."""
     with transaction(visitor_by_cookie(link)) as tx:
         visit = visit_by_cookie(tx, link)
-        found = open_lent(tx, visit, n)
+        found, _way = open_lent(tx, visit, n, FILE, PIECES)
         require_drawable(found)
         record_lent(tx, visit, found)
     return send_waveform(peaks_in(found, runtime().store))

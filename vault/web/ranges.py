@@ -46,6 +46,11 @@ def asked_part(etag: str, length: int) -> Part:
     return Part(206, *found, True)
 
 
+def whole(length: int) -> Part:
+    """All of something whose bytes are another's each time: it has no tag, and no ranges."""
+    return Part(200, 0, length - 1, request.method == "GET")
+
+
 def parse_range(header: str | None, length: int) -> tuple[int, int] | None:
     """First and last byte of the one range in `header`; None when the whole is to be sent, else `BadRange`."""
     if header is None:

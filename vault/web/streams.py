@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Protocol
 
 import structlog
@@ -21,6 +21,7 @@ from vault.crypto.kdf import Sha256
 from vault.crypto.payload import read_range
 from vault.crypto.secret import Secret, compare
 from vault.errors import Tampered, VaultError
+from vault.inspection import formats
 from vault.store.base import Store
 from vault.web.disposition import disposition
 from vault.web.headers import as_user_content
@@ -30,9 +31,7 @@ from vault.web.readahead import WORTH, ReadAhead
 
 LOG = structlog.get_logger("vault.web")
 ASK_EVERY = 1.0
-PLAYABLE = frozenset(
-    {"audio/wav", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/flac", "video/mp4", "video/webm"}
-)
+PLAYABLE = formats.PLAYABLE
 """What browsers play: shown in place, everything else is an attachment."""
 
 Ranges = list[tuple[int, int]]
@@ -107,7 +106,7 @@ class Stream:
         if self._is_told:
             return
         self._is_told = True
-        if isinstance(self._pieces, ReadAhead):
+        if isinstance(self._pieces, ReadAhead | Generator):
             self._pieces.close()
         ranges = [(self._start, self._end - 1)] if self._end > self._start else []
         self._served(ranges)
@@ -154,6 +153,25 @@ def send_version(
             pieces = ReadAhead(pieces)
         response.response = Stream(pieces, part.start, still_allowed, served)
     response.headers["Content-Length"] = str(part.length)
+    return as_user_content(response)
+
+
+def send_made(
+    found: Sendable, made: tuple[int, Iterator[bytes]] | None, still_allowed: StillAllowed, served: Served
+) -> Response:
+    """A file that was made of the version for this answer, by its length and its pieces; only the head without one.
+
+    It has no tag and no ranges, since the next one has other bytes. `served` hears ranges of what was made.
+    """
+    response = Response(mimetype=found.media_type)
+    response.headers["Accept-Ranges"] = "none"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Disposition"] = disposition("attachment", found.file_name)
+    response.automatically_set_content_length = False
+    if made is not None:
+        length, pieces = made
+        response.response = Stream(pieces, 0, still_allowed, served)
+        response.headers["Content-Length"] = str(length)
     return as_user_content(response)
 
 
