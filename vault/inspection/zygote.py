@@ -22,9 +22,10 @@ from vault.inspection import pdfs, rendering
 from vault.inspection.confinement import DEFENCES, confine, shut_in
 from vault.inspection.head import load_magic, look_at_head
 from vault.inspection.proof import try_the_walls
-from vault.inspection.protocol import END, HEAD, MESSAGE, READY, RENDER, SCRUB, WALLS, WHOLE
+from vault.inspection.protocol import END, HEAD, MESSAGE, READY, RENDER, SCRUB, WALLS, WHOLE, WORDS
 from vault.inspection.scrubbing import scrub
 from vault.inspection.whole import look_at_whole
+from vault.inspection.wording import read_words
 
 WARM = ("cp437", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "ascii", "idna")
 """Encodings that parsers ask for by name; Python reads each from a file, once."""
@@ -38,6 +39,7 @@ TASKS: dict[bytes, Task] = {
     WHOLE: look_at_whole,
     SCRUB: scrub,
     RENDER: rendering.render,
+    WORDS: read_words,
     WALLS: try_the_walls,
 }
 
