@@ -289,3 +289,22 @@ def test_links_made_before_say_by_what_they_were_opened_and_what_they_lent(engin
         assert set(connection.execute(select(lent.c.document_type, lent.c.tier))) == {
             ("rrf", "strictly_confidential")
         }
+
+
+def test_what_was_to_be_looked_at_only_is_suspended_on_the_way_back(engine):
+    upgrade(engine, FOLDER)
+    known = MetaData()
+    known.reflect(engine)
+    shares = known.tables["shares"]
+    with engine.begin() as connection:
+        assert set(connection.scalars(select(shares.c.mode))) == {"download"}
+        first, *_ = connection.scalars(select(shares.c.id).order_by(shares.c.id))
+        ends = {"suspended_at": None, "ended_at": None}
+        connection.execute(shares.update().values(**ends))
+        connection.execute(shares.update().where(shares.c.id == first).values(mode="view_only"))
+    downgrade(engine, FOLDER, "0019")
+    known = MetaData()
+    known.reflect(engine, only=["shares"])
+    with engine.connect() as connection:
+        asleep = known.tables["shares"].c.suspended_at.is_not(None)
+        assert list(connection.scalars(select(known.tables["shares"].c.id).where(asleep))) == [first]

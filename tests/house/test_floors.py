@@ -40,7 +40,7 @@ SOLE_IMPORTERS = {
     ),
     "pypdfium2": ("vault.inspection.pdf_pages", "vault.inspection.page_text"),
     "olefile": ("vault.inspection.archives",),
-    "defusedxml": ("vault.inspection.archives",),
+    "defusedxml": ("vault.inspection.archives", "vault.inspection.word_text"),
     "lxml": ("vault.archive", "vault.inspection.office_scrubbing"),
     "tarfile": ("vault.archive.documentation",),
     "PIL": ("vault.demo.papers", "vault.inspection"),
@@ -52,7 +52,7 @@ SOLE_IMPORTERS = {
     "babel": ("vault.languages", "vault.web.locale"),
     "http": ("vault.client.line",),
     "smtplib": ("vault.mail",),
-    "xml": ("vault.demo.papers", "vault.inspection.archives"),
+    "xml": ("vault.demo.papers", "vault.inspection"),
     "zipfile": ("vault.demo.papers", "vault.inspection"),
     **dict.fromkeys(("marshal", "pickle", "requests", "shelve", "yaml"), ()),
 }

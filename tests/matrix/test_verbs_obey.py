@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browsing import Browser
+from tests.inspection.hostile import pdf
 from tests.matrix.conftest import REASON
 from vault.access.actor import Role
 from vault.access.cells import STRICT
@@ -35,14 +36,17 @@ def test_a_hidden_type_is_in_no_list_and_no_zip(app, office, narrow, act, make):
     assert browser.get(f"/documents/{hidden}/content").status_code == 404
 
 
-def test_view_shows_that_it_is_there_and_sends_no_file(app, office, narrow):
+def test_view_shows_pages_and_sends_no_file(app, office, make, narrow):
     bundle, document = office.bundles["confidential"], office.documents["confidential"]
+    paper = make.document(office.worker, bundle, pdf(), document_type="rrf")
     narrow(Role.REVIEWER, "view")
     browser = Browser(app, office.reviewer)
     assert "Registration form" in browser.get(f"/bundles/{bundle.id}").text
     assert "Download" not in browser.get(f"/documents/{document.id}").text
     assert browser.get(f"/documents/{document.id}/content").status_code == 403
     assert browser.get(f"/api/v1/bundles/{bundle.id}/content.zip").status_code == 409
+    assert browser.get(f"/documents/{paper.id}/pages/1").content_type == "image/webp"
+    assert "Download" not in browser.get(f"/documents/{paper.id}/pages").text
 
 
 def test_view_lets_a_recording_play(app, office, make, narrow):

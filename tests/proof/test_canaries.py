@@ -5,9 +5,8 @@ nowhere else.
 """
 
 import json
-import logging
 import re
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from io import BytesIO, StringIO
@@ -18,7 +17,7 @@ from tests.databases import bare_pair, content_of
 from tests.factory import PASSWORD, PDF
 from tests.fakes import SettableClock
 from tests.post_office import HERS, post_office
-from tests.proof.canaries import Answer, Canary, Walker, of_link
+from tests.proof.canaries import Answer, Canary, Walker, all_logged, of_link
 from tests.proof.witness import everything_below
 from tests.restore.conftest import Machine
 from vault.app import create_app
@@ -81,7 +80,7 @@ class Journey:
 def journey(tmp_path_factory):
     folder, log = tmp_path_factory.mktemp("canaries"), StringIO()
     with ExitStack() as stack:
-        stack.enter_context(_all_logged(log))
+        stack.enter_context(all_logged(log))
         office = stack.enter_context(post_office())
         pair = stack.enter_context(bare_pair(folder / "data"))
         machine = Machine(folder, SettableClock(), pair, smtp_url=office.url)
@@ -100,20 +99,6 @@ def journey(tmp_path_factory):
             "addresses": "\n".join(answer.url for answer in found.answers).encode(),
         }
         yield found
-
-
-@contextmanager
-def _all_logged(stream):
-    """Everything that anybody logs is written there, but for the mail server's part, which is not the vault's."""
-    handler, root = logging.StreamHandler(stream), logging.getLogger()
-    handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
-    handler.addFilter(lambda record: not record.name.startswith("mail."))
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield
-    root.removeHandler(handler)
-    root.setLevel(level)
 
 
 def _walk(machine, office):

@@ -112,14 +112,14 @@ def test_a_rule_is_the_loosest_that_may_be_chosen_for_a_tier_and_for_an_organisa
 def test_extending_and_resuming_leave_it_as_it_is(desk, act, runtime, stored, tamper):
     actor, files = desk
     share = made(act, actor, [files["pdf"]], "view_only")
+    with pytest.raises(IntegrityError), runtime.session() as session:
+        session.get_one(Share, share.id).mode = "anyhow"
     with act(actor) as tx:
         extend_share(tx, share.id, share.expires_at + timedelta(days=1))
     tamper(share, suspended_at=share.created_at)
     with act(actor) as tx:
         assert resume_share(tx, share.id).mode == "view_only"
     assert stored(share).mode == "view_only"
-    with pytest.raises(IntegrityError), runtime.session() as session:
-        session.get_one(Share, share.id).mode = "anyhow"
 
 
 def test_an_approval_is_for_the_mode_too(make, act, tamper):

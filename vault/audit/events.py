@@ -58,7 +58,7 @@ EVENTS: dict[str, str] = {
     "document.deposited": "A document was deposited.",
     "document.changed": "A document's description was changed.",
     "document.version_added": "A document got a new version.",
-    "document.opened": "A document was opened.",
+    "document.opened": "A document was opened; `way` is `pages` where it was looked at without a download.",
     "document.exported": "A document was exported as an encrypted file.",
     "document.withdrawn": "A document was withdrawn.",
     "document.moved": "A document was moved to another bundle.",

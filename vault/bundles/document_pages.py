@@ -19,6 +19,7 @@ from vault.bundles.opening import OpenBundle
 from vault.bundles.queries import files_of, open_targets, versions_of
 from vault.cases.models import Case, Individual
 from vault.inspection.findings import UNKNOWN, Findings, findings_of
+from vault.inspection.outlines import SHOWN
 from vault.people.models import Person
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class FileList(BaseModel):
 
 class DocumentPage(FileRow):
     """A document with its versions, and what the actor may do with it. `highest_tier` is the highest that it ever had;
-    `form_left_at`, when a Resettlement Registration Form got another type: links on it are made by what it was, too."""
+    `form_left_at`, when a Resettlement Registration Form got another type: links on it are made by what it was, too.
+    `may_look`: it can be shown without being downloaded."""
 
     case_id: UUID
     case_number: str
@@ -89,6 +91,7 @@ class DocumentPage(FileRow):
     may_move: bool
     may_export: bool
     may_lend: bool
+    may_look: bool
 
 
 class Choice(BaseModel):
@@ -205,6 +208,7 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
         may_change=stays and tx.allows(Permission.DOCUMENT_CHANGE, document),
         may_withdraw=stays and tx.allows(Permission.DOCUMENT_WITHDRAW, document),
         may_move=stays and tx.allows(Permission.DOCUMENT_MOVE, document),
+        may_look=current.extension in SHOWN,
         may_lend=stays and tx.allows(Permission.LOAN_CREATE, document),
         may_export=stays
         and is_permanent(document.document_type)

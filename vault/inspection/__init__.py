@@ -14,6 +14,7 @@ In the process that serves:
     cleaning    a file without what it says besides its content
     waveform    how loud a recording is, part by part
     previews    a page as a picture, with its words
+    outlines    words without pictures: of pages, or of a text with its structure
     watermarks  a PDF with a stamp on every page
     duration    what is believed of a recording's length
     keeper      the zygote's keeper
@@ -29,6 +30,7 @@ In the processes that look, and nowhere else:
     scrubbing, office_scrubbing    taking out what a file says besides its content
     rendering       a page as a picture: pdf_pages, page_text, picture_pages make a `sheet`, `stamps` draws over it,
                     `webp` packs it
+    wording         words alone: of pages, and of Word documents by word_text and word_styles
     sound           how long a recording plays
     peaks, compressed    how loud it is
     stamps, lettering           what is drawn over a page: who looks at it, and when

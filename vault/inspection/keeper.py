@@ -16,7 +16,7 @@ from threading import BoundedSemaphore, Lock
 
 from vault.errors import Busy
 from vault.inspection.confinement import DEFENCES
-from vault.inspection.protocol import END, HEAD, READY, RENDER, WHOLE
+from vault.inspection.protocol import END, HEAD, READY, RENDER, STAMP, WHOLE, WORDS
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Keeper:
 
         `Busy` when there is none to be had.
         """
-        room = self._room.get(task, self._room[WHOLE])
+        room = self._room[HEAD if task == HEAD else RENDER if task in (RENDER, WORDS, STAMP) else WHOLE]
         if not room.acquire(timeout=self._start_patience):
             raise busy(2)
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import struct
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -38,16 +39,16 @@ PATIENCE = 15.0
 """Seconds."""
 MOST_PAGES = 1_000_000
 LONGEST_SIDE = 16_383
+KEPT = "\n\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}\N{LEFT-TO-RIGHT MARK}\N{RIGHT-TO-LEFT MARK}"
+_INSTEAD = "Download the file, or ask somebody who may."
 _WHY = {
-    FORMAT: "Files of this kind cannot be shown as pages. Download it to see it.",
-    LOCKED: "This file is locked with a password and cannot be shown. Download it to open it.",
-    TOO_LARGE: "This page is too large to be shown. Download the file to see it.",
-    DAMAGED: "This page could not be shown; the file may be damaged. Download it to see it.",
+    FORMAT: f"Files of this kind have no pages to show. {_INSTEAD}",
+    LOCKED: f"This file is locked with a password and cannot be shown. {_INSTEAD}",
+    TOO_LARGE: f"This page is too large to be shown. {_INSTEAD}",
+    DAMAGED: f"This page could not be shown; the file may be damaged. {_INSTEAD}",
+    "unseen-time": f"This page takes too long to be shown. {_INSTEAD}",
 }
-_WHY_SILENT = {
-    "unseen-time": "This page takes too long to be shown. Download the file to see it.",
-    "unseen-size": _WHY[TOO_LARGE],
-}
+_WHY["unseen-size"] = _WHY[TOO_LARGE]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def page(
     Errors: `NotFound` for a page that it has not, `NotShown` with a sentence that says what to do, `Busy`.
     """
     if media.extension not in PAGED:
-        raise NotShown(_WHY[FORMAT])
+        raise not_shown(FORMAT)
     if not 1 <= number <= MOST_PAGES:
         raise NotFound
     drawn = "\n".join(stamp).encode("utf-8", "replace")
@@ -94,13 +95,13 @@ def page(
         return conversed(keeper, RENDER, talk)
     except Silent as fault:
         log.info("a page could not be shown: %s", fault.code)
-        raise NotShown(_WHY_SILENT.get(fault.code, _WHY[DAMAGED])) from fault
+        raise not_shown(fault.code) from fault
 
 
 def _heard(dialogue: Dialogue, count: int, number: int) -> Page:
     """The rest of the answer, believed as far as it keeps to its bounds."""
     if count < 0:
-        _refuse(count)
+        refuse(count)
     width, height, image, text = struct.unpack(">HHII", dialogue.received(12))
     is_page = 1 <= number <= count <= MOST_PAGES and min(width, height) > 0
     if not is_page or max(width, height) > LONGEST_SIDE or image > MOST_IMAGE or text > MOST_TEXT:
@@ -108,16 +109,24 @@ def _heard(dialogue: Dialogue, count: int, number: int) -> Page:
     picture, words = dialogue.received(image), dialogue.received(text)
     if picture[:4] != b"RIFF" or picture[8:12] != b"WEBP":
         raise Silent("unseen-answer")
-    readable = "".join(
-        each for each in words.decode("utf-8", "replace") if each.isprintable() or each == "\n"
-    )
-    return Page(number, count, picture, width, height, readable)
+    return Page(number, count, picture, width, height, readable(words.decode("utf-8", "replace")))
 
 
-def _refuse(count: int) -> NoReturn:
+def readable(text: str) -> str:
+    """Without what is not seen, but for ends of lines and what joins or parts letters and directions."""
+    return "".join(each for each in text if each in KEPT or unicodedata.category(each)[0] not in "C")
+
+
+def refuse(count: int) -> NoReturn:
+    """Raise what a negative count of pages stands for."""
     if count < -len(UNSHOWN):
         raise Silent("unseen-answer")
     reason = UNSHOWN[-1 - count]
     if reason == NO_PAGE:
         raise NotFound
-    raise NotShown(_WHY[reason])
+    raise not_shown(reason)
+
+
+def not_shown(reason: str) -> NotShown:
+    """The error for a reason of `protocol.UNSHOWN`, or a code of a process that gave no answer."""
+    return NotShown(_WHY.get(reason, _WHY[DAMAGED]))

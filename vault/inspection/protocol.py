@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-HEAD, WHOLE, SCRUB, DRAW, RENDER, WALLS, END = b"h", b"w", b"s", b"d", b"v", b"p", b"e"
-STAMP, LETTERS = b"t", b"l"
+HEAD, WHOLE, SCRUB, DRAW, RENDER, WORDS, WALLS, END = b"h", b"w", b"s", b"d", b"v", b"t", b"p", b"e"
+STAMP, LETTERS = b"m", b"l"
 """Tasks of a forked process, and its end; each comes with a number (u32, big-endian)."""
 MESSAGE = 5
 READY = b"r"
@@ -21,6 +21,8 @@ UNSHOWN = (DAMAGED, LOCKED, TOO_LARGE, NO_PAGE, FORMAT)
 """Why there is no page to be shown."""
 MOST_IMAGE, MOST_TEXT, MOST_STAMP = 60_000, 64 * 1024, 2048
 """Bytes of a page as WebP, of the words on it, and of what is drawn over it."""
+MOST_BLOCKS, MOST_WORDS, MOST_OUTLINE = 4000, 192 * 1024, 2 * 1024 * 1024
+"""Of a text with structure: blocks, letters, and bytes of the answer."""
 
 ACTS = (
     *("open a connection", "read a file", "write a file"),

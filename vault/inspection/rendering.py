@@ -38,8 +38,13 @@ def render(source: BinaryIO, sink: BinaryIO) -> None:
     extension = source.read(TYPE_ROOM).rstrip(b"\0").decode("ascii")
     number = int.from_bytes(source.read(4), "big")
     stamp = source.read(int.from_bytes(source.read(2), "big")).decode("utf-8")
+    answered(sink, lambda: _answer(extension, AskedFor(source, sink, length), number, stamp))
+
+
+def answered(sink: BinaryIO, make: Callable[[], bytes]) -> None:
+    """Say what was made, or why there is nothing."""
     try:
-        answer = _answer(extension, AskedFor(source, sink, length), number, stamp)
+        answer = make()
     except Unshowable as fault:
         answer = _refusal(fault.code)
     except (MemoryError, OverflowError):

@@ -19,6 +19,15 @@ class Unshowable(Exception):
 
 
 @dataclass(frozen=True)
+class Words:
+    """What can be read on a page, and its sides in dots; no sides when the page cannot be shown."""
+
+    width: int = 0
+    height: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Sheet:
     """An RGB picture of at most `WIDTH` x `TALLEST`, of how many pages it is one, and the words on it."""
 

@@ -35,9 +35,11 @@ from vault.inspection.protocol import (
     STAMP,
     WALLS,
     WHOLE,
+    WORDS,
 )
 from vault.inspection.scrubbing import scrub
 from vault.inspection.whole import look_at_whole
+from vault.inspection.wording import read_words
 
 WARM = ("cp437", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "ascii", "idna")
 """Encodings that parsers ask for by name; Python reads each from a file, once."""
@@ -52,6 +54,7 @@ TASKS: dict[bytes, Task] = {
     SCRUB: scrub,
     DRAW: draw,
     RENDER: rendering.render,
+    WORDS: read_words,
     STAMP: stamping.answer_stamped,
     LETTERS: stamping.answer_letters,
     WALLS: try_the_walls,

@@ -7,11 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.actor import visitor
 from vault.errors import BadRange, NotFound
-from vault.inspection.previews import Page
 from vault.runtime import Transaction
 from vault.shares.modes import PIECES
 from vault.shares.reading import VisitWatch, lent_document, open_lent, open_shown, record_lent
-from vault.shares.showing import page_of, share_of, stamp_of
+from vault.shares.showing import page_of, share_of, stamp_of, words_of
 from vault.shares.visit_pages import LookPage, lent_page
 from vault.shares.visit_views import visit_by_cookie, visitor_by_cookie
 from vault.shares.visits import Visit
@@ -45,11 +44,11 @@ def look(link: str, n: int) -> ResponseReturnValue:
         found, lines = open_shown(tx, visit, n), stamp_of(tx, visit)
         title = lent_page(tx, visit, lent_document(visit, n), PLAYABLE).title
         watch = _watch(tx, visit, found)
-    shown = page_of(found, runtime().store, number)
-    if shown.text:
-        _count(watch, found, shown)
-    said = {"number": number, "count": shown.count, "text": shown.text}
-    return respond("shares/look.html", LookPage(n=n, title=title, stamp=list(lines), **said))
+    text, count = words_of(found, runtime().store, number)
+    if text:
+        _count(watch, found, number, count)
+    page = LookPage(n=n, title=title, number=number, count=count, text=text, stamp=list(lines))
+    return respond("shares/look.html", page)
 
 
 @in_lane
@@ -60,7 +59,7 @@ def page_image(link: str, n: int, number: int) -> ResponseReturnValue:
         found, lines = open_shown(tx, visit, n), stamp_of(tx, visit)
         watch = _watch(tx, visit, found)
     shown = page_of(found, runtime().store, number, lines)
-    _count(watch, found, shown)
+    _count(watch, found, number, shown.count)
     response = Response(shown.image, mimetype="image/webp")
     response.headers["Content-Disposition"] = "inline"
     return as_user_content(response)
@@ -96,7 +95,7 @@ def _watch(tx: Transaction, visit: Visit, found: Content) -> VisitWatch:
     return VisitWatch(runtime(), visitor(visit.opening.id), visit, reading_id)
 
 
-def _count(watch: VisitWatch, found: Content, shown: Page) -> None:
+def _count(watch: VisitWatch, found: Content, number: int, count: int) -> None:
     """It is handed out if that is still allowed, and counts as its share."""
     watch.require_allowed()
-    watch.served([share_of(found.length, shown.number - 1, shown.count)])
+    watch.served([share_of(found.length, number - 1, count)])

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vault.crypto.encoding import b64url
-from vault.crypto.payload import read_range
 from vault.errors import NotShown
-from vault.inspection.formats import FORMATS, MediaType
-from vault.inspection.looking import Read
+from vault.inspection.outlines import outline
 from vault.inspection.previews import Page, page
+from vault.transfers.previews import media_of
+from vault.transfers.reading import reader_of
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -32,31 +32,18 @@ def stamp_of(tx: Transaction, visit: Visit) -> tuple[str, ...]:
 def page_of(content: Content, store: Store, number: int, stamp: Sequence[str] = ()) -> Page:
     """One page under these lines. Errors: `NotFound`, `NotShown`, `Busy`, `Tampered`."""
     try:
-        return page(media_of(content), content.length, reader_of(content, store), number, stamp=stamp)
+        return page(media_of(content), content.length, reader_of(store, content), number, stamp=stamp)
     except NotShown:
         raise NotShown(CANNOT) from None
 
 
-def media_of(content: Content) -> MediaType:
-    """What the content is."""
-    return next(known.media for known in FORMATS if known.media.extension == content.version.extension)
-
-
-def reader_of(content: Content, store: Store) -> Read:
-    """`read(start, end)` gives verified plaintext."""
-
-    def read(start: int, end: int) -> bytes:
-        pieces = read_range(
-            content.head,
-            content.file_key.reveal(),
-            content.length,
-            start,
-            end - 1,
-            lambda first, last: store.read(content.object_name, first, last),
-        )
-        return b"".join(pieces)
-
-    return read
+def words_of(content: Content, store: Store, number: int) -> tuple[str, int]:
+    """What can be read on one page, and of how many it is one. Errors as above."""
+    try:
+        found = outline(media_of(content), content.length, reader_of(store, content), number)
+    except NotShown:
+        raise NotShown(CANNOT) from None
+    return found.pages[0].text, found.count
 
 
 def share_of(length: int, place: int, many: int, until: int | None = None) -> tuple[int, int]:

@@ -17,10 +17,11 @@ from vault.shares.arrivals import open_link, request_code
 from vault.shares.forms import NewCode, NewOpening
 from vault.shares.modes import FILE, PIECES, STAMPED
 from vault.shares.reading import VisitWatch, lent_document, open_lent, record_lent
-from vault.shares.showing import media_of, reader_of, share_of, stamp_of
+from vault.shares.showing import share_of, stamp_of
 from vault.shares.visit_pages import code_page, lent_page, visit_page
 from vault.shares.visits import CodeDue, Visit, addressed, enter, finish_visit, read_cookie
-from vault.transfers.reading import Content
+from vault.transfers.previews import media_of
+from vault.transfers.reading import Content, reader_of
 from vault.transfers.waveforms import peaks_in, require_drawable
 from vault.web import csrf
 from vault.web.acting import reading, runtime, transaction
@@ -113,7 +114,7 @@ def _stamped(found: Content, part: Part, lines: tuple[str, ...], watch: VisitWat
     """What is handed out of the stamped file counts as the same share of the document."""
     if not part.sends_content:
         return send_made(found, None, watch.still_allowed, watch.served)
-    made = stamped(media_of(found), found.length, reader_of(found, runtime().store), lines)
+    made = stamped(media_of(found), found.length, reader_of(runtime().store, found), lines)
     watch.require_allowed()
 
     def served(ranges: Ranges) -> None:

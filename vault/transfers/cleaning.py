@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from vault.access.policy import Permission
-from vault.crypto.payload import read_range
 from vault.errors import Conflict
 from vault.inspection.cleaning import cleaned
 from vault.inspection.formats import FORMATS
 from vault.store.base import Store
-from vault.transfers.reading import Content, open_content
+from vault.transfers.reading import Content, open_content, reader_of
 from vault.transfers.receiving import Stored, Transact, receive_file, settle
 from vault.transfers.uploads import Wanted
 
@@ -29,20 +28,9 @@ def clean_document(transact: Transact, store: Store, document_id: UUID) -> Store
         content, file_name = _opened(tx, document_id)
     version = content.version
     media = next(known.media for known in FORMATS if known.media.extension == version.extension)
-
-    def read(start: int, end: int) -> bytes:
-        pieces = read_range(
-            content.head,
-            content.file_key.reveal(),
-            content.length,
-            start,
-            end - 1,
-            lambda first, last: store.read(content.object_name, first, last),
-        )
-        return b"".join(pieces)
-
     wanted = Wanted(file_name, document_id=document_id)
-    arrived = receive_file(transact, store, version.bundle_id, wanted, cleaned(media, content.length, read))
+    pieces = cleaned(media, content.length, reader_of(store, content))
+    arrived = receive_file(transact, store, version.bundle_id, wanted, pieces)
     return settle(transact, store, arrived)
 
 

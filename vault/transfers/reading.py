@@ -6,7 +6,7 @@ them on. Shares use the same steps for a recipient, with an event of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle, open_until
 from vault.bundles.seals import check_sealed
 from vault.cases.models import Case
-from vault.crypto.payload import check_size
+from vault.crypto.payload import check_size, read_range
 from vault.crypto.secret import Secret
 from vault.errors import NotFound, Tampered, Unauthenticated
 from vault.people.models import Person, PersonSession
@@ -28,6 +28,7 @@ from vault.people.sessions import is_live, touch_session
 from vault.people.step_up import require_fresh_factor
 from vault.people.tokens import token_lives
 from vault.runtime import refusal_about
+from vault.store.base import Store
 from vault.transfers.models import Reading
 from vault.transfers.names import download_name
 
@@ -190,13 +191,35 @@ def begin_reading(tx: Transaction, version: Version) -> tuple[UUID, bool]:
     return tx.add(row).id, True
 
 
-def record_opening(tx: Transaction, content: Content) -> UUID:
+def record_opening(tx: Transaction, content: Content, **details: str) -> UUID:
     """The reading's id; the event stands in the log once per session and version."""
     reading_id, is_first = begin_reading(tx, content.version)
     if is_first:
         version = content.version
-        tx.record("document.opened", content.document, version=version.id, number=version.number)
+        tx.record("document.opened", content.document, version=version.id, number=version.number, **details)
     return reading_id
+
+
+def record_look(tx: Transaction, content: Content) -> None:
+    """Pages or words of the version are shown, none of its bytes: an event as for any opening, a reading without ranges."""
+    record_served(tx, record_opening(tx, content, way="pages"), [])
+
+
+def reader_of(store: Store, content: Content) -> Callable[[int, int], bytes]:
+    """Its plaintext from a place up to, not including, another: read and verified. Call it outside any transaction."""
+
+    def read(start: int, end: int) -> bytes:
+        pieces = read_range(
+            content.head,
+            content.file_key.reveal(),
+            content.length,
+            start,
+            end - 1,
+            lambda first, last: store.read(content.object_name, first, last),
+        )
+        return b"".join(pieces)
+
+    return read
 
 
 def record_served(tx: Transaction, reading_id: UUID, ranges: Sequence[tuple[int, int]]) -> None:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.errors import Conflict
-from vault.transfers import recording_views, tus_views, type_views, upload_views, zip_views
+from vault.transfers import preview_views, recording_views, tus_views, type_views, upload_views, zip_views
 from vault.transfers.cleaning import clean_document
 from vault.transfers.exports import export_version
 from vault.transfers.forms import Export
@@ -32,6 +32,7 @@ tus_views.register(bp, pages)
 zip_views.register(bp)
 type_views.register(bp)
 recording_views.register(bp, pages)
+preview_views.register(bp)
 
 
 @bp.get("/documents/<uuid:document_id>/content")

@@ -77,7 +77,9 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
     errors.TooLarge: Meaning(413, _("Too large"), _("Nothing was stored. Send less at once.")),
     errors.WrongType: Meaning(415, _("This kind of content is not taken"), _("Nothing was stored.")),
     errors.Infected: Meaning(415, _("Something harmful was found"), _("Nothing was stored.")),
-    errors.NotShown: Meaning(422, _("This cannot be shown here"), _("Download it to see it.")),
+    errors.NotShown: Meaning(
+        422, _("This cannot be shown here"), _("Download the file, or ask somebody who may.")
+    ),
     errors.BadRange: Meaning(416, _("That part does not exist")),
     errors.TooMany: Meaning(429, _("Too many attempts"), _("Wait a while, then try again.")),
     errors.Busy: Meaning(503, _("Busy for a moment"), _("Nothing was changed. Try again.")),
