@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from vault.crypto.payload import read_range
 from vault.errors import NotFound
 from vault.inspection.waveform import DRAWN, peaks_of
 from vault.store.base import Store
-from vault.transfers.reading import Content
+from vault.transfers.reading import Content, reader_of
 
 
 def require_drawable(content: Content) -> None:
@@ -21,15 +20,4 @@ def peaks_in(content: Content, store: Store) -> bytes:
     Errors: `Tampered` and `NotFound` when the object cannot be read back; `Busy`.
     """
 
-    def read(start: int, end: int) -> bytes:
-        pieces = read_range(
-            content.head,
-            content.file_key.reveal(),
-            content.length,
-            start,
-            end - 1,
-            lambda first, last: store.read(content.object_name, first, last),
-        )
-        return b"".join(pieces)
-
-    return peaks_of(content.version.extension, content.length, read)
+    return peaks_of(content.version.extension, content.length, reader_of(content, store))
