@@ -18,6 +18,7 @@ from tests.dialects import share_what_is_compiled
 from tests.fakes import SettableClock
 from tests.places import IN_CI, TESTS
 from tests.postgres import Cluster, programs
+from tests.radosgws import RUN
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -54,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     share_what_is_compiled()
     if hasattr(config, "workerinput"):
         return  # a process of a run inherits its environment
+    os.environ[RUN] = str(os.getpid())
     os.environ[CHOICE] = config.getoption("--database") or chosen()
     if is_postgresql() and SERVER not in os.environ:
         folder = programs()

@@ -1,22 +1,18 @@
 """What every store promises. Each test runs over each back end."""
 
 import threading
-from collections.abc import Callable
-from itertools import pairwise
-from pathlib import Path
+from itertools import pairwise, product
 from uuid import uuid4
 
 import pytest
 
 from vault.errors import BadRange, Conflict, Invalid, Misconfigured, NotFound, StorageFull
-from vault.store.base import PIECE, Different, Store, open_store
+from vault.store.base import PIECE, Different, open_store
 from vault.store.disk import DiskStore
 from vault.store.memory import MemoryStore
+from vault.store.s3.store import S3Store
 
-BACK_ENDS: dict[str, Callable[[Path], Store]] = {
-    "disk": lambda folder: DiskStore(folder / "objects-of-the-test"),
-    "memory": lambda folder: MemoryStore(),
-}
+BACK_ENDS = ("disk", "memory", "moto", "ceph", "ceph-versioned")
 BAD_NAMES = (
     "", "files", "/files/a", "files/", "files//a", "../a", "files/..", "files/./a", "files/a/../b", "files/A",
     "files/_a", "files/.a", "files/a b", "files/a\n", "files/a\0", "files\\a", "files/ä", "a/b/c/d/e",
@@ -26,7 +22,12 @@ BAD_NAMES = (
 
 @pytest.fixture(params=BACK_ENDS)
 def store(request, tmp_path):
-    return BACK_ENDS[request.param](tmp_path)
+    server, _, versioned = request.param.partition("-")
+    if server == "disk":
+        return DiskStore(tmp_path / "objects-of-the-test")
+    if server == "memory":
+        return MemoryStore()
+    return request.getfixturevalue(server).new_store(versioned=bool(versioned))
 
 
 def a_name(kind: str = "files") -> str:
@@ -188,13 +189,12 @@ def test_a_range_outside_the_object_is_refused_and_tells_its_size(store):
         assert refusal.value.length == 10
 
 
-@pytest.mark.parametrize("name", BAD_NAMES)
-def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(store, name):
+def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(store):
     asks = (
         store.begin, store.finish, store.drop, store.get, store.size, store.partial_size, store.delete,
         lambda it: store.put(it, b"x"), lambda it: store.append(it, 0, b"x"), lambda it: store.read(it, 0, 0),
     )  # fmt: skip
-    for ask in asks:
+    for ask, name in product(asks, BAD_NAMES):
         with pytest.raises(Invalid):
             ask(name)
     assert list(store.names()) == list(store.partial_names()) == []
@@ -236,6 +236,8 @@ def test_of_many_racers_for_one_name_exactly_one_wins(store):
 
 def test_two_writers_of_one_partial_never_interleave(store):
     name, accepted = a_name(), []
+    if isinstance(store, S3Store) and not store.bucket.is_conditional:
+        pytest.skip("this server lets both win where a bucket keeps versions: `casevault check` says so")
     store.begin(name)
 
     def write(mark: bytes) -> None:
