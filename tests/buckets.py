@@ -18,7 +18,9 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from tests import radosgws
+from vault.store.archive import GOVERNANCE
 from vault.store.s3.client import Service
+from vault.store.s3.retention import S3Archive
 from vault.store.s3.store import S3Store
 
 REGION = "eu-central-1"
@@ -58,6 +60,10 @@ class Server:
     def new_store(self, **kind: bool) -> S3Store:
         """A store in an empty bucket."""
         return S3Store(self.new_bucket(**kind), self.service)
+
+    def new_archive(self, mode: str = GOVERNANCE, locked: bool = True) -> S3Archive:
+        """An archive in an empty bucket."""
+        return S3Archive(self.new_bucket(locked=locked), self.service, mode)
 
     def keys(self, bucket: str) -> list[str]:
         """Everything that lies in the bucket."""

@@ -19,6 +19,7 @@ from vault.errors import Fault, Misconfigured
 PREFIX = "CASEVAULT_"
 PROFILES = ("embedded", "demo", "production")
 SECOND_FACTORS = ("required", "privileged", "optional")
+LOCKS = ("governance", "compliance")
 CHECKSUMS = ("when_supported", "when_required")
 MEBIBYTE = 1024 * 1024
 
@@ -105,6 +106,10 @@ class Settings:
     s3_region: str = _setting("S3_REGION", str, "", help="its region")
     s3_checksums: str = _setting(
         "S3_CHECKSUMS", _one_of(*CHECKSUMS), "", help="when_supported or when_required"
+    )
+    archive_store: str = _setting("ARCHIVE_STORE", str, "", help="disk:PATH or s3://BUCKET/PREFIX")
+    archive_lock: str = _setting(
+        "ARCHIVE_LOCK", _one_of(*LOCKS), "governance", help="what keeps packages in a bucket with Object Lock"
     )
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
@@ -215,11 +220,13 @@ class Settings:
             database_url=self.database_url or f"sqlite:///{data / 'database' / 'vault.sqlite'}",
             keystore_url=self.keystore_url or f"sqlite:///{data / 'keystore' / 'keystore.sqlite'}",
             store=self.store or f"disk:{data / 'objects'}",
+            archive_store=self.archive_store or f"disk:{data / 'archive'}",
             kms=self.kms or f"keyring:{data / 'keyring' / 'keyring.json'}",
             broker_url=self.broker_url or "filesystem://",
         )
         whole = replace(whole, mail_from=self.mail_from or f"casevault@{urlsplit(whole.base_url).hostname}")
-        faults = [*whole._unsafe_bind(), *whole._keystore_in_database(), *whole._embedded_in_production()]
+        faults = [*whole._unsafe_bind(), *whole._embedded_in_production()]
+        faults += [*whole._keystore_in_database(), *whole._archive_in_store()]
         if faults:
             raise _refusal(faults)
         return whole
@@ -273,6 +280,7 @@ class Settings:
             "CASEVAULT_DATABASE_URL": self.database_url.startswith("sqlite"),
             "CASEVAULT_KEYSTORE_URL": self.keystore_url.startswith("sqlite"),
             "CASEVAULT_STORE": self.store.startswith(("disk:", "memory:")),
+            "CASEVAULT_ARCHIVE_STORE": self.archive_store.startswith("disk:"),
             "CASEVAULT_KMS": self.kms.startswith("keyring:"),
             "CASEVAULT_BROKER_URL": self.broker_url.startswith(("filesystem:", "memory:")),
             "CASEVAULT_BASE_URL": not self.is_https,
@@ -293,6 +301,12 @@ class Settings:
                 "this is the database; the keystore is another one, with another owner",
             )
         ]
+
+    def _archive_in_store(self) -> list[Fault]:
+        """What is kept for ever has other rights, another lock and other copies than what changes daily."""
+        if self.archive_store.rstrip("/") != self.store.rstrip("/"):
+            return []
+        return [Fault("CASEVAULT_ARCHIVE_STORE", "this is the object store; the archive is another place")]
 
 
 def _described() -> list[Any]:

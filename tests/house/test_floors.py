@@ -16,7 +16,7 @@ PIPES = (
     *("clock", "cursors", "db", "deployment", "durable", "folder_queue", "inspection"),
     *("jobs", "keystore", "kms", "languages", "mail", "migrations", "store"),
 )
-FRAME = ("access", "audit", "rotation", "runtime", "slots")
+FRAME = ("access", "audit", "rotation", "runtime", "slots", "stores")
 ROOMS = ("people", "cases", "bundles", "transfers", "shares", "drops", "matrix")
 """In their order: each may know those before it."""
 FRONT = (

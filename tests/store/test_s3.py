@@ -6,12 +6,16 @@ import multiprocessing
 import random
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from tests.buckets import REGION, Server
+from tests.fakes import SettableClock
+from vault.clock import Clock
+from vault.diagnosis import diagnose
 from vault.errors import Conflict, Misconfigured, NotFound, StorageFull, StoreUnavailable, Tampered
 from vault.store.base import PIECE, Different, open_store
 from vault.store.s3 import client
@@ -371,3 +375,33 @@ def test_without_boto3_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "boto3", None)
     with pytest.raises(Misconfigured, match=r"requirements-aws\.lock"):
         open_store("s3://bucket/prefix")
+
+
+def test_the_check_says_what_a_bucket_promises(server, runtime):
+    runtime.clock = Clock()
+    found = {}
+    for kind in ("plain", "versioned", "locked"):
+        runtime.store = server.new_store(**({} if kind == "plain" else {kind: True}))
+        found[kind] = {each["part"]: each for each in diagnose(runtime)}["bucket"]
+    versioned = "ok" if server.kind == "moto" else "warning"
+    assert [each["state"] for each in found.values()] == ["ok", versioned, versioned]
+    assert found["plain"]["note"] == "It has no versions, conditional writes, no locks."
+    assert ("If-None-Match" in found["locked"]["note"]) is (server.kind != "moto")
+    runtime.clock = SettableClock()
+    assert "seconds from ours" in {each["part"]: each for each in diagnose(runtime)}["bucket"]["note"]
+    runtime.store = S3Store("missing-bucket", server.service)
+    assert {each["part"]: each["state"] for each in diagnose(runtime)}["bucket"] == "failed"
+
+
+def test_the_check_says_what_keeps_an_archive(server, runtime):
+    runtime.clock = Clock()
+    said = {}
+    for locked in (True, False):
+        place = f"s3://{server.new_bucket(locked=locked)}"
+        s3 = {"s3_endpoint": server.url, "s3_region": REGION}
+        runtime.settings = replace(runtime.settings, archive_store=place, **s3)
+        said[locked] = {each["part"]: each for each in diagnose(runtime)}["archive"]
+    assert said[True]["state"] == "ok"
+    assert "locks: governance" in said[True]["note"]
+    assert said[False]["state"] == "warning"
+    assert "no Object Lock" in said[False]["note"]

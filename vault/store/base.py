@@ -130,10 +130,14 @@ def open_store(spec: str, endpoint: str = "", region: str = "", checksums: str =
         from vault.store.s3.client import Service
         from vault.store.s3.store import S3Store
 
-        prefix = f"{place['prefix'].strip('/')}/" if place["prefix"] else ""
-        return S3Store(place["bucket"], Service(prefix, endpoint, region, checksums))
+        return S3Store(place["bucket"], Service(key_prefix(place), endpoint, region, checksums))
     if kind == "disk" and rest:
         return DiskStore(Path(rest))
     if kind == "memory" and not rest:
         return MemoryStore()
     raise Misconfigured("A store is named disk:PATH, s3://BUCKET/PREFIX or memory:.")
+
+
+def key_prefix(place: re.Match[str]) -> str:
+    """What all keys of that place begin with."""
+    return f"{place['prefix'].rstrip('/')}/" if place["prefix"] else ""

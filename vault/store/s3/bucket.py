@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -16,7 +18,9 @@ from vault.store.s3.client import Service, client_of
 
 log = logging.getLogger(__name__)
 
-ABSENT = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NoSuchUpload"})
+ABSENT = frozenset(
+    {"404", "NoSuchKey", "NoSuchVersion", "NoSuchUpload", "ObjectLockConfigurationNotFoundError"}
+)
 BEATEN = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict", "OperationAborted"})
 FULL = frozenset({"507", "QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "ServiceQuotaExceeded"})
 DENIED = frozenset({"403", "AccessDenied", "AccessForbidden", "ObjectLocked"})
@@ -35,6 +39,10 @@ class Lost(Conflict):
 
 class Denied(StoreUnavailable):
     """The server forbids it: a right is missing, or retention keeps the object."""
+
+
+class Unknown(StoreUnavailable):
+    """The server does not know such a request."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +223,12 @@ class Bucket:
                 return
             asked |= {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]}
 
+    def behind(self, now: datetime) -> timedelta:
+        """How far the server's clock is behind `now`; less than nothing if it is ahead."""
+        answer = self.ask("get_bucket_versioning")
+        said: str = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return now - parsedate_to_datetime(said)
+
     @property
     def is_versioned(self) -> bool:
         """Whether a delete leaves the old versions. Asked once."""
@@ -239,7 +253,7 @@ class Bucket:
                 self._is_beaten(key, condition)
                 for condition in ({"IfNoneMatch": "*"}, {"IfMatch": first.etag.strip('"')})
             ) and bool(second.etag)
-        except (Lost, _Unknown):
+        except (Lost, Unknown):
             return False
         finally:
             self.remove(key)
@@ -281,10 +295,6 @@ class Bucket:
         self._put(key, content, "", {})
 
 
-class _Unknown(StoreUnavailable):
-    """The server does not know such a request."""
-
-
 def meant(response: dict[str, Any]) -> Exception:
     """What a server's refusal means to us."""
     code = str(response.get("Error", {}).get("Code", "")) or "unknown"
@@ -296,7 +306,7 @@ def meant(response: dict[str, Any]) -> Exception:
     if code in FULL or status == "507":
         return StorageFull("The object store has no room.")
     if code in UNKNOWN_HERE or status == "501":
-        return unavailable(code, _Unknown)
+        return unavailable(code, Unknown)
     return unavailable(code, Denied if code in DENIED else StoreUnavailable)
 
 
