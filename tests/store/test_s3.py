@@ -181,6 +181,32 @@ def test_an_answer_that_was_lost_is_no_conflict_and_no_second_version(server, na
         assert len(store.bucket.versions(store.object_key(each))) == 1
 
 
+def test_two_who_finish_it_at_once_finish_one_object(ceph, name):
+    store, content, told = ceph.new_store(), content_of(2 * PART + 9), []
+    for each in (name, "versions/small"):
+        store.begin(each)
+        store.append(each, 0, content if each == name else b"small")
+
+    def finish(each: str) -> None:
+        try:
+            again(store).finish(each)
+        except NotFound:
+            told.append("somebody was faster")
+        else:
+            told.append("done")
+
+    finishers = [threading.Thread(target=finish, args=(each,)) for each in (name, "versions/small") * 3]
+    for finisher in finishers:
+        finisher.start()
+    for finisher in finishers:
+        finisher.join()
+    assert len(told) == 6
+    assert told.count("done") >= 2
+    assert store.get(name) == content
+    assert store.get("versions/small") == b"small"
+    assert len(ceph.keys(store.bucket.name)) == 2
+
+
 def test_a_partial_that_is_being_finished_takes_no_more(server, name):
     store = server.new_store()
     store.begin(name)
@@ -316,8 +342,10 @@ def test_a_server_that_does_not_answer_is_unavailable_and_nothing_secret_is_said
         with pytest.raises(StoreUnavailable) as caught:
             ask("files/a")
     assert caught.value.retry_after
-    with pytest.raises(StoreUnavailable):
-        S3Store("missing-bucket", moto.service).get("files/a")
+    missing = S3Store("missing-bucket", moto.service)
+    for ask in (missing.size, missing.get):
+        with pytest.raises(StoreUnavailable):
+            ask("files/a")
     ours = [each.getMessage() for each in caplog.records if each.name.startswith("vault")]
     assert "NoSuchBucket" in ours[-1]
     assert not [said for said in [*ours, str(caught.value)] if "casevault-tests" in said or "files/a" in said]

@@ -267,8 +267,11 @@ class Bucket:
 
     def _create_and_look(self, key: str, content: bytes, mark: str, more: dict[str, Any]) -> Found:
         """As good as it gets where the server lets both win: look, write, look whose write is the first."""
-        if self.head(key) is not None:
-            raise Conflict("An object of that name exists.")
+        found = self.head(key)
+        if found is not None:
+            if found.mark != mark:
+                raise Conflict("An object of that name exists.")
+            return found
         written = self._put(key, content, mark, more)
         if written.version is None:
             self._must_be(key, mark)

@@ -13,42 +13,49 @@ from vault.store.s3.bucket import MARK, Bucket, Found, Lost, side_by_side, unava
 from vault.store.s3.growth import Growth, part_key, parts_prefix, state_key
 from vault.store.s3.state import Part
 
-TRIES = 2
-"""The second one is for an upload that somebody else ended."""
+TRIES = 4
+"""Others may finish it, too, or end its multipart upload."""
 
 
-def finish_partial(bucket: Bucket, growth: Growth, key: str, more: dict[str, Any]) -> Found:
+def finish_partial(bucket: Bucket, name: str, key: str, more: dict[str, Any]) -> Found:
     """The object stands, and nothing of the partial is left. Raises `Conflict` if another object has the name.
 
-    `more` is asked of the server for the object, such as its retention.
+    Whoever finishes it at the same time finishes the same object. `more` is asked of the server for it, such as its
+    retention. Raises `NotFound` without a partial.
     """
-    found = bucket.head(key)
-    if found is None:
-        found = _assembled(bucket, growth, key, more)
-    elif found.mark != growth.state.mark:
-        raise Conflict("An object of that name exists.")
-    bucket.remove_all([each["Key"] for each in bucket.listed(parts_prefix(bucket, growth.name))])
-    bucket.remove(state_key(bucket, growth.name))
-    return found
+    for _ in range(TRIES):
+        growth = Growth(bucket, name)
+        try:
+            found: Found | None = bucket.head(key) or _assembled(bucket, growth, key, more)
+        except Lost:
+            continue  # somebody finishes it, too, or wrote until now: what they made of it is read anew
+        except NotFound:
+            found = bucket.head(key)
+        if found is None:
+            continue
+        if found.mark != growth.state.mark:
+            raise Conflict("An object of that name exists.")
+        bucket.remove_all([each["Key"] for each in bucket.listed(parts_prefix(bucket, name))])
+        bucket.remove(state_key(bucket, name))
+        return found
+    raise unavailable("a partial is not finished")
 
 
 def _assembled(bucket: Bucket, growth: Growth, key: str, more: dict[str, Any]) -> Found:
+    """The object, made of the parts. Raises `NotFound` if it stands already, or if its multipart upload was ended."""
     if not growth.state.whole:
         if not growth.state.is_closed:
             growth.close()
         content = b"".join(growth.content_of(part) for part in growth.state.parts)
         return bucket.create(key, content, growth.state.mark, **more)
-    for _ in range(TRIES):
-        if not growth.state.upload:
-            _open_upload(bucket, growth, key, more)
-        try:
-            return _completed(bucket, growth, key)
-        except NotFound:
-            found = bucket.head(key)
-            if found is not None and found.mark == growth.state.mark:
-                return found
+    if not growth.state.upload:
+        _open_upload(bucket, growth, key, more)
+    try:
+        return _completed(bucket, growth, key)
+    except NotFound:
+        if bucket.head(key) is None:
             growth.close()
-    raise unavailable("multipart uploads end before they are complete")
+        raise
 
 
 def _open_upload(bucket: Bucket, growth: Growth, key: str, more: dict[str, Any]) -> None:
@@ -81,10 +88,7 @@ def _completed(bucket: Bucket, growth: Growth, key: str) -> Found:
             "complete_multipart_upload", **upload, MultipartUpload={"Parts": parts}, **condition
         )
     except Lost:
-        found = bucket.head(key)
-        if found is None or found.mark != growth.state.mark:
-            raise Conflict("An object of that name exists.") from None
-        return found
+        raise NotFound("There is no such upload any more.") from None
     version = answer.get("VersionId")
     return Found(
         growth.state.size, answer.get("ETag", ""), None if version == "null" else version, growth.state.mark

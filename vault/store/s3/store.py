@@ -98,8 +98,13 @@ class S3Store:
         return self._read(name, start, end, None)
 
     def size(self, name: str) -> int | None:
-        found = self.bucket.head(self.object_key(name))
-        return None if found is None else found.size
+        key = self.object_key(name)
+        found = self.bucket.head(key)
+        if found is not None:
+            return found.size
+        # Asked for a key, a server says the same of a bucket that is not there. That must not look like a lost object.
+        self.bucket.ask("list_objects_v2", Prefix=key, MaxKeys=1)
+        return None
 
     def names(self, prefix: str = "") -> Iterator[str]:
         return self._listed("objects/", prefix)
@@ -152,7 +157,7 @@ class S3Store:
         if growth is not None:
             self._flush(growth)
         self._mine.leave(name)
-        return finish_partial(self.bucket, Growth(self.bucket, name), self.object_key(name), more)
+        return finish_partial(self.bucket, name, self.object_key(name), more)
 
     def _flush(self, growth: Growth) -> None:
         try:
