@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.buckets import Server
 from tests.fakes import SettableClock
+from tests.store.test_store import race_for_one_name
 from vault.errors import Conflict, Misconfigured, NotFound
 from vault.store.archive import COMPLIANCE, GOVERNANCE, NONE, POLICY, Archive, open_archive
 from vault.store.base import Retained
@@ -81,6 +82,12 @@ def test_what_a_crash_left_without_a_date_gets_one(archive, until):
     assert archive.kept(NAME, version).mode == NONE
     kept = archive.extend_retention(NAME, version, until)
     assert (kept.mode, kept.until) == (mode_of(archive), until)
+
+
+def test_of_many_racers_for_one_name_exactly_one_wins_where_the_server_lets_all(ceph):
+    archive = ceph.new_archive()
+    assert not archive.bucket.is_conditional
+    race_for_one_name(archive)
 
 
 def test_a_folder_lets_go_after_the_date_and_its_files_are_read_only(tmp_path):

@@ -10,9 +10,8 @@ from vault.errors import BadRange, Conflict, Invalid, Misconfigured, NotFound, S
 from vault.store.base import PIECE, Different, open_store
 from vault.store.disk import DiskStore
 from vault.store.memory import MemoryStore
-from vault.store.s3.store import S3Store
 
-BACK_ENDS = ("disk", "memory", "moto", "ceph", "ceph-versioned")
+BACK_ENDS = ("disk", "memory", "moto", "ceph")
 BAD_NAMES = (
     "", "files", "/files/a", "files/", "files//a", "../a", "files/..", "files/./a", "files/a/../b", "files/A",
     "files/_a", "files/.a", "files/a b", "files/a\n", "files/a\0", "files\\a", "files/ä", "a/b/c/d/e",
@@ -22,12 +21,11 @@ BAD_NAMES = (
 
 @pytest.fixture(params=BACK_ENDS)
 def store(request, tmp_path):
-    server, _, versioned = request.param.partition("-")
-    if server == "disk":
+    if request.param == "disk":
         return DiskStore(tmp_path / "objects-of-the-test")
-    if server == "memory":
+    if request.param == "memory":
         return MemoryStore()
-    return request.getfixturevalue(server).new_store(versioned=bool(versioned))
+    return request.getfixturevalue(request.param).new_store()
 
 
 def a_name(kind: str = "files") -> str:
@@ -214,6 +212,10 @@ def test_names_are_listed_by_prefix(store):
 
 
 def test_of_many_racers_for_one_name_exactly_one_wins(store):
+    race_for_one_name(store)
+
+
+def race_for_one_name(store):
     name, won, start = a_name(), [], threading.Barrier(8)
 
     def race(number: int) -> None:
@@ -236,8 +238,6 @@ def test_of_many_racers_for_one_name_exactly_one_wins(store):
 
 def test_two_writers_of_one_partial_never_interleave(store):
     name, accepted = a_name(), []
-    if isinstance(store, S3Store) and not store.bucket.is_conditional:
-        pytest.skip("this server lets both win where a bucket keeps versions: `casevault check` says so")
     store.begin(name)
 
     def write(mark: bytes) -> None:

@@ -10,6 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -42,18 +43,16 @@ class S3Store:
         self.bucket.create(state_key(self.bucket, name), written(State(uuid4().hex)))
 
     def append(self, name: str, offset: int, content: Buffer, sync: bool = True) -> int:
-        growth = self._growth(name, offset)
-        try:
+        growth = self._mine.growth_of(checked_name(name))
+        if growth is None:
+            growth = Growth(self.bucket, name)
+            self._mine.take(growth)
+        with self._writing(growth):
             growth.write(offset, content)
             if sync:
                 growth.flush()
-        except Lost:
+        if sync:
             self._mine.leave(name)
-            growth.give_up()
-            raise
-        except BaseException:
-            self._mine.let_go()
-            raise
         return offset + len(content)
 
     def sync(self, name: str) -> None:
@@ -160,8 +159,15 @@ class S3Store:
         return finish_partial(self.bucket, name, self.object_key(name), more)
 
     def _flush(self, growth: Growth) -> None:
-        try:
+        """All of it is in the bucket. Nothing of it is kept: what others do now is read when it grows on."""
+        with self._writing(growth):
             growth.flush()
+        self._mine.leave(growth.name)
+
+    @contextmanager
+    def _writing(self, growth: Growth) -> Iterator[None]:
+        try:
+            yield
         except Lost:
             self._mine.leave(growth.name)
             growth.give_up()
@@ -169,14 +175,6 @@ class S3Store:
         except BaseException:
             self._mine.let_go()
             raise
-
-    def _growth(self, name: str, offset: int) -> Growth:
-        """What this thread knows of the partial, read anew unless it goes on where it was."""
-        growth = self._mine.growth_of(checked_name(name))
-        if growth is None or (growth.end != offset and not growth.is_ahead):
-            growth = Growth(self.bucket, name)
-            self._mine.take(growth)
-        return growth
 
     def _has_state(self, part: str, known: dict[str, bool]) -> bool:
         """Whether there is a partial to which this key of a part, without its prefix, belongs."""
