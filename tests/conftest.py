@@ -18,12 +18,14 @@ from tests.dialects import share_what_is_compiled
 from tests.fakes import SettableClock
 from tests.places import IN_CI, TESTS
 from tests.postgres import Cluster, programs
+from tests.radosgws import RUN, is_installed
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
     from playwright.sync_api import Browser
 
+    from tests.buckets import Server
     from tests.factory import Factory
     from vault.access.actor import Actor
     from vault.runtime import Runtime, Transaction
@@ -34,7 +36,8 @@ WITHOUT_ROWS = {
     *("hostile/test_content.py", "hostile/test_requests.py", "hostile/test_server.py"),
     *("archive/test_cold_open.py", "archive/test_index.py", "archive/test_oracles.py"),
     *("archive/test_packing.py", "archive/test_tar.py", "archive/test_verifying.py"),
-    *("transfers/test_tus_killed.py", "transfers/test_recording_formats.py", "proof/test_slow_download.py"),
+    *("transfers/test_tus_bucket.py", "transfers/test_tus_killed.py"),
+    *("transfers/test_recording_formats.py", "proof/test_slow_download.py"),
 }
 """Folders and files whose tests run on SQLite only. Clients keep none themselves; what they and browsers store, others
 store on PostgreSQL, too. Half a session and a stranger are turned away before anything is looked for; headers, bodies and
@@ -56,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     share_what_is_compiled()
     if hasattr(config, "workerinput"):
         return  # a process of a run inherits its environment
+    os.environ[RUN] = str(os.getpid())
     os.environ[CHOICE] = config.getoption("--database") or chosen()
     if is_postgresql() and SERVER not in os.environ:
         folder = programs()
@@ -135,6 +139,25 @@ def chromium(need: Callable[[str, bool], None]) -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=program, args=STAY_AT_HOME)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Server]:
+    """An S3 server that knows what AWS knows, and little of locks."""
+    from tests.buckets import known_to_boto3, running_moto
+
+    with known_to_boto3(), running_moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ceph(need: Callable[[str, bool], None]) -> Iterator[Server]:
+    """A real S3 server. It keeps locks, and does not know conditional writes in buckets with versions."""
+    from tests.buckets import known_to_boto3, radosgw
+
+    need("Ceph (apt install ceph-mon ceph-osd radosgw)", is_installed())
+    with known_to_boto3():
+        yield radosgw()
 
 
 @pytest.fixture

@@ -78,10 +78,18 @@ def test_production_refuses_every_embedded_part_and_says_which():
         "CASEVAULT_DATABASE_URL",
         "CASEVAULT_KEYSTORE_URL",
         "CASEVAULT_STORE",
+        "CASEVAULT_ARCHIVE_STORE",
         "CASEVAULT_KMS",
         "CASEVAULT_BROKER_URL",
         "CASEVAULT_BASE_URL",
     }
+
+
+def test_an_archive_is_another_place_than_the_store(tmp_path):
+    same = {"CASEVAULT_STORE": "s3://bucket/a", "CASEVAULT_ARCHIVE_STORE": "s3://bucket/a/"}
+    assert faults_of(**same) == {"CASEVAULT_ARCHIVE_STORE"}
+    settings = Settings.from_env({"CASEVAULT_DATA": str(tmp_path)})
+    assert (settings.archive_store, settings.archive_lock) == (f"disk:{tmp_path}/archive", "governance")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +128,7 @@ REAL_PARTS = {
     "CASEVAULT_DATABASE_URL": "postgresql://a:x@db/vault",
     "CASEVAULT_KEYSTORE_URL": "postgresql://b:y@other/keys",
     "CASEVAULT_STORE": "s3://bucket/prefix",
+    "CASEVAULT_ARCHIVE_STORE": "s3://archive",
     "CASEVAULT_KMS": "aws:key",
     "CASEVAULT_BROKER_URL": "redis://broker",
     "CASEVAULT_BASE_URL": "https://vault.example.org",

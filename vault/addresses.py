@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 _ATOM = r"[^\s()<>@,;:\\\"\[\].\x00-\x1f\x7f-\x9f]+"
 MAILBOX = re.compile(rf"{_ATOM}(\.{_ATOM})*@[\w-]+(\.[\w-]+)+")
@@ -15,6 +16,37 @@ NO_MARK = re.compile(
     r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 """Letters and signs that show nothing."""
+LOCAL = ("", "localhost", "127.0.0.1", "::1")
+
+
+def site(text: str) -> str:
+    """Where a web server answers, without a slash at its end."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an address such as https://vault.example.org is needed")
+    return text.rstrip("/")
+
+
+def listener(text: str) -> str:
+    """Address and port that a server listens on."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("an address and port such as 127.0.0.1:8000 is needed")
+    return text
+
+
+def database_place(url: str) -> tuple[str, str, str]:
+    """Which database a URL leads to, whoever signs in and with whichever driver: host or socket, port, name or file."""
+    parts = urlsplit(url)
+    if parts.scheme.partition("+")[0] == "sqlite":
+        return "sqlite", "", str(Path(parts.path.removeprefix("/")).resolve())
+    asked = parse_qs(parts.query)
+    host, name = (
+        asked.get("host", [parts.hostname or ""])[0],
+        asked.get("dbname", [parts.path.lstrip("/")])[0],
+    )
+    port = asked.get("port", [str(parts.port or 5432)])[0]
+    return ("" if host in LOCAL else host.lower()), port, unquote(name)
 
 
 def smtp_url(text: str) -> str:

@@ -68,7 +68,7 @@ def open_runtime(settings: Settings, bell: Rings | None = None, clock: Clock | N
     """
     clock = clock or Clock()
     database = make_engine(settings.database_url)
-    store = open_store(settings.store)
+    store = open_store(settings.store, **settings.s3)
     keystore = open_keystore(settings.keystore_url, settings.kms, store, settings.keystore_copy, clock.now)
     found_deployment(keystore.engine, clock.now(), _identity(database))
     bell = bell or Bell(settings.broker_url, settings.data)
@@ -83,7 +83,7 @@ def open_for_restore(settings: Settings) -> Runtime:
     """A runtime that opens nothing to people: for `restore`, when parts were put back and may disagree."""
     clock = Clock()
     database, engine = make_engine(settings.database_url), make_engine(settings.keystore_url)
-    store = open_store(settings.store)
+    store = open_store(settings.store, **settings.s3)
     deployment = found_deployment(engine, clock.now(), _identity(database))
     keystore = Keystore(engine, open_kms(settings.kms, deployment), store, settings.keystore_copy, clock.now)
     bell = Bell(settings.broker_url, settings.data)

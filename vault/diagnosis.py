@@ -17,6 +17,7 @@ from vault.inspection.watermarks import can_join_letters
 from vault.jobs import FAILED, Job
 from vault.people.notice_models import Notice
 from vault.runtime import Runtime
+from vault.stores import look_at_stores
 from vault.web.health import look_at_parts
 
 Finding = dict[str, str]
@@ -32,6 +33,7 @@ def diagnose(runtime: Runtime) -> list[Finding]:
     findings = [_finding(name, "ok" if answers else "failed", "") for name, answers in parts.items()]
     return [
         *findings,
+        *(_finding(*found) for found in look_at_stores(runtime)),
         _second_copy(runtime),
         _keyring(runtime),
         _epoch(runtime),

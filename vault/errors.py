@@ -23,6 +23,7 @@ VaultError
 ├── TooMany           throttled; `retry_after` seconds
 ├── Busy              momentarily out of capacity; `retry_after` seconds
 │   ├── KeysUnavailable the key management does not answer: nothing opens until it does
+│   ├── StoreUnavailable the object store does not answer, or not as it should
 │   └── NotScanned    the virus scanner does not answer, and the office stores nothing unscanned
 ├── StorageFull       the object store has no room
 ├── VaultSealed       something was put back from a backup and not yet replayed
@@ -227,6 +228,12 @@ class KeysUnavailable(Busy):
     """The key management that holds the master key does not answer: no content opens, and nothing is stored."""
 
     code = "keys-unavailable"
+
+
+class StoreUnavailable(Busy):
+    """The object store does not answer, or refuses what it is asked. What was stored before is safe."""
+
+    code = "store-unavailable"
 
 
 class NotScanned(Busy):

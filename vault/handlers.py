@@ -45,6 +45,7 @@ PERIODIC = {
     "transfers.drop_abandoned": timedelta(hours=1),
     "transfers.check_fixity": timedelta(days=1),
     "drops.remind": timedelta(hours=1),
+    "transfers.sweep_store": timedelta(days=1),
 }
 """How often a sweep queues each of these jobs."""
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
-from vault.addresses import clamd, is_loopback, mail_from, smtp_url
+from vault.addresses import clamd, database_place, is_loopback, listener, mail_from, site, smtp_url
 from vault.crypto.passwords import Argon2Profile, new_profile
 from vault.errors import Fault, Misconfigured
 
 PREFIX = "CASEVAULT_"
 PROFILES = ("embedded", "demo", "production")
 SECOND_FACTORS = ("required", "privileged", "optional")
-LOCAL = ("", "localhost", "127.0.0.1", "::1")
+LOCKS = ("governance", "compliance")
+CHECKSUMS = ("when_supported", "when_required")
 MEBIBYTE = 1024 * 1024
 
 
@@ -64,30 +65,13 @@ def _folder(text: str) -> Path:
     return Path(text).expanduser().resolve()
 
 
-def _profile(text: str) -> str:
-    if text not in PROFILES:
-        raise ValueError(f"one of {', '.join(PROFILES)} is needed")
-    return text
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)} is needed")
+        return text
 
-
-def _mfa(text: str) -> str:
-    if text not in SECOND_FACTORS:
-        raise ValueError(f"one of {', '.join(SECOND_FACTORS)} is needed")
-    return text
-
-
-def _base_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("an address such as https://vault.example.org is needed")
-    return text.rstrip("/")
-
-
-def _bind(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise ValueError("an address and port such as 127.0.0.1:8000 is needed")
-    return text
+    return read
 
 
 def _setting(
@@ -101,10 +85,14 @@ class Settings:
     """One value per setting; defaults are the embedded ones. Times are timedeltas, sizes bytes."""
 
     data: Path = _setting("DATA", _folder, Path("data"), help="folder of the embedded parts")
-    profile: str = _setting("PROFILE", _profile, "embedded", help="embedded, demo or production")
-    mfa: str = _setting("MFA", _mfa, "", help="second factors: required, privileged or optional")
-    bind: str = _setting("BIND", _bind, "127.0.0.1:8000", help="address and port the web server listens on")
-    base_url: str = _setting("BASE_URL", _base_url, "", help="the only source of links")
+    profile: str = _setting("PROFILE", _one_of(*PROFILES), "embedded", help="embedded, demo or production")
+    mfa: str = _setting(
+        "MFA", _one_of(*SECOND_FACTORS), "", help="second factors: required, privileged or optional"
+    )
+    bind: str = _setting(
+        "BIND", listener, "127.0.0.1:8000", help="address and port the web server listens on"
+    )
+    base_url: str = _setting("BASE_URL", site, "", help="the only source of links")
     tls_cert: Path | None = _setting("TLS_CERT", _folder, None, help="certificate file (PEM)")
     tls_key: Path | None = _setting("TLS_KEY", _folder, None, help="its private key (PEM)")
     trusted_proxies: int = _setting("TRUSTED_PROXIES", _count, 0, help="proxies in front of the vault")
@@ -113,7 +101,16 @@ class Settings:
         "KEYSTORE_URL", str, "", secret=True, help="the keystore, apart from the database"
     )
     keystore_copy: Path | None = _setting("KEYSTORE_COPY", _folder, None, help="second copy, on another disk")
-    store: str = _setting("STORE", str, "", help="disk:PATH")
+    store: str = _setting("STORE", str, "", help="disk:PATH or s3://BUCKET/PREFIX")
+    s3_endpoint: str = _setting("S3_ENDPOINT", site, "", help="address of an S3 server other than AWS's")
+    s3_region: str = _setting("S3_REGION", str, "", help="its region")
+    s3_checksums: str = _setting(
+        "S3_CHECKSUMS", _one_of(*CHECKSUMS), "", help="when_supported or when_required"
+    )
+    archive_store: str = _setting("ARCHIVE_STORE", str, "", help="disk:PATH or s3://BUCKET/PREFIX")
+    archive_lock: str = _setting(
+        "ARCHIVE_LOCK", _one_of(*LOCKS), "governance", help="what keeps packages in a bucket with Object Lock"
+    )
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")
@@ -223,11 +220,13 @@ class Settings:
             database_url=self.database_url or f"sqlite:///{data / 'database' / 'vault.sqlite'}",
             keystore_url=self.keystore_url or f"sqlite:///{data / 'keystore' / 'keystore.sqlite'}",
             store=self.store or f"disk:{data / 'objects'}",
+            archive_store=self.archive_store or f"disk:{data / 'archive'}",
             kms=self.kms or f"keyring:{data / 'keyring' / 'keyring.json'}",
             broker_url=self.broker_url or "filesystem://",
         )
         whole = replace(whole, mail_from=self.mail_from or f"casevault@{urlsplit(whole.base_url).hostname}")
-        faults = [*whole._unsafe_bind(), *whole._keystore_in_database(), *whole._embedded_in_production()]
+        faults = [*whole._unsafe_bind(), *whole._embedded_in_production()]
+        faults += [*whole._keystore_in_database(), *whole._archive_in_store()]
         if faults:
             raise _refusal(faults)
         return whole
@@ -237,6 +236,11 @@ class Settings:
         return replace(
             new_profile(), memory_kib=self.argon2_memory, time=self.argon2_time, lanes=self.argon2_lanes
         )
+
+    @property
+    def s3(self) -> dict[str, str]:
+        """How S3 is asked, as the stores take it."""
+        return {"endpoint": self.s3_endpoint, "region": self.s3_region, "checksums": self.s3_checksums}
 
     @property
     def is_https(self) -> bool:
@@ -276,6 +280,7 @@ class Settings:
             "CASEVAULT_DATABASE_URL": self.database_url.startswith("sqlite"),
             "CASEVAULT_KEYSTORE_URL": self.keystore_url.startswith("sqlite"),
             "CASEVAULT_STORE": self.store.startswith(("disk:", "memory:")),
+            "CASEVAULT_ARCHIVE_STORE": self.archive_store.startswith("disk:"),
             "CASEVAULT_KMS": self.kms.startswith("keyring:"),
             "CASEVAULT_BROKER_URL": self.broker_url.startswith(("filesystem:", "memory:")),
             "CASEVAULT_BASE_URL": not self.is_https,
@@ -288,7 +293,7 @@ class Settings:
 
     def _keystore_in_database(self) -> list[Fault]:
         """Who copies or reads one must not have the other with it."""
-        if _place_of(self.database_url) != _place_of(self.keystore_url):
+        if database_place(self.database_url) != database_place(self.keystore_url):
             return []
         return [
             Fault(
@@ -296,6 +301,12 @@ class Settings:
                 "this is the database; the keystore is another one, with another owner",
             )
         ]
+
+    def _archive_in_store(self) -> list[Fault]:
+        """What is kept for ever has other rights, another lock and other copies than what changes daily."""
+        if self.archive_store.rstrip("/") != self.store.rstrip("/"):
+            return []
+        return [Fault("CASEVAULT_ARCHIVE_STORE", "this is the object store; the archive is another place")]
 
 
 def _described() -> list[Any]:
@@ -319,20 +330,6 @@ def _unknown(environ: Mapping[str, str]) -> list[Fault]:
         for name in sorted(environ)
         if name.startswith(PREFIX) and name not in known and not name.startswith("CASEVAULT_TEST_")
     ]
-
-
-def _place_of(url: str) -> tuple[str, str, str]:
-    """Which database a URL leads to, whoever signs in and with whichever driver: host or socket, port, name or file."""
-    parts = urlsplit(url)
-    if parts.scheme.partition("+")[0] == "sqlite":
-        return "sqlite", "", str(Path(parts.path.removeprefix("/")).resolve())
-    asked = parse_qs(parts.query)
-    host, name = (
-        asked.get("host", [parts.hostname or ""])[0],
-        asked.get("dbname", [parts.path.lstrip("/")])[0],
-    )
-    port = asked.get("port", [str(parts.port or 5432)])[0]
-    return ("" if host in LOCAL else host.lower()), port, unquote(name)
 
 
 def _refusal(faults: list[Fault]) -> Misconfigured:

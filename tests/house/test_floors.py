@@ -16,7 +16,7 @@ PIPES = (
     *("clock", "cursors", "db", "deployment", "durable", "folder_queue", "inspection"),
     *("jobs", "keystore", "kms", "languages", "mail", "migrations", "store"),
 )
-FRAME = ("access", "audit", "rotation", "runtime", "slots")
+FRAME = ("access", "audit", "rotation", "runtime", "slots", "stores")
 ROOMS = ("people", "cases", "bundles", "transfers", "shares", "drops", "matrix", "archive")
 """In their order: each may know those before it."""
 FRONT = (
@@ -47,8 +47,8 @@ SOLE_IMPORTERS = {
     "zipstream": ("vault.transfers.zips",),
     "segno": ("vault.people.totp",),
     "webauthn": ("vault.people.passkeys",),
-    "boto3": ("vault.kms.aws",),
-    "botocore": ("vault.kms.aws",),
+    "boto3": ("vault.kms.aws", "vault.store.s3"),
+    "botocore": ("vault.kms.aws", "vault.store.s3"),
     "babel": ("vault.languages", "vault.web.locale"),
     "http": ("vault.client.line",),
     "smtplib": ("vault.mail",),

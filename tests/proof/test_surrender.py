@@ -318,7 +318,7 @@ def keystore(journey, database):
     yield Keystore(
         engine,
         open_kms(settings.kms, deployment),
-        open_store(settings.store),
+        open_store(settings.store, **settings.s3),
         None,
         clock.now,
     )

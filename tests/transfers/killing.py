@@ -104,12 +104,12 @@ def living(group: int) -> Iterator[int]:
 
 
 @contextmanager
-def mortal_vault(folder: Path) -> Iterator[Mortal]:
-    """A vault on a disk, with a bundle, and nothing that serves it yet."""
+def mortal_vault(folder: Path, **said: str) -> Iterator[Mortal]:
+    """A vault on a disk, or where settings say, with a bundle, and nothing that serves it yet."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with bare_pair(folder) as pair:
-        settings = test_settings(folder, bind=f"127.0.0.1:{port}", web_processes=1, **pair.settings)
+        settings = test_settings(folder, bind=f"127.0.0.1:{port}", web_processes=1, **pair.settings, **said)
         set_up(settings)
         clock = Clock()
         runtime = open_runtime(settings, RecordingBell(), clock)
@@ -119,7 +119,8 @@ def mortal_vault(folder: Path) -> Iterator[Mortal]:
             opened = create_bundle(
                 tx, create_case(tx, NUMBER, individuals=["815-00000001"]), "Main file", "confidential"
             )
-        starter = starter_of(settings, pair.environment)
+        environment = pair.environment | {f"CASEVAULT_{name.upper()}": text for name, text in said.items()}
+        starter = starter_of(settings, environment)
         mortal = Mortal(Desk(runtime, make, actor, opened.bundle.id), port, starter)
         try:
             yield mortal

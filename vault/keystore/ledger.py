@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +17,8 @@ from vault.errors import Conflict, Tampered
 from vault.store.base import Store
 
 PREFIX = "ledger/"
+AT_ONCE = 16
+"""Entries that are asked for together."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,11 @@ class Ledger:
 
     def entries(self) -> Iterator[LedgerEntry]:
         """Every entry, in order. Raises `Tampered` for an object that is none."""
-        for number in sorted(self._numbers()):
-            yield _parsed(number, self._store.get(_name(number)))
+        numbers = sorted(self._numbers())
+        # Side by side: every process reads all of them when it starts, and a bucket is slow to answer.
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            contents = list(pool.map(self._store.get, map(_name, numbers)))
+        return iter([_parsed(*entry) for entry in zip(numbers, contents, strict=True)])
 
     def ends(self) -> dict[UUID, LedgerEntry]:
         """The entry that counts for each slot, in order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,9 @@ BLOCK = 512
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9]+)?")
 LONGEST_NAME = 200
+S3_PLACE = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>[A-Za-z0-9][A-Za-z0-9/_.-]*)?)?"
+)
 
 Buffer = bytes | bytearray | memoryview
 
@@ -24,7 +28,8 @@ Buffer = bytes | bytearray | memoryview
 class Store(Protocol):
     """Names are lower-case ASCII paths of two to four parts, such as `files/<uuid>`. All sizes are bytes.
 
-    Every method raises `Invalid` for a name that is not one. What is done when a method returns
+    A thread lets one partial grow at a time before it syncs. Every method raises `Invalid` for a name that is not one, and
+    any may raise `StoreUnavailable`. What is done when a method returns
     survives a power cut.
     """
 
@@ -45,14 +50,17 @@ class Store(Protocol):
     def partial_size(self, name: str) -> int | None:
         """How much of a partial is stored, or None if there is none."""
 
-    def finish(self, name: str) -> None:
-        """Turn a partial into an object. Raises `Conflict` if that exists, `NotFound` without a partial."""
+    def finish(self, name: str) -> str | None:
+        """Turn a partial into an object; returns its version, where the store keeps versions.
+
+        Raises `Conflict` if that exists, `NotFound` without a partial.
+        """
 
     def drop(self, name: str) -> None:
         """Remove a partial; nothing happens if there is none. Objects are untouched."""
 
-    def put(self, name: str, content: bytes) -> None:
-        """Store a small object in one act. Raises `Conflict` if it exists, and `StorageFull`."""
+    def put(self, name: str, content: bytes) -> str | None:
+        """Store a small object in one act; returns its version. Raises `Conflict` if it exists, and `StorageFull`."""
 
     def get(self, name: str) -> bytes:
         """The whole of a small object. Raises `NotFound`."""
@@ -75,9 +83,16 @@ class Store(Protocol):
     def delete(self, name: str) -> None:
         """Remove an object; nothing happens if there is none."""
 
+    def sweep(self, before: datetime) -> int:
+        """Remove what crashes left before that time and nothing will ask for; returns how much there was of it."""
+
 
 class Different(Conflict):
     """Something else lies where a writer wanted to go on."""
+
+
+class Retained(Conflict):
+    """Retention keeps an object that was to go."""
 
 
 def could_become(present: bytes, content: Buffer, offset: int) -> bool:
@@ -102,14 +117,27 @@ def checked_name(name: str) -> str:
     return name
 
 
-def open_store(spec: str) -> Store:
-    """The store that a setting names: `disk:PATH` or `memory:`. Raises `Misconfigured` for anything else."""
+def open_store(spec: str, endpoint: str = "", region: str = "", checksums: str = "") -> Store:
+    """The store that a setting names: `disk:PATH`, `s3://BUCKET/PREFIX` or `memory:`; the rest says how S3 is asked.
+
+    Raises `Misconfigured` for anything else.
+    """
     from vault.store.disk import DiskStore
     from vault.store.memory import MemoryStore
 
     kind, _, rest = spec.partition(":")
+    if place := S3_PLACE.fullmatch(spec):
+        from vault.store.s3.client import Service
+        from vault.store.s3.store import S3Store
+
+        return S3Store(place["bucket"], Service(key_prefix(place), endpoint, region, checksums))
     if kind == "disk" and rest:
         return DiskStore(Path(rest))
     if kind == "memory" and not rest:
         return MemoryStore()
-    raise Misconfigured("A store is named disk:PATH or memory:.")
+    raise Misconfigured("A store is named disk:PATH, s3://BUCKET/PREFIX or memory:.")
+
+
+def key_prefix(place: re.Match[str]) -> str:
+    """What all keys of that place begin with."""
+    return f"{place['prefix'].rstrip('/')}/" if place["prefix"] else ""

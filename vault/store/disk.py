@@ -12,6 +12,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -131,6 +132,13 @@ class DiskStore:
         # Also when nothing was there: an earlier call may have died before this line.
         with suppress(FileNotFoundError):
             sync_folder(path.parent)
+
+    def sweep(self, before: datetime) -> int:
+        """What is left of a `put` was begun under a name that nobody knows."""
+        old = [path for path in self._partials.glob("put~*") if path.stat().st_mtime < before.timestamp()]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
 
     def _object(self, name: str) -> Path:
         *folders, last = checked_name(name).split("/")

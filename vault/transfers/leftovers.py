@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,14 +11,17 @@ from sqlalchemy import or_, select
 from vault.access.actor import SYSTEM
 from vault.clock import ClockState, read_clock
 from vault.jobs import ClaimedJob, handles, renew
+from vault.stores import archive_of
 from vault.transfers.models import Upload
 from vault.transfers.uploads import DISCARD, discard_bytes, drop_upload
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
 
-DROP = "transfers.drop_abandoned"
+DROP, SWEEP = "transfers.drop_abandoned", "transfers.sweep_store"
 AT_ONCE = 100
+LEFT_FOR = timedelta(hours=24)
+"""What no upload knows is left alone for so long: somebody may be about to name it."""
 
 
 @handles(DROP)
@@ -26,9 +30,8 @@ def drop_abandoned(runtime: Runtime, job: ClaimedJob) -> None:
 
     While the clock is ahead of its mark nothing is destroyed by time.
     """
-    with runtime.session() as session:
-        if read_clock(session, runtime.clock).state is not ClockState.STEADY:
-            return
+    if not _is_steady(runtime):
+        return
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)
         unfinished = (
@@ -66,3 +69,16 @@ def discard_dropped(runtime: Runtime, job: ClaimedJob) -> None:
         upload = session.get(Upload, job.subject_id)
     if upload is not None and upload.dropped_at is not None:
         discard_bytes(runtime.store, upload)
+
+
+@handles(SWEEP)
+def sweep_store(runtime: Runtime, job: ClaimedJob) -> None:  # noqa: ARG001
+    """Remove what crashes left in the object store and in the archive, and nobody knows, a day later."""
+    if _is_steady(runtime):
+        for store in (runtime.store, archive_of(runtime)):
+            store.sweep(runtime.clock.now() - LEFT_FOR)
+
+
+def _is_steady(runtime: Runtime) -> bool:
+    with runtime.session() as session:
+        return read_clock(session, runtime.clock).state is ClockState.STEADY

@@ -20,4 +20,4 @@ def peaks_in(content: Content, store: Store) -> bytes:
     Errors: `Tampered` and `NotFound` when the object cannot be read back; `Busy`.
     """
 
-    return peaks_of(content.version.extension, content.length, reader_of(content, store))
+    return peaks_of(content.version.extension, content.length, reader_of(store, content))

@@ -12,7 +12,7 @@ from vault.store.base import Store
 from vault.transfers.models import Upload
 
 BATCH = 1024 * 1024
-"""Bytes gathered before each append, which syncs the disk."""
+"""Bytes gathered before each append. Nothing of it is acknowledged before the object is finished."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,6 @@ class Writer:
 
     def _append(self) -> None:
         content = bytes(self._waiting)
-        self._stored = self._store.append(self._name, self._stored, content)
+        self._stored = self._store.append(self._name, self._stored, content, sync=False)
         self._object.update(content)
         self._waiting.clear()

@@ -89,6 +89,9 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
         _("The keys cannot be reached"),
         _("Nothing opens or is stored until they can. What was stored before is safe. Try again later."),
     ),
+    errors.StoreUnavailable: Meaning(
+        503, _("The store cannot be reached"), _("What was stored before is safe. Try again later.")
+    ),
     errors.NotScanned: Meaning(
         503, _("The virus scanner does not answer"), _("Nothing was stored. Try again later.")
     ),
