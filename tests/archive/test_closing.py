@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.closings import Closings
+from tests.drops.conftest import Sender
 from tests.factory import PDF
 from tests.recordings import wav
 from vault.access.actor import Role
@@ -28,7 +29,8 @@ from vault.cases.service import change_case, search_cases
 from vault.crypto.agefile import decrypt_file
 from vault.crypto.header import POINTER
 from vault.crypto.identity import hybrid_identity
-from vault.errors import Conflict, Invalid, NotFound, Refused, Tampered
+from vault.errors import Conflict, Gone, Invalid, NotFound, Refused, Tampered
+from vault.shares.arrivals import open_link
 from vault.shares.loans import Wish, lend_document
 from vault.shares.models import Loan, Share
 from vault.transfers.models import ARCHIVE, CopyMade
@@ -148,7 +150,8 @@ def test_what_must_be_done_first_is_named(office, filed, make, act):
 
 def test_links_loans_and_requests_end_but_for_those_that_are_kept(office, filed, make, runtime, act):
     case, bundle, made = filed
-    link, other = (make.share(office.owner, [made["copy"]]).share for _ in range(2))
+    lent, ended = (make.share(office.owner, [made["copy"]]) for _ in range(2))
+    link, other = lent.share, ended.share
     request = make.request(office.owner, bundle).request
     borrower = make.person()
     with act(office.owner) as tx:
@@ -165,6 +168,21 @@ def test_links_loans_and_requests_end_but_for_those_that_are_kept(office, filed,
     assert ends[other.id]
     assert ends[loan.id]
     assert stored(runtime, request).end_reason == stored(runtime, other).end_reason == "case-closed"
+    open_link(runtime, lent.share.id, lent.secret)
+    with pytest.raises(Gone):
+        open_link(runtime, ended.share.id, ended.secret)
+
+
+def test_what_somebody_outside_has_sent_is_taken_in_and_has_its_header(office, filed, make, app, runtime):
+    case, bundle, _ = filed
+    sender = Sender(app, make.request(office.owner, bundle))
+    assert sender.open().status_code == 303
+    assert sender.send().status_code in (200, 303)
+
+    closure = office.close(case)
+
+    assert len(rows(runtime, Document)) == 5
+    assert len(rows(runtime, ArchiveHeader, closure_id=closure.id)) == 3
 
 
 def test_a_closed_case_is_read_as_before_and_changed_by_nobody(office, filed, make, act):
