@@ -14,6 +14,7 @@ from vault.archive.models import ArchiveIdentity
 from vault.crypto import bech32
 from vault.crypto.header import age_header, parse_header, unwrap
 from vault.crypto.identity import age_recipient, hybrid_identity, new_seed, public_key, x25519_public
+from vault.crypto.kdf import sha256
 from vault.errors import Conflict, Invalid, NotFound, Refused, StepUpDue, Tampered
 
 
@@ -109,6 +110,31 @@ def test_a_key_that_somebody_put_into_the_database_is_not_used(office, runtime, 
         vouched(office, act)
     tamper(principal, public_key=other, slot_id=None)
     with pytest.raises(Conflict):
+        vouched(office, act)
+
+
+def test_whoever_writes_to_the_database_confirms_nothing_and_passes_no_other_key_off_as_one(
+    office, runtime, act, tamper
+):
+    identity = office.identity(new_seed())
+    proposed = office.propose(new_seed())
+    by = {"confirmed_by_id": office.second.id, "confirmed_at": proposed.proposed_at}
+    tamper(proposed, **by, confirmation_mac=identity.confirmation_mac)
+    with pytest.raises(Conflict):
+        vouched(office, act)
+    tamper(proposed, retired_at=proposed.proposed_at)
+    assert len(vouched(office, act)) == 1
+    tamper(identity, holder="my own pocket")
+    with pytest.raises(Tampered):
+        vouched(office, act)
+    with runtime.session() as session:
+        own = session.get_one(Principal, office.controller.id)
+        row = ArchiveIdentity(id=own.id, office_id=identity.office_id, holder=identity.holder, **by)
+        row.key_digest, row.proposed_by_id = sha256(own.public_key), own.id
+        row.proposed_at, row.confirmation_mac = proposed.proposed_at, identity.confirmation_mac
+        session.add(row)
+    tamper(identity, holder=identity.holder)
+    with pytest.raises(Tampered):
         vouched(office, act)
 
 

@@ -1,4 +1,8 @@
-"""Archive identities: public keys that permanent records are encrypted to. Their secrets never come near the vault."""
+"""Archive identities: public keys that permanent records are encrypted to. Their secrets never come near the vault.
+
+A key has no slot, and so no MAC, before a second person has confirmed it: whoever writes to the database can neither
+confirm one, nor pass another principal's key off as one.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,15 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 
 from vault.access.policy import Permission
-from vault.access.principals import Principal, vouched_key
+from vault.access.principals import Principal, principal_slot, vouched_key
 from vault.access.remarks import checked_reason
+from vault.archive.canonical import canonical
 from vault.archive.models import ArchiveIdentity
 from vault.crypto.identity import KeyKind, age_recipient, parse_recipient
 from vault.crypto.kdf import sha256
 from vault.crypto.kinds import PrincipalKind, SlotKind
-from vault.crypto.marks import directory_mac, fingerprint_words
+from vault.crypto.marks import approval_mac, directory_mac, fingerprint_words
+from vault.crypto.secret import compare
 from vault.db import take_turn
 from vault.errors import Conflict, Fault, Invalid, Tampered
 from vault.matrix.approvals import digest_of, has_lapsed, require_second
@@ -51,8 +57,8 @@ def propose_identity(tx: Transaction, recipient: str, holder: str) -> ArchiveIde
         "identity.propose", "Add an archive identity", tx.actor.office_id or uuid4(), facts, (recipient,)
     )
     require_step_up(tx, act)
-    principal = tx.add(Principal(id=uuid4(), kind=int(PrincipalKind.ARCHIVE), created_at=tx.now))
-    _give_key(tx, principal, key)
+    kind = int(PrincipalKind.ARCHIVE)
+    principal = tx.add(Principal(id=uuid4(), kind=kind, public_key=key, created_at=tx.now))
     identity = tx.add(
         ArchiveIdentity(
             id=principal.id,
@@ -76,13 +82,15 @@ def confirm_identity(tx: Transaction, identity_id: UUID, seen: str, compared: bo
     if identity.confirmed_at is not None or identity.retired_at is not None:
         raise Conflict("Nothing waits for confirmation here.")
     key = key_of(tx, identity)
+    if sha256(key) != identity.key_digest:
+        raise Tampered
     if not compared:
         message = "Compare the six words with whoever holds the identity first."
         raise Invalid(message, errors=[Fault("/compared", message)])
     facts = (("Held by", identity.holder), ("Six words", words_of(key)))
     act = Act("identity.confirm", "Confirm an archive identity", identity.id, facts)
     require_second(tx, identity, facts_of(identity), seen, act)
-    identity.confirmed_by_id, identity.confirmed_at = tx.actor.id, tx.now
+    _vouch(tx, identity, key)
     tx.record("identity.confirmed", identity)
     return identity
 
@@ -109,17 +117,14 @@ def identities_of(tx: Transaction, office_id: UUID) -> Sequence[ArchiveIdentity]
 
 
 def vouched_identities(tx: Transaction, office_id: UUID) -> list[Vouched]:
-    """Those to encrypt to now, each checked. `Tampered` when a key is not the one that its slot vouched for."""
+    """Those to encrypt to now, each checked. `Tampered` when a key is not the one that was confirmed."""
     found = [each for each in identities_of(tx, office_id) if each.confirmed_at and not each.retired_at]
-    return [Vouched(each, age_recipient(key_of(tx, each))) for each in found]
+    return [Vouched(each, age_recipient(_vouched(tx, each))) for each in found]
 
 
 def key_of(tx: Transaction, identity: ArchiveIdentity) -> bytes:
-    """The identity's public key, after its directory MAC was checked and that it is the one of this row."""
-    key = vouched_key(tx.keystore, tx.session.get_one(Principal, identity.id))
-    if sha256(key) != identity.key_digest:
-        raise Tampered
-    return key
+    """The identity's public key as it stands there, to be shown and compared: nothing is encrypted to it."""
+    return tx.session.get_one(Principal, identity.id).public_key or b""
 
 
 def words_of(key: bytes) -> str:
@@ -144,14 +149,36 @@ def digest_shown(identity: ArchiveIdentity) -> str:
     return digest_of(facts_of(identity))
 
 
-def _give_key(tx: Transaction, principal: Principal, key: bytes) -> None:
-    """A slot and the MAC by it; there is no user lock, for nobody signs in with it."""
+def _vouch(tx: Transaction, identity: ArchiveIdentity, key: bytes) -> None:
+    """Confirmed by the actor: a slot, and the MACs by it. There is no user lock, for nobody signs in with it."""
+    principal = tx.session.get_one(Principal, identity.id)
 
     def remake(slot: bytes) -> dict[str, bytes]:
+        identity.confirmed_by_id, identity.confirmed_at = tx.actor.id, tx.now
+        identity.confirmation_mac = _confirmation(slot, identity)
         return {"public_key": key, "directory_mac": directory_mac(slot, principal.id, key)}
 
     replace_slot(tx, principal, SlotKind.PRINCIPAL, remake)
     principal.keyed_at = tx.now
+    tx.session.flush()
+
+
+def _vouched(tx: Transaction, identity: ArchiveIdentity) -> bytes:
+    """The key, after its directory MAC and the confirmation of this very row were checked."""
+    principal = tx.session.get_one(Principal, identity.id)
+    key = vouched_key(tx.keystore, principal)
+    confirmation = _confirmation(principal_slot(tx.keystore, principal), identity)
+    if sha256(key) != identity.key_digest or not compare(confirmation, identity.confirmation_mac or b""):
+        raise Tampered
+    return key
+
+
+def _confirmation(slot: bytes, identity: ArchiveIdentity) -> bytes:
+    """The approval of docs/format.md, by the slot of what is approved: it holds for as long as the identity does."""
+    if identity.confirmed_by_id is None or identity.confirmed_at is None:
+        raise Tampered
+    request, at = canonical(facts_of(identity)), int(identity.confirmed_at.timestamp())
+    return approval_mac(slot, identity.confirmed_by_id, identity.id, request, at)
 
 
 def _clear_lapsed(tx: Transaction, digest: bytes) -> None:

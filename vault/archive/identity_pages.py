@@ -10,8 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from vault.access.policy import Permission
-from vault.access.principals import Principal
-from vault.archive.identities import ENOUGH, digest_shown, identities_of, words_of
+from vault.archive.identities import ENOUGH, digest_shown, identities_of, key_of, words_of
 from vault.archive.models import ArchiveIdentity
 from vault.crypto.identity import age_recipient
 from vault.matrix.approvals import has_lapsed
@@ -73,7 +72,7 @@ def identity_rows(tx: Transaction, identities: Sequence[ArchiveIdentity]) -> lis
         IdentityRow(
             id=each.id,
             holder=each.holder,
-            fingerprint=words_of(_public_key(tx, each)),
+            fingerprint=words_of(key_of(tx, each)),
             state=_state(tx, each),
             proposed_by=names.get(each.proposed_by_id, ""),
             proposed_at=each.proposed_at,
@@ -91,15 +90,11 @@ def identity_page(tx: Transaction, identity: ArchiveIdentity) -> IdentityPage:
     is_second = identity.proposed_by_id != tx.actor.id and tx.allows(Permission.ACCESS_APPROVE, identity)
     return IdentityPage(
         **dict(row),
-        recipient=age_recipient(_public_key(tx, identity)),
+        recipient=age_recipient(key_of(tx, identity)),
         reason=reason_of(tx, identity.retirement_remark_id, identity.office_id),
         digest=digest_shown(identity) if row.state == "waiting" and is_second else None,
         may_retire=identity.retired_at is None and tx.allows(Permission.IDENTITY_MANAGE, identity),
     )
-
-
-def _public_key(tx: Transaction, identity: ArchiveIdentity) -> bytes:
-    return tx.session.get_one(Principal, identity.id).public_key or b""
 
 
 def _state(tx: Transaction, identity: ArchiveIdentity) -> str:

@@ -24,13 +24,17 @@ class ArchiveIdentity(Row):
     """A hybrid recipient of an office, whose secret is kept offline. The id is its principal's, of kind 6.
 
     States: proposed → confirmed → retired, for good; one that is not confirmed in time lapses. `holder` is a role or place
-    in the office's words. `key_digest` is SHA-256 of the public key.
+    in the office's words. `key_digest` is SHA-256 of the public key. Its principal has a slot while it is confirmed and not
+    retired; `confirmation_mac` is by that slot, over all that the second person read.
     """
 
     __tablename__ = "archive_identities"
     __sees__ = Permission.IDENTITY_SEE
     __table_args__ = (
-        CheckConstraint("(confirmed_at IS NULL) = (confirmed_by_id IS NULL)", name="confirmed"),
+        CheckConstraint(
+            "(confirmed_at IS NULL) = (confirmed_by_id IS NULL) and (confirmed_at IS NULL) = (confirmation_mac IS NULL)",
+            name="confirmed",
+        ),
         CheckConstraint("confirmed_by_id <> proposed_by_id", name="two_people"),
         Index(
             "uq_archive_identities_live",
@@ -50,6 +54,7 @@ class ArchiveIdentity(Row):
     proposed_at: Mapped[datetime]
     confirmed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("principals.id"))
     confirmed_at: Mapped[datetime | None]
+    confirmation_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     retired_at: Mapped[datetime | None]
     retired_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("principals.id"))
     retirement_remark_id: Mapped[UUID | None]

@@ -74,11 +74,13 @@ def _add_identities() -> None:
         sa.Column("proposed_at", AT, nullable=False),
         _id("confirmed_by_id", nullable=True),
         sa.Column("confirmed_at", AT, nullable=True),
+        sa.Column("confirmation_mac", sa.LargeBinary(length=32), nullable=True),
         sa.Column("retired_at", AT, nullable=True),
         _id("retired_by_id", nullable=True),
         _id("retirement_remark_id", nullable=True),
         sa.CheckConstraint(
-            "(confirmed_at IS NULL) = (confirmed_by_id IS NULL)", name=op.f(f"ck_{table}_confirmed")
+            "(confirmed_at IS NULL) = (confirmed_by_id IS NULL) and (confirmed_at IS NULL) = (confirmation_mac IS NULL)",
+            name=op.f(f"ck_{table}_confirmed"),
         ),
         sa.CheckConstraint("confirmed_by_id <> proposed_by_id", name=op.f(f"ck_{table}_two_people")),
         _refers(table, "id", "principals"),
