@@ -16,10 +16,13 @@ from tests.fakes import SettableClock
 from tests.recordings import wav
 from vault.access.actor import SYSTEM, Actor, Role
 from vault.access.caseload import AccessReason
+from vault.access.principals import Principal
+from vault.archive.models import ArchiveIdentity
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
 from vault.cases.models import Case
+from vault.crypto.identity import new_seed, public_key
 from vault.matrix.models import CaseMove
 from vault.matrix.recertification import begin_for, open_round
 from vault.matrix.service import Spot, propose_cell
@@ -134,6 +137,7 @@ class World:
             "request_id": [self._request(actor, bundle, documents[0]).id],
             "batch_id": [self._batch(actor, case).id],
             "policy_id": [self._policy(people[1])],
+            "identity_id": [self._identity(people)],
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
 
@@ -196,6 +200,19 @@ class World:
             row.made_by_id, row.made_at, row.expires_at = person.id, tx.now, tx.now + timedelta(days=7)
             row.remark_id = UUID(tx.remark("They wait for the signature.")["remark"])
             return tx.add(row).id
+
+    def _identity(self, people: list[Person]) -> UUID:
+        """An archive identity of the office that was retired."""
+        now = self.make.clock.now()
+        with self.make.runtime.session() as session:
+            principal = Principal(id=uuid4(), kind=6, created_at=now, public_key=public_key(new_seed()))
+            session.add(principal)
+            session.flush()
+            row = ArchiveIdentity(id=principal.id, office_id=people[0].office_id, holder="a safe")
+            row.key_digest, row.proposed_by_id = principal.id.bytes * 2, people[0].id
+            row.proposed_at = row.retired_at = now
+            session.add(row)
+            return row.id
 
     def _reason(self, person: Person, bundle: Bundle) -> UUID:
         """Why a colleague, to whom the case is not assigned, opened the bundle."""

@@ -41,6 +41,7 @@ ROOMS = (
     "vault.shares.views",
     "vault.drops.views",
     "vault.matrix.views",
+    "vault.archive.views",
     "vault.audit.views",
 )
 API = "/api/v1"

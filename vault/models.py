@@ -1,6 +1,7 @@
 """Every table of the database, imported in one place: for migrations and for the relationships to resolve."""
 
 from vault.access import caseload, cells, clearances, grants, principals, refusals, remarks, signing, throttle
+from vault.archive import models as archive
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
@@ -34,6 +35,7 @@ TABLES = (
     refusals,
     remarks,
     throttle,
+    archive,
     audit,
     bundles,
     cases,

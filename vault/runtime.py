@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from vault.access.actor import SYSTEM, Actor
+from vault.access.closed import CLOSED, FROZEN, IS_CLOSED
 from vault.access.policy import Permission, may_ever
 from vault.access.refusals import OUTSIDE, counted, told_at_last
 from vault.access.remarks import Holder, digest_of, make_remark
@@ -26,7 +27,7 @@ from vault.access.standing import Standing, allowing, loading
 from vault.audit.log import NewEntry, append
 from vault.clock import Clock, Reading, advance_mark, read_clock
 from vault.db import Row, reader_of
-from vault.errors import NotFound, ReasonDue, Refusal, Refused, VaultError, VaultSealed
+from vault.errors import Conflict, NotFound, ReasonDue, Refusal, Refused, VaultError, VaultSealed
 from vault.jobs import enqueue
 from vault.keystore.service import Keystore
 from vault.mail import Post, open_post
@@ -145,7 +146,8 @@ class Transaction:
 
     def load(self, model: type[R], row_id: UUID, permission: Permission, lock: bool = False) -> R:
         """Row and verdict in one query. A stranger to the row gets `NotFound`, an insider without the right `Refused`,
-        a member to whose caseload it does not belong, and who has not said why, `ReasonDue`.
+        a member to whose caseload it does not belong, and who has not said why, `ReasonDue`; whoever would change a
+        closed case, `Conflict`.
 
         `lock=True` takes the row's lock where the database has such.
         """
@@ -153,28 +155,31 @@ class Transaction:
         found = self.session.execute(query, self._asked(row_id)).one_or_none()
         if found is None:
             raise NotFound
-        row, seen, allowed, lacks_reason = found
+        row, seen, allowed, lacks_reason, is_closed = found
         self._loaded.append(row)
         if allowed:
             return row  # type: ignore[no-any-return]
         if lacks_reason:
             raise ReasonDue(_named(row, "bundles", "bundle_id"), self.actor.kind)
+        if is_closed:
+            raise Conflict(IS_CLOSED)
         refusal = self._refusal(permission, row)
         raise (
             Refused("You are not allowed to do this.", refusal=refusal) if seen else NotFound(refusal=refusal)
         )
 
     def require(self, permission: Permission, row: Row | None = None) -> None:
-        """`Refused` unless the actor may do this to the row (or, without a row, to any)."""
+        """`Refused` unless the actor may do this to the row (or, without a row, to any); `Conflict` in a closed case."""
         if not self.allows(permission, row):
+            if row is not None and permission in FROZEN and self._asks(permission, row, (CLOSED,)):
+                raise Conflict(IS_CLOSED)
             raise Refused("You are not allowed to do this.", refusal=self._refusal(permission, row))
 
     def allows(self, permission: Permission, row: Row | None = None) -> bool:
         """Whether the actor may; the question that buttons ask."""
         if row is None:
             return may_ever(permission, self.actor)
-        query = allowing(cast(Hashable, type(row)), permission, Standing.of(self.actor))
-        return bool(self.session.scalar(query, self._asked(row.id)))
+        return self._asks(permission, row)
 
     def add(self, row: R) -> R:
         """Add and flush, so that constraints speak now."""
@@ -263,6 +268,10 @@ class Transaction:
                 log.exception("slot %s: its end is finished by the sweep", slot_id)
         for job_id in self._jobs:
             self._runtime.bell.ring(job_id)
+
+    def _asks(self, permission: Permission, row: Row, but_for: tuple[str, ...] = ()) -> bool:
+        query = allowing(cast(Hashable, type(row)), permission, Standing.of(self.actor), but_for)
+        return bool(self.session.scalar(query, self._asked(row.id)))
 
     def _asked(self, row_id: UUID) -> dict[str, Any]:
         """What the rule is asked for: the row, the actor's ids, the instant."""

@@ -43,6 +43,7 @@ outside, reason elsewhere  none       download  share      download  share      
 outside, assignment over   none       download  share      download  share      none
 grant ended                none       none      none       none      none       none
 no member                  none       none      none       none      none       none
+member, case closed        download   download  download   download  download   none
 member, other office       none       none      none       none      none       none
 """
 STATES = {
@@ -78,6 +79,8 @@ def set_up(runtime, make, document, state: str, role: Role) -> Actor:
         if "strict" in state:
             for model in (Document, Bundle):
                 session.execute(update(model).values(tier=STRICT))
+        if "closed" in state:
+            session.execute(update(Case).values(state="closed", closed_at=now))
         if "withdrawn" in state:
             session.execute(update(Document).values(withdrawn_at=now))
         if "cell" in state:

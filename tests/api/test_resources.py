@@ -22,6 +22,15 @@ POST /cases/search
 GET PATCH /cases/{case_id}
 GET POST DELETE /cases/{case_id}/assignments
 GET POST /cases/{case_id}/move
+GET POST /cases/{case_id}/outcomes
+GET POST /cases/{case_id}/closure
+POST /cases/{case_id}/reopening
+POST /cases/{case_id}/reopening/approval
+POST /cases/{case_id}/reopening/withdrawal
+GET POST /office/archive-identities
+GET /office/archive-identities/{identity_id}
+POST /office/archive-identities/{identity_id}/confirmation
+POST /office/archive-identities/{identity_id}/retirement
 GET /office/moves
 GET /office/moves/{move_id}
 POST /office/moves/{move_id}/acceptance

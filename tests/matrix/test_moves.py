@@ -54,6 +54,7 @@ STAYS = {
         "recoveries",
         "disclosure_exceptions",
         "share_requests",
+        *("closures", "reopenings"),
     ),
 }
 """Tables about cases or bundles that stay with the office in which their rows were made."""

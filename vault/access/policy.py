@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, true
 from vault.access.actor import Actor, Role
 from vault.access.caseload import is_in_caseload, keeps_to_caseload
 from vault.access.cells import LEVELS, Place, cells_allow
+from vault.access.closed import CLOSED, FROZEN, is_active
 from vault.access.reach import column, is_cleared_for, is_held, is_lent, not_withdrawn
 
 
@@ -36,6 +37,8 @@ class Permission(StrEnum):
     CASE_CHANGE = "case.change"
     CASE_ASSIGN = "case.assign"
     CASE_MOVE = "case.move"
+    CASE_CLOSE = "case.close"
+    CASE_REOPEN = "case.reopen"
     MOVE_SEE = "move.see"
     MOVE_ACCEPT = "move.accept"
     BUNDLE_SEE = "bundle.see"
@@ -96,6 +99,8 @@ class Permission(StrEnum):
     REQUEST_FOLLOW = "request.follow"
     SHARE_POLICY = "share.policy"
     SHARE_APPROVE = "share.approve"
+    IDENTITY_SEE = "identity.see"
+    IDENTITY_MANAGE = "identity.manage"
 
 
 class Scope(StrEnum):
@@ -125,6 +130,7 @@ _STAFF = (Role.CASEWORKER, Role.REVIEWER, Role.SUPERVISOR, Role.ARCHIVIST, Role.
 _WRITERS = (Role.CASEWORKER, Role.SUPERVISOR, Role.CONTROLLER)
 _LEADS = (Role.SUPERVISOR, Role.CONTROLLER)
 _OFFICE = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
+_CLOSERS = (Role.ARCHIVIST, *_LEADS)
 _OVERSIGHT = (Role.SUPERVISOR, Role.RECORDS_AUTHORITY, Role.AUDITOR)
 
 MATRIX: dict[Permission, tuple[Rule, ...]] = {
@@ -144,6 +150,8 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.CASE_CHANGE: (_rule(Scope.OFFICE, Role.CASEWORKER, Role.SUPERVISOR),),
     Permission.CASE_ASSIGN: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
     Permission.CASE_MOVE: (_rule(Scope.OFFICE, *_LEADS),),
+    Permission.CASE_CLOSE: (_rule(Scope.OFFICE, *_CLOSERS),),
+    Permission.CASE_REOPEN: (_rule(Scope.OFFICE, *_CLOSERS),),
     Permission.MOVE_SEE: (_rule(Scope.OFFICE, *_LEADS), _rule(Scope.RECEIVER, *_LEADS)),
     Permission.MOVE_ACCEPT: (_rule(Scope.RECEIVER, *_LEADS),),
     Permission.BUNDLE_SEE: (_rule(Scope.OFFICE, *_STAFF),),
@@ -223,6 +231,11 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.REQUEST_SEE: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.REQUEST_END: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.REQUEST_FOLLOW: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
+    Permission.IDENTITY_SEE: (
+        _rule(Scope.OFFICE, *_CLOSERS, Role.RECORDS_AUTHORITY),
+        _rule(Scope.EVERYWHERE, Role.AUDITOR),
+    ),
+    Permission.IDENTITY_MANAGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
 }
 
 
@@ -252,24 +265,24 @@ class Part(NamedTuple):
 
 
 def permits(
-    permission: Permission, model: type[Any], actor: Actor, now: datetime, *, but_for: str = ""
+    permission: Permission, model: type[Any], actor: Actor, now: datetime, *, but_for: tuple[str, ...] = ()
 ) -> ColumnElement[bool]:
     """Whether the actor may do this to a row of `model`: true for exactly the rows that it reaches.
 
-    `now` is the transaction's instant, for what begins or ends at a time. `but_for` names a part that is not asked:
-    whether it would be allowed if it were not for that one.
+    `now` is the transaction's instant, for what begins or ends at a time. `but_for` names parts that are not asked:
+    whether it would be allowed if it were not for those.
     """
     rules = parts_of(permission, model, actor, now)
     if not rules or not actor.may_ask(permission):
         return false()
-    return or_(*(and_(*(part.holds for part in parts if part.name != but_for)) for parts in rules))
+    return or_(*(and_(*(part.holds for part in parts if part.name not in but_for)) for parts in rules))
 
 
 def parts_of(permission: Permission, model: type[Any], actor: Actor, now: datetime) -> list[list[Part]]:
     """For each rule that names a role of the actor, what it asks of a row: whoever explains a right asks these one by one.
 
     `reach` (the scope), `clearance` (what lies in a bundle, by tier), `caseload` (the same, by its case and the reasons
-    given), `cell` (documents, by the office's matrix), `withdrawn`.
+    given), `cell` (documents, by the office's matrix), `closed` (what changes a case), `withdrawn`.
     """
     found = []
     for rule in MATRIX[permission]:
@@ -283,6 +296,8 @@ def parts_of(permission: Permission, model: type[Any], actor: Actor, now: dateti
         if permission in NEEDS and hasattr(model, "document_type"):
             place = Place(model.office_id, model.document_type, model.tier)
             parts.append(Part("cell", cells_allow(NEEDS[permission], roles, place, now)))
+        if permission in FROZEN:
+            parts.append(Part(CLOSED, is_active(model)))
         found.append([*parts, Part("withdrawn", not_withdrawn(model, actor))])
     return found
 

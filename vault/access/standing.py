@@ -9,6 +9,7 @@ from sqlalchemy import Select, Uuid, bindparam, false, select
 
 from vault.access.actor import Actor, Role, SessionKeys
 from vault.access.caseload import keeps_to_caseload
+from vault.access.closed import CLOSED, FROZEN
 from vault.access.policy import CASELOAD, Permission, permits
 from vault.crypto.secret import Secret
 from vault.db import Instant, for_change
@@ -55,13 +56,23 @@ class Standing(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def loading(model: type[Any], permission: Permission, lock: bool, standing: Standing) -> Select[Any]:
-    """A row, whether somebody of this standing sees it, may do this, or might if they said why: made once, asked often."""
+    """A row, whether somebody of this standing sees it, may do this, might if they said why, or if its case were active:
+    made once, asked often.
+    """
     somebody = standing.somebody()
     seen = permits(getattr(model, "__sees__", permission), model, somebody, NOW)
     allowed = permits(permission, model, somebody, NOW)
     is_asked = keeps_to_caseload(somebody) and hasattr(model, "case_id")
-    lacks = permits(permission, model, somebody, NOW, but_for=CASELOAD) if is_asked else false()
-    query = select(model, seen.label("seen"), allowed.label("allowed"), lacks.label("lacks_reason"))
+    lacks = permits(permission, model, somebody, NOW, but_for=(CASELOAD,)) if is_asked else false()
+    is_frozen = permission in FROZEN
+    closed = permits(permission, model, somebody, NOW, but_for=(CLOSED,)) if is_frozen else false()
+    asked = (
+        seen.label("seen"),
+        allowed.label("allowed"),
+        lacks.label("lacks_reason"),
+        closed.label("closed"),
+    )
+    query = select(model, *asked)
     query = query.where(model.id == ROW_ID)
     if lock:
         query = query.with_for_update(**for_change(model)).execution_options(populate_existing=True)
@@ -69,6 +80,9 @@ def loading(model: type[Any], permission: Permission, lock: bool, standing: Stan
 
 
 @lru_cache(maxsize=1024)
-def allowing(model: type[Any], permission: Permission, standing: Standing) -> Select[Any]:
-    """Whether somebody of this standing may do this to a row: made once, asked for many rows."""
-    return select(permits(permission, model, standing.somebody(), NOW)).where(model.id == ROW_ID)
+def allowing(
+    model: type[Any], permission: Permission, standing: Standing, but_for: tuple[str, ...] = ()
+) -> Select[Any]:
+    """Whether somebody of this standing may do this to a row (`but_for` some parts): made once, asked for many rows."""
+    allowed = permits(permission, model, standing.somebody(), NOW, but_for=but_for)
+    return select(allowed).where(model.id == ROW_ID)

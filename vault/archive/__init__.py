@@ -1,5 +1,14 @@
 """The archive: what is no longer active, outside the working vault, readable in thirty years without it.
 
+An office has *archive identities*: public keys whose secrets are kept offline, in safes. One is *proposed* by a Personal
+Data Controller, *confirmed* by a second person who compared its six words with whoever holds it, and *retired* one day.
+
+A case is *closed* by an archivist, supervisor or controller who has every bundle open. That session checks every seal,
+mints an age header for the archive identities for each version of a permanent record (never for recordings and temporary
+copies), and encrypts an index of names and digests to them; whatever makes the packages then needs no key. A closed case
+is read as before and changed by nobody. Before it is archived it is *reopened* with a reason and a second person; the
+closing stays as history, and the next one has the next number.
+
 An archival package is one uncompressed tar: a bag (RFC 8493) around an information package (E-ARK CSIP) whose content stays
 encrypted. It is made of plain values and stored objects, without a key, and comes out the same to the byte when made again.
 """

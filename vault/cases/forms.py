@@ -66,6 +66,27 @@ class CaseEdit(Asked):
         return cast(CaseChange, self.model_dump(exclude_unset=True, exclude={"revision"}))
 
 
+class OutcomeChange(Asked):
+    """What became of one individual of the case, known on a day; without an outcome it is open."""
+
+    individual: UUID
+    outcome: (
+        Literal[
+            "departed",
+            "rejected",
+            "not_recommended",
+            "withdrawn",
+            "not_contacted",
+            "died",
+            "accepted",
+            "resubmission",
+            "on_hold",
+        ]
+        | None
+    ) = None
+    outcome_on: date | None = None
+
+
 class AssignmentChange(Asked):
     """A colleague to whom the case is assigned, or from whom it is taken."""
 

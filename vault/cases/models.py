@@ -12,18 +12,23 @@ from vault.access.policy import Permission
 from vault.db import Row
 
 STATES = ("active", "closed", "archiving", "archived", "transferred")
+ACTIVE, CLOSED = STATES[:2]
 PRIORITIES = ("normal", "urgent", "emergency")
 
 
 class Case(Row):
     """One resettlement case, known by its number. `number_key` is the number without punctuation, upper case.
 
-    Countries are codes: where its people fled from, and where they found asylum, as far as recorded.
+    Countries are codes: where its people fled from, and where they found asylum, as far as recorded. `closed_at` stands
+    while it is not active.
     """
 
     __tablename__ = "cases"
     __sees__ = Permission.CASE_SEE
-    __table_args__ = (CheckConstraint(f"state in {STATES}", name="state"),)
+    __table_args__ = (
+        CheckConstraint(f"state in {STATES}", name="state"),
+        CheckConstraint("(state = 'active') = (closed_at IS NULL)", name="closed"),
+    )
 
     number: Mapped[str] = mapped_column(String(40))
     number_key: Mapped[str] = mapped_column(String(40), unique=True)
@@ -32,6 +37,7 @@ class Case(Row):
     stage: Mapped[str | None] = mapped_column(String(60))
     stage_on: Mapped[date | None]
     state: Mapped[str] = mapped_column(String(20), default="active")
+    closed_at: Mapped[datetime | None]
     origin_countries: Mapped[list[str]] = mapped_column(JSON, default=list)
     asylum_country: Mapped[str | None] = mapped_column(String(2))
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
@@ -57,12 +63,37 @@ class CaseAlias(Row):
     number_key: Mapped[str] = mapped_column(String(40), unique=True)
 
 
+OUTCOMES = {
+    "departed": True,
+    "rejected": True,
+    "not_recommended": True,
+    "withdrawn": True,
+    "not_contacted": True,
+    "died": True,
+    "accepted": False,
+    "resubmission": False,
+    "on_hold": False,
+}
+"""What becomes of an individual, in the order in which it is offered, and whether that is final."""
+
+
 class Individual(Row):
-    """A person of the case, known by the individual number only."""
+    """A person of the case, known by the individual number only, and what became of that person, on which day."""
 
     __tablename__ = "individuals"
-    __table_args__ = (UniqueConstraint("case_id", "number_key"),)
+    __table_args__ = (
+        UniqueConstraint("case_id", "number_key"),
+        CheckConstraint(f"outcome in {tuple(OUTCOMES)}", name="outcome"),
+        CheckConstraint("(outcome IS NULL) = (outcome_on IS NULL)", name="outcome_on"),
+    )
 
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), index=True)
     number: Mapped[str] = mapped_column(String(40))
     number_key: Mapped[str] = mapped_column(String(40), index=True)
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    outcome_on: Mapped[date | None]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more is to come of it for this person."""
+        return OUTCOMES.get(self.outcome or "", False)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from vault.access.policy import Permission
 from vault.cases.assignments import Assignee, assignees, possible_assignees
-from vault.cases.models import Case
+from vault.cases.models import OUTCOMES, Case, Individual
 from vault.cases.queries import has_usual_number
 from vault.people.models import Office
 
@@ -27,10 +27,32 @@ class OfficePage(BaseModel):
 
 
 class IndividualPage(BaseModel):
-    """A person of the case, by number."""
+    """A person of the case, by number, and what became of that person."""
 
     id: UUID
     number: str
+    outcome: str | None
+    outcome_on: date | None
+
+
+class OutcomeRow(BaseModel):
+    """What became of one individual; null while it is open."""
+
+    individual: UUID
+    number: str
+    outcome: str | None
+    outcome_on: date | None
+    is_final: bool
+
+
+class OutcomesPage(BaseModel):
+    """What became of all individuals of a case, and which outcomes there are."""
+
+    case_id: UUID
+    case_number: str
+    items: list[OutcomeRow]
+    possible: list[str]
+    may_change: bool
 
 
 class AssigneeRow(BaseModel):
@@ -63,6 +85,7 @@ class CasePage(BaseModel):
     may_change: bool
     may_assign: bool
     may_move: bool
+    may_close: bool
     may_add_bundle: bool
 
 
@@ -95,7 +118,7 @@ def case_page(tx: Transaction, case: Case) -> CasePage:
         stage=case.stage,
         stage_on=case.stage_on,
         state=case.state,
-        individuals=[IndividualPage(id=person.id, number=person.number) for person in case.individuals],
+        individuals=[_individual(person) for person in case.individuals],
         origin_countries=case.origin_countries,
         asylum_country=case.asylum_country,
         assigned=_rows(assignees(tx, case.id)),
@@ -105,7 +128,36 @@ def case_page(tx: Transaction, case: Case) -> CasePage:
         may_change=tx.allows(Permission.CASE_CHANGE, case),
         may_assign=tx.allows(Permission.CASE_ASSIGN, case),
         may_move=tx.allows(Permission.CASE_MOVE, case),
+        may_close=tx.allows(Permission.CASE_CLOSE, case),
         may_add_bundle=tx.allows(Permission.BUNDLE_CREATE, case),
+    )
+
+
+def outcomes_page(tx: Transaction, case: Case) -> OutcomesPage:
+    """What became of its people. Load it with a permission first."""
+    return OutcomesPage(
+        case_id=case.id,
+        case_number=case.number,
+        items=[outcome_row(person) for person in case.individuals],
+        possible=list(OUTCOMES),
+        may_change=tx.allows(Permission.CASE_CHANGE, case),
+    )
+
+
+def outcome_row(person: Individual) -> OutcomeRow:
+    """One individual's."""
+    return OutcomeRow(
+        individual=person.id,
+        number=person.number,
+        outcome=person.outcome,
+        outcome_on=person.outcome_on,
+        is_final=person.is_final,
+    )
+
+
+def _individual(person: Individual) -> IndividualPage:
+    return IndividualPage(
+        id=person.id, number=person.number, outcome=person.outcome, outcome_on=person.outcome_on
     )
 
 

@@ -11,12 +11,13 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from vault.access.actor import Role
+from vault.access.closed import IS_CLOSED
 from vault.access.policy import Permission, permits
 from vault.cases.assignments import begin_assignment
 from vault.cases.countries import read_countries, read_country
-from vault.cases.models import PRIORITIES, Case, CaseAlias, Individual
+from vault.cases.models import ACTIVE, PRIORITIES, Case, CaseAlias, Individual
 from vault.cases.numbers import Number, read_number, read_numbers
-from vault.db import take_turn
+from vault.db import for_change, take_turn
 from vault.errors import Conflict, Fault, Invalid, Refused
 from vault.runtime import refusal_about
 
@@ -150,9 +151,19 @@ def find_numbered(tx: Transaction, numbers: Sequence[Number]) -> dict[str, Case]
 
 
 def mark_changed(tx: Transaction, case_id: UUID) -> None:
-    """Something in the case's bundles changed now; what the case itself says stays as it was."""
-    case = tx.session.get_one(Case, case_id)
+    """Something in the case's bundles changed now; what the case itself says stays. `Conflict` once it is closed."""
+    case = held_active(tx, case_id)
     case.changed_at = max(case.changed_at, tx.now)
+
+
+def held_active(tx: Transaction, case_id: UUID) -> Case:
+    """The case, active until this transaction ends; `Conflict` when somebody has closed it meanwhile."""
+    tx.session.flush()
+    query = select(Case).where(Case.id == case_id).with_for_update(**for_change(Case))
+    case = tx.session.scalars(query, execution_options={"populate_existing": True}).one()
+    if case.state != ACTIVE:
+        raise Conflict(IS_CLOSED)
+    return case
 
 
 def _apply(tx: Transaction, case: Case, wanted: CaseChange) -> None:

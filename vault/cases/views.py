@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
-from vault.cases import assignment_views
+from vault.cases import assignment_views, outcome_views
 from vault.cases.forms import CaseEdit, CaseSearch, NewCase
 from vault.cases.models import Case
 from vault.cases.pages import CasePage, FoundCases, case_page
@@ -25,6 +25,7 @@ from vault.web.signin import signed_in
 bp = Blueprint("cases", __name__, template_folder="templates")
 pages = Blueprint("cases_pages", __name__)
 assignment_views.register(bp, pages)
+outcome_views.register(bp)
 
 
 @pages.get("/cases/search")

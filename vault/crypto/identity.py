@@ -5,6 +5,7 @@ public key is 1184 + 32 = 1216 bytes. Printed, the pair is `AGE-SECRET-KEY-PQ-1�
 reads them.
 """
 
+import functools
 import os
 from dataclasses import dataclass
 from enum import Enum
@@ -77,8 +78,12 @@ def hybrid_identity(seed: bytes) -> Identity:
     return Identity(KeyKind.HYBRID, Secret(seed))
 
 
+@functools.lru_cache(maxsize=64)
 def parse_recipient(text: str) -> Recipient:
-    """The public key that `age1pq1…` or `age1…` spells; Invalid for anything else, even a useless point."""
+    """The public key that `age1pq1…` or `age1…` spells; Invalid for anything else, even a useless point.
+
+    The last ones are remembered: a closing makes hundreds of headers for the same two or three.
+    """
     prefix = text.rpartition("1")[0]
     kind = next((kind for kind, (known, _) in _PREFIXES.items() if known == prefix), None)
     if kind is None:

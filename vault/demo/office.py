@@ -21,11 +21,13 @@ from vault.bundles.members import add_member
 from vault.bundles.models import Bundle, Version
 from vault.bundles.service import create_bundle
 from vault.cases.models import Case
-from vault.cases.service import create_case
+from vault.cases.outcomes import set_outcome
+from vault.cases.service import create_case, search_cases
 from vault.crypto.encoding import b64url
 from vault.crypto.marks import word_list
 from vault.crypto.passwords import derive
 from vault.demo.papers import make_docx, make_identity_copy_jpg, make_rrf_pdf, make_transcript
+from vault.demo.safes import add_identities
 from vault.demo.sound import interview_pieces
 from vault.durable import replace_file
 from vault.errors import Conflict
@@ -91,6 +93,8 @@ def _make(runtime: Runtime) -> dict[str, object]:
         _case(runtime, staff, seed, number, individuals, stage, bundle_password)
         for seed, (number, individuals, stage) in enumerate(CASES, start=1)
     ]
+    add_identities(runtime, staff.actors[Role.CONTROLLER], staff.actors[Role.SUPERVISOR], staff.password)
+    _end(runtime, staff.actors[Role.CASEWORKER], CASES[-1][0])
     for actor in staff.actors.values():
         with runtime.transaction(actor) as tx:
             if actor.session is not None:
@@ -195,6 +199,14 @@ def _opened_case(runtime: Runtime, actor: Actor, number: str, individuals: Seque
         return create_case(
             tx, number, stage=stage, individuals=individuals, origin_countries=["SO"], asylum_country="KE"
         )
+
+
+def _end(runtime: Runtime, actor: Actor, number: str) -> None:
+    """Nothing more is to come of the case: a supervisor who unlocks its bundles can close it."""
+    with runtime.transaction(actor) as tx:
+        (case,) = search_cases(tx, number)
+        for person in list(case.individuals):
+            set_outcome(tx, case.id, person.id, "not_recommended", tx.now.date())
 
 
 def _transcript(number: str, individual: str, seed: int) -> Content:

@@ -25,6 +25,7 @@ ENDED = {
         "The office has new keys, so this link has ended. What had arrived is there."
         " Ask whoever sent it for a new one."
     ),
+    "case-closed": ("The office has closed this case, so this link has ended. What had arrived is there."),
     "moved": (
         "Another office sees to this now, so this link has ended. What had arrived is there."
         " Ask whoever sent it for a new one."

@@ -52,8 +52,8 @@ def may_with_each(
 ) -> list[tuple[Document, frozenset[Permission]]]:
     """The documents of these cases that the actor may explain, oldest first, and what the person may do with each."""
     acting = actor_of(person)
-    verdicts = [permits(each, Document, acting, tx.now, but_for=CASELOAD) for each in ASKED]
-    opens = permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now, but_for=CASELOAD)
+    verdicts = [permits(each, Document, acting, tx.now, but_for=(CASELOAD,)) for each in ASKED]
+    opens = permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now, but_for=(CASELOAD,))
     query = (
         select(Document, opens, *verdicts)
         .join(Bundle, Bundle.id == Document.bundle_id)
@@ -80,9 +80,9 @@ def grant_is_current(tx: Transaction, person: Person, bundle: Bundle) -> bool:
 def _explained(
     tx: Transaction, person: Person, acting: Actor, document: Document, permission: Permission
 ) -> Explanation:
-    may = permits(permission, Document, acting, tx.now, but_for=CASELOAD)
+    may = permits(permission, Document, acting, tx.now, but_for=(CASELOAD,))
     rule = _asked_of(tx, Document, document.id, may)
-    may_open = permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now, but_for=CASELOAD)
+    may_open = permits(Permission.BUNDLE_OPEN, Bundle, acting, tx.now, but_for=(CASELOAD,))
     opens = _asked_of(tx, Bundle, document.bundle_id, may_open)
     steps = [
         Step("account", person.state_at(tx.now) == "active"),

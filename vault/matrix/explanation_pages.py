@@ -56,7 +56,8 @@ class ExplanationList(BaseModel):
 
 
 class StepRow(BaseModel):
-    """One thing that must hold: account, role, office, reach, clearance, caseload, cell, withdrawn."""
+    """One thing that must hold: account, role, office, reach, clearance, caseload, cell, closed,
+    withdrawn."""
 
     name: str
     holds: bool

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, exists, select
 
 from vault.access.cells import Place, cells_allow
+from vault.access.closed import CLOSED
 from vault.access.policy import CASELOAD, NEEDS, Permission, permits, roles_for
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, version_slot
@@ -100,7 +101,7 @@ def owner_may(
 ) -> bool:
     """A lending lives only while its owner is active and may still lend from the bundle, and types like all it lends.
 
-    Whose caseload the case is in was asked when it was lent.
+    Whose caseload the case is in was asked when it was lent; which lendings outlive its closing, when it was closed.
     """
     owner = tx.session.get_one(Person, owner_id)
     if owner.state_at(tx.now) != "active":
@@ -111,5 +112,5 @@ def owner_may(
         Document.id.in_(document_ids),
         ~cells_allow(NEEDS[permission], roles_for(permission, acting), place, tx.now),
     )
-    allowed = and_(permits(permission, Bundle, acting, tx.now, but_for=CASELOAD), ~narrowed)
+    allowed = and_(permits(permission, Bundle, acting, tx.now, but_for=(CASELOAD, CLOSED)), ~narrowed)
     return bool(tx.session.scalar(select(allowed).where(Bundle.id == bundle_id)))

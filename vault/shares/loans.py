@@ -7,13 +7,13 @@ live until it expires or is revoked, while the lender is active and may still le
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from vault.access.grants import end_grant, give_grant, live_grant
 from vault.access.holdings import open_own_grant
@@ -82,6 +82,8 @@ def lend_document(tx: Transaction, document_id: UUID, wish: Wish) -> Loan:
     """
     document = tx.load(Document, document_id, Permission.LOAN_CREATE)
     bundle = tx.load(Bundle, document.bundle_id, Permission.LOAN_CREATE, lock=True)
+    # The bundle's row is held only now: its case may have been closed meanwhile.
+    tx.require(Permission.LOAN_CREATE, document)
     opened = open_bundle(tx, bundle)
     if document.withdrawn_at is not None:
         raise _unfit("document", "This document is withdrawn.")
@@ -236,9 +238,15 @@ def end_loans_on(tx: Transaction, document_id: UUID) -> int:
     return _end_all(tx, Loan.document_id == document_id, "document")
 
 
-def end_loans_from(tx: Transaction, bundle_id: UUID, reason: str) -> int:
-    """The loans of the bundle's documents have ended; returns how many. Whoever calls has checked that it may."""
-    return _end_all(tx, Loan.bundle_id == bundle_id, reason)
+def end_loans_from(tx: Transaction, bundle_id: UUID, reason: str, but: Collection[UUID] = ()) -> int:
+    """The loans of the bundle's documents have ended, `but` some; how many. Whoever calls has checked that it may."""
+    return _end_all(tx, and_(Loan.bundle_id == bundle_id, Loan.id.not_in(but)), reason)
+
+
+def live_loans_of(tx: Transaction, bundle_id: UUID) -> Sequence[Loan]:
+    """The loans of documents of the bundle that have not ended."""
+    query = select(Loan).where(Loan.bundle_id == bundle_id, Loan.ended_at.is_(None))
+    return tx.session.scalars(query.order_by(Loan.created_at, Loan.id)).all()
 
 
 def end_loans_that_are_over(tx: Transaction, at_once: int) -> int:

@@ -18,7 +18,7 @@ from vault.cases.models import Case, CaseAlias, Individual
 from vault.cases.numbers import read_number
 from vault.errors import Fault, Invalid
 from vault.shares.models import Opening, Organisation, Recipient, Share, SharedDocument
-from vault.transfers.models import CopyMade, Reading
+from vault.transfers.models import EXPORT, CopyMade, Reading
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -105,7 +105,7 @@ def copies_of(tx: Transaction, case: Case) -> list[tuple[CopyMade, Version, Docu
         select(CopyMade, Version, Document)
         .join(Version, Version.id == CopyMade.version_id)
         .join(Document, Document.id == Version.document_id)
-        .where(Version.case_id == case.id)
+        .where(Version.case_id == case.id, CopyMade.purpose == EXPORT)
         .order_by(CopyMade.made_at.desc(), CopyMade.id)
     )
     return [tuple(row) for row in tx.session.execute(query)]  # type: ignore[misc]

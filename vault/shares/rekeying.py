@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -36,12 +36,13 @@ def rekey_with_links(tx: Transaction, bundle_id: UUID, reason: str) -> OpenBundl
     return opened
 
 
-def end_lendings_from(tx: Transaction, bundle_id: UUID, reason: str) -> None:
-    """The links and loans of the bundle's documents have ended. Whoever calls has checked that it may."""
-    query = _live(bundle_id).order_by(Share.id).with_for_update(**for_change(Share))
-    for share in tx.session.scalars(query, execution_options={"populate_existing": True}).all():
+def end_lendings_from(tx: Transaction, bundle_id: UUID, reason: str, but: Collection[UUID] = ()) -> None:
+    """The links and loans of the bundle's documents have ended, `but` some. Whoever calls has checked that it may."""
+    query = _live(bundle_id).where(Share.id.not_in(but)).order_by(Share.id)
+    held = query.with_for_update(**for_change(Share))
+    for share in tx.session.scalars(held, execution_options={"populate_existing": True}).all():
         end_share(tx, share, reason)
-    end_loans_from(tx, bundle_id, reason)
+    end_loans_from(tx, bundle_id, reason, but)
 
 
 def live_links_of(tx: Transaction, bundle_id: UUID) -> Sequence[Share]:

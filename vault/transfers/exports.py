@@ -17,7 +17,7 @@ from vault.crypto.identity import parse_recipient
 from vault.crypto.marks import fingerprint_words
 from vault.errors import Conflict, Fault, Invalid
 from vault.people.step_up import Act, require_step_up
-from vault.transfers.models import CopyMade
+from vault.transfers.models import EXPORT, CopyMade
 from vault.transfers.reading import Content, open_content
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def export_version(
             version_id=version.id,
             bundle_id=version.bundle_id,
             office_id=version.office_id,
-            purpose="export",
+            purpose=EXPORT,
             recipients=list(recipients),
             owner_id=tx.actor.id,
             made_at=tx.now,

@@ -74,8 +74,14 @@ class Reading(Row):
     last_at: Mapped[datetime]
 
 
+EXPORT, ARCHIVE = "export", "archive"
+
+
 class CopyMade(Row):
-    """The inventory of copies: a header that lets a file key leave the system, for whom, by whom."""
+    """The inventory of copies: a header that lets a file key leave the system, for whom, by whom.
+
+    `purpose`: an export, for keys that somebody named, or an archival package, for archive identities, by their ids.
+    """
 
     __tablename__ = "copies_made"
 

@@ -1,0 +1,32 @@
+"""Closed cases: what the rule asks of a case's state. It is read as before; nothing is added, changed or lent any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, Uuid, exists, table
+from sqlalchemy import column as column_of
+
+from vault.access.reach import column
+
+CLOSED = "closed"
+"""The part of a rule that holds while the case is active."""
+IS_CLOSED = "This case is closed. Nothing is added to it, changed in it or lent from it until it is reopened."
+FROZEN = frozenset(
+    {
+        *("case.change", "case.move", "move.accept", "bundle.create", "exception.make"),
+        *("document.add", "document.change", "document.withdraw", "document.move"),
+        *("share.create", "share.extend", "loan.create", "request.create"),
+    }
+)
+"""The permissions that nobody has in a case that is not active."""
+ACTIVE = "active"
+_CASES = table("cases", column_of("id", Uuid()), column_of("state", String()))
+
+
+def is_active(model: type[Any]) -> ColumnElement[bool]:
+    """True for rows of an active case, which may be the row itself."""
+    if model.__tablename__ == _CASES.name:
+        own: ColumnElement[bool] = column(model, "state") == ACTIVE
+        return own
+    return exists(_CASES.c.id).where(_CASES.c.id == column(model, "case_id"), _CASES.c.state == ACTIVE)

@@ -1,0 +1,164 @@
+"""Tables of the archive: identities, closings with what they minted and kept, reopenings."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vault.access.policy import Permission
+from vault.bundles.document_types import PERMANENT, TEMPORARY, TRANSIENT
+from vault.db import Number, Row
+
+CLASSES = (PERMANENT, TRANSIENT, TEMPORARY)
+"""Disposal classes, each in a package of its own."""
+LENT = ("link", "loan")
+_LIVE = text("retired_at IS NULL")
+_STANDING = text("reopened_at IS NULL")
+_WAITING = text("approved_at IS NULL AND dropped_at IS NULL")
+
+
+class ArchiveIdentity(Row):
+    """A hybrid recipient of an office, whose secret is kept offline. The id is its principal's, of kind 6.
+
+    States: proposed → confirmed → retired, for good; one that is not confirmed in time lapses. `holder` is a role or place
+    in the office's words. `key_digest` is SHA-256 of the public key. Its principal has a slot while it is confirmed and not
+    retired; `confirmation_mac` is by that slot, over all that the second person read.
+    """
+
+    __tablename__ = "archive_identities"
+    __sees__ = Permission.IDENTITY_SEE
+    __table_args__ = (
+        CheckConstraint(
+            "(confirmed_at IS NULL) = (confirmed_by_id IS NULL) and (confirmed_at IS NULL) = (confirmation_mac IS NULL)",
+            name="confirmed",
+        ),
+        CheckConstraint("confirmed_by_id <> proposed_by_id", name="two_people"),
+        Index(
+            "uq_archive_identities_live",
+            "office_id",
+            "key_digest",
+            unique=True,
+            sqlite_where=_LIVE,
+            postgresql_where=_LIVE,
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(ForeignKey("principals.id"), primary_key=True)
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    holder: Mapped[str] = mapped_column(String(120))
+    key_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    proposed_by_id: Mapped[UUID] = mapped_column(ForeignKey("principals.id"))
+    proposed_at: Mapped[datetime]
+    confirmed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("principals.id"))
+    confirmed_at: Mapped[datetime | None]
+    confirmation_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    retired_at: Mapped[datetime | None]
+    retired_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("principals.id"))
+    retirement_remark_id: Mapped[UUID | None]
+
+
+class Closure(Row):
+    """One closing of a case, the `number`-th; it stands until the case is reopened. A case has one that stands at most."""
+
+    __tablename__ = "closures"
+    __sees__ = Permission.CASE_SEE
+    __table_args__ = (
+        UniqueConstraint("case_id", "number"),
+        CheckConstraint("number > 0", name="number"),
+        Index(
+            "uq_closures_standing",
+            "case_id",
+            unique=True,
+            sqlite_where=_STANDING,
+            postgresql_where=_STANDING,
+        ),
+    )
+
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    number: Mapped[int]
+    closed_on: Mapped[date]
+    closed_at: Mapped[datetime]
+    closed_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    remark_id: Mapped[UUID]
+    reopened_at: Mapped[datetime | None]
+
+
+class ArchiveHeader(Row):
+    """The age header of one version for the office's archive identities, byte for byte: it is minted once and then used.
+
+    It replaces bytes 0…109 of the object. `copy_id` is its line in the inventory of copies.
+    """
+
+    __tablename__ = "archive_headers"
+    __table_args__ = (UniqueConstraint("closure_id", "version_id"),)
+
+    closure_id: Mapped[UUID] = mapped_column(ForeignKey("closures.id"))
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("versions.id"), index=True)
+    copy_id: Mapped[UUID] = mapped_column(ForeignKey("copies_made.id"), unique=True)
+    header: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ArchiveIndex(Row):
+    """Where the encrypted index of one disposal class lies: a write-once object, an age file to the archive identities."""
+
+    __tablename__ = "archive_indexes"
+    __table_args__ = (
+        UniqueConstraint("closure_id", "disposal"),
+        CheckConstraint(f"disposal in {CLASSES}", name="disposal"),
+    )
+
+    closure_id: Mapped[UUID] = mapped_column(ForeignKey("closures.id"))
+    disposal: Mapped[str] = mapped_column(String(20))
+    files: Mapped[int]
+    object_name: Mapped[str] = mapped_column(String(80), unique=True)
+    object_length: Mapped[int] = mapped_column(Number)
+    object_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class KeptLending(Row):
+    """A link or loan that outlives the closing of its case, and why: its id is the link's or loan's."""
+
+    __tablename__ = "kept_lendings"
+    __table_args__ = (
+        UniqueConstraint("closure_id", "lending_id"),
+        CheckConstraint(f"kind in {LENT}", name="kind"),
+    )
+
+    closure_id: Mapped[UUID] = mapped_column(ForeignKey("closures.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    lending_id: Mapped[UUID]
+    remark_id: Mapped[UUID]
+
+
+class Reopening(Row):
+    """A closed case that somebody wants reopened. States: proposed → approved by somebody else, or dropped, or lapsed."""
+
+    __tablename__ = "reopenings"
+    __sees__ = Permission.CASE_SEE
+    __table_args__ = (
+        CheckConstraint("(approved_at IS NULL) = (approved_by_id IS NULL)", name="approved"),
+        CheckConstraint("approved_by_id <> proposed_by_id", name="two_people"),
+        CheckConstraint("approved_at IS NULL OR dropped_at IS NULL", name="one_end"),
+        Index(
+            "uq_reopenings_waiting",
+            "closure_id",
+            unique=True,
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
+        ),
+    )
+
+    closure_id: Mapped[UUID] = mapped_column(ForeignKey("closures.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    remark_id: Mapped[UUID]
+    proposed_by_id: Mapped[UUID] = mapped_column(ForeignKey("principals.id"))
+    proposed_at: Mapped[datetime]
+    approved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("principals.id"))
+    approved_at: Mapped[datetime | None]
+    dropped_at: Mapped[datetime | None]
+    dropped_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("principals.id"))

@@ -1,0 +1,126 @@
+"""Closing and reopening a case over HTTP. Archive identities are beside it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+
+from vault.access.policy import Permission, may_ever
+from vault.archive import identity_views
+from vault.archive.closing import close_case, standing_closure
+from vault.archive.forms import Approval, CaseClosing, WithReason
+from vault.archive.pages import ClosurePage, ClosureRow, closure_page, closure_row
+from vault.archive.reopening import drop_reopening, propose_reopening, reopen_case
+from vault.cases.models import Case
+from vault.errors import Conflict, Refused
+from vault.runtime import Transaction
+from vault.web.acting import actor, reading, transaction
+from vault.web.media import speaks_json
+from vault.web.openapi import documented
+from vault.web.respond import parse, respond, shows_form
+from vault.web.signin import signed_in
+
+bp = Blueprint("archive", __name__, template_folder="templates")
+identity_views.register(bp)
+
+
+@bp.app_template_global("standing_closure")
+def shown_closure(case_id: UUID) -> ClosureRow | None:
+    """Who closed a case that is shown, and when; None while it is active."""
+    with reading() as tx:
+        closure = standing_closure(tx, tx.load(Case, case_id, Permission.CASE_SEE).id)
+        return closure_row(tx, closure) if closure is not None else None
+
+
+@bp.app_template_global("may_see_identities")
+def may_see_identities() -> bool:
+    """Whether the pages about the office lead to its archive identities."""
+    return may_ever(Permission.IDENTITY_SEE, actor()) and actor().office_id is not None
+
+
+@bp.get("/cases/<uuid:case_id>/closure")
+@documented(
+    "What must be done before a case is closed, or who closed it",
+    returns=ClosurePage,
+    errors=["not-found", "forbidden"],
+)
+@signed_in
+def closure(case_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        page = closure_page(tx, tx.load(Case, case_id, Permission.CASE_CLOSE))
+    return respond("archive/closure.html", page)
+
+
+@bp.post("/cases/<uuid:case_id>/closure")
+@documented(
+    "Close a case whose bundles are all open to you; the archive headers are minted",
+    body=CaseClosing,
+    returns=ClosurePage,
+    status=201,
+    errors=["invalid", "forbidden", "not-found", "conflict"],
+)
+@signed_in
+@shows_form(closure, Conflict)
+def close(case_id: UUID) -> ResponseReturnValue:
+    wanted = parse(CaseClosing)
+    with transaction() as tx:
+        close_case(tx, case_id, wanted.closing)
+        return _answer(tx, case_id)
+
+
+@bp.post("/cases/<uuid:case_id>/reopening")
+@documented(
+    "Propose to reopen a closed case; it waits for a second person",
+    body=WithReason,
+    returns=ClosurePage,
+    status=201,
+    errors=["invalid", "forbidden", "not-found", "conflict"],
+)
+@signed_in
+@shows_form(closure, Conflict)
+def propose(case_id: UUID) -> ResponseReturnValue:
+    wanted = parse(WithReason)
+    with transaction() as tx:
+        propose_reopening(tx, case_id, wanted.reason)
+        return _answer(tx, case_id)
+
+
+@bp.post("/cases/<uuid:case_id>/reopening/approval")
+@documented(
+    "Approve that a closed case is reopened, as somebody else proposed",
+    body=Approval,
+    returns=ClosurePage,
+    status=201,
+    errors=["forbidden", "not-found", "conflict"],
+)
+@signed_in
+@shows_form(closure, Conflict, Refused)
+def approve(case_id: UUID) -> ResponseReturnValue:
+    wanted = parse(Approval)
+    with transaction() as tx:
+        reopen_case(tx, case_id, wanted.seen)
+        return _answer(tx, case_id)
+
+
+@bp.post("/cases/<uuid:case_id>/reopening/withdrawal")
+@documented(
+    "Take a proposal to reopen a case back, or decline it",
+    returns=ClosurePage,
+    status=201,
+    errors=["forbidden", "not-found", "conflict"],
+)
+@signed_in
+@shows_form(closure, Conflict)
+def drop(case_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        drop_reopening(tx, case_id)
+        return _answer(tx, case_id)
+
+
+def _answer(tx: Transaction, case_id: UUID) -> ResponseReturnValue:
+    page = closure_page(tx, tx.session.get_one(Case, case_id))
+    place = "api_archive.closure" if speaks_json(request) else "archive.closure"
+    notice = None if speaks_json(request) else "saved"
+    return respond("archive/closure.html", page, location=url_for(place, case_id=case_id, notice=notice))
