@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import resource
 import time
 from collections.abc import Iterator
@@ -11,11 +10,11 @@ from collections.abc import Iterator
 import pikepdf
 import pytest
 from PIL import Image, ImageDraw
-from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from tests.inspection.hostile import hostile, pdf
 from tests.inspection.keepers import FAULTS, FIRST, faulty
+from tests.inspection.papers import noise, paper
 from vault.errors import NotFound, NotShown
 from vault.inspection.formats import BY_ENDING, ending_of
 from vault.inspection.keeper import KEEPER, Keeper
@@ -23,25 +22,6 @@ from vault.inspection.previews import PAGED, Page, page
 from vault.inspection.protocol import MOST_IMAGE
 
 ARABIC, NUMBER = "الاسم أمينة محمد", "رقم"
-
-
-def paper(*pages: str, scans: tuple[int, int] | None = None) -> bytes:
-    """A PDF with these words, a line each, on noise of so many dots."""
-    file = io.BytesIO()
-    canvas = Canvas(file, pagesize=(595, 842))
-    for words in pages:
-        if scans:
-            canvas.drawImage(ImageReader(noise(*scans)), 0, 0, 595, 842)
-        canvas.setFont("Helvetica", 9)
-        for at, line in enumerate(words.splitlines()):
-            canvas.drawString(40, 810 - 10 * at, line)
-        canvas.showPage()
-    canvas.save()
-    return file.getvalue()
-
-
-def noise(width: int, height: int) -> Image.Image:
-    return Image.frombytes("RGB", (width, height), os.urandom(width * height * 3))
 
 
 def packed(picture: Image.Image, kind: str, **options) -> bytes:

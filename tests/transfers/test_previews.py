@@ -12,8 +12,7 @@ from PIL import Image
 
 from tests.browsing import Browser
 from tests.databases import content_of
-from tests.inspection.test_outlines import BODY, NUMBERING, STYLES, written
-from tests.inspection.test_previews import paper
+from tests.inspection.papers import BODY, NUMBERING, STYLES, paper, written
 from tests.proof.canaries import Canary, all_logged
 from tests.proof.witness import everything_below
 from tests.transfers.conftest import PASSWORD, Desk

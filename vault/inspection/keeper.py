@@ -28,6 +28,7 @@ COMMAND = (sys.executable, "-I", "-B", "-X", "utf8", "-c", START, str(ROOT))
 NO_LIBRARY = 3
 AT_ONCE = 4
 """Files looked at in one moment, by one web process; as many that have their first look, and as many pages drawn."""
+_ROOM_OF = {HEAD: HEAD, RENDER: RENDER, WORDS: RENDER, STAMP: RENDER}
 
 
 class Keeper:
@@ -54,7 +55,7 @@ class Keeper:
 
         `Busy` when there is none to be had.
         """
-        room = self._room[HEAD if task == HEAD else RENDER if task in (RENDER, WORDS, STAMP) else WHOLE]
+        room = self._room[_ROOM_OF.get(task, WHOLE)]
         if not room.acquire(timeout=self._start_patience):
             raise busy(2)
         try:
