@@ -43,6 +43,8 @@ GET POST /documents/{document_id}/versions
 POST /documents/{document_id}/withdrawal
 POST /documents/{document_id}/move
 GET /documents/{document_id}/content
+GET /documents/{document_id}/pages
+GET /documents/{document_id}/pages/{n}
 GET POST /documents/{document_id}/bookmarks
 DELETE /documents/{document_id}/bookmarks/{bookmark_id}
 GET /documents/{document_id}/readings

@@ -13,25 +13,27 @@ from PIL import Image
 
 from vault.inspection.protocol import MOST_IMAGE
 
-QUALITIES, LAST_QUALITIES = (75, 60, 45, 30, 18), (30, 18)
-FAR = 3
-"""So many times too much is not tried with each quality."""
-SHRINK = 0.8
-"""Of the side, once all else is still too much."""
+BEST = 75
+LOWER = {60: 0.7, 45: 0.5, 30: 0.35, 18: 0.2}
+"""Further qualities, and the share of the best one's bytes that is the least to be hoped for: no other is tried."""
+LAST = 18
+GENTLY = 0.25
+"""How much narrower a picture gets that is too large: a smaller one is smoother as well."""
 _FEW, _PAPER = 4096, 0.3
 """A picture is drawn when it has no more colours than these, and so much of it has one tone."""
 
 
 def fitted(image: Image.Image) -> tuple[bytes, Image.Image]:
     """The first that fits, and the picture that it shows."""
-    ways = _crisp(image) if _is_drawn(image) else _photographed(image, QUALITIES)
+    ways, content = _crisp(image) if _is_drawn(image) else _photographed(image), b""
     while True:
         for content in ways:
             if len(content) <= MOST_IMAGE:
                 return content, image
-        sides = [max(1, int(side * SHRINK)) for side in image.size]
+        share = max(0.5, min(0.9, (MOST_IMAGE / len(content)) ** GENTLY))
+        sides = [max(1, int(side * share)) for side in image.size]
         image = image.resize((sides[0], sides[1]), Image.Resampling.BICUBIC)
-        ways = _photographed(image, LAST_QUALITIES)
+        ways = iter([_packed(image, lossless=False, quality=LAST)])
 
 
 def _is_drawn(image: Image.Image) -> bool:
@@ -55,11 +57,12 @@ def _stepped(levels: int) -> list[int]:
     return [round(tone / 255 * (levels - 1)) * 255 // (levels - 1) for tone in range(256)]
 
 
-def _photographed(image: Image.Image, qualities: tuple[int, ...]) -> Iterator[bytes]:
-    best = _packed(image, lossless=False, quality=qualities[0])
+def _photographed(image: Image.Image) -> Iterator[bytes]:
+    best = _packed(image, lossless=False, quality=BEST)
     yield best
-    for quality in qualities[1:] if len(best) <= FAR * MOST_IMAGE else LAST_QUALITIES[-1:]:
-        yield _packed(image, lossless=False, quality=quality)
+    for quality, share in LOWER.items():
+        if quality == LAST or len(best) * share <= MOST_IMAGE:
+            yield _packed(image, lossless=False, quality=quality)
     if _is_on_paper(image):
         few = image.quantize(8, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         yield _packed(few.convert("RGB"), lossless=True, quality=40)
