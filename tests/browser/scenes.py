@@ -34,6 +34,7 @@ class Stage:
     bundle_password: str
     link: str
     revoked_link: str
+    shown_link: str
     invitation: str
 
 
@@ -47,7 +48,7 @@ def set_stage(chromium: Browser, vault: RunningVault) -> Stage:
     plain = next(each["id"] for each in bundles if not each["has_password"])
     walker.api("POST", f"/bundles/{sealed}/unlocking", {"password": told["bundle_password"]})
     link = _lend_approved(chromium, vault, walker, sealed)
-    revoked = _lend(walker, plain)
+    revoked, shown = _lend(walker, plain), _lend_to_look(walker, plain)
     walker.api("POST", f"/shares/{revoked['id']}/revocation", {"reason": "Sent to the wrong mission."})
     walker.close()
     administrator = Walker.of(chromium, vault, "administrator")
@@ -61,6 +62,7 @@ def set_stage(chromium: Browser, vault: RunningVault) -> Stage:
         bundle_password=told["bundle_password"],
         link=link,
         revoked_link=revoked["url"],
+        shown_link=shown["url"],
         invitation=invitation,
     )
 
@@ -70,6 +72,15 @@ def _lend(walker: Walker, bundle: str, **limits: str) -> dict[str, Any]:
     found = walker.api("GET", f"/bundles/{bundle}/documents")["items"]
     documents = [each["id"] for each in found if each["document_type"] != "rrf"]
     wanted = {"documents": documents, "recipient": RECIPIENT, "max_openings": 50} | limits
+    made: dict[str, Any] = walker.api("POST", f"/bundles/{bundle}/shares", wanted)
+    return made
+
+
+def _lend_to_look(walker: Walker, bundle: str) -> dict[str, Any]:
+    """The copies of identity documents, which are pictures, to be looked at only."""
+    found = walker.api("GET", f"/bundles/{bundle}/documents")["items"]
+    documents = [each["id"] for each in found if each["document_type"] == "identity_copy"]
+    wanted = {"documents": documents, "recipient": RECIPIENT, "max_openings": 50, "view_only": True}
     made: dict[str, Any] = walker.api("POST", f"/bundles/{bundle}/shares", wanted)
     return made
 
@@ -129,9 +140,6 @@ def recipient_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
     yield "link, wrong code"
     walker.send(stage.link, {"password": LINK_PASSWORD})
     yield "link, documents"
-    walker.go(walker.page.locator('a[href$="/pages"]').first.evaluate("one => one.href"))
-    yield "link, page"
-    walker.page.go_back()
     walker.go(walker.page.locator('a[href$="/recording"]').first.evaluate("one => one.href"))
     yield "link, recording"
     walker.page.go_back()
@@ -141,6 +149,10 @@ def recipient_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
     yield "link, finished"
     walker.go(urldefrag(stage.link).url + "/documents")
     yield "link, after it was finished"
+    walker.send(stage.shown_link, {"password": ""})
+    yield "link to look by"
+    walker.go(walker.page.locator('a[href$="/pages"]').first.evaluate("one => one.href"))
+    yield "link to look by, page"
 
 
 def caseworker_scenes(walker: Walker, stage: Stage) -> Iterator[str]:
