@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import random
 import threading
+from base64 import b64encode
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import uuid4
 
 import pytest
@@ -390,6 +392,16 @@ def test_content_that_arrived_otherwise_is_refused_by_the_server(ceph):
     digests = store.bucket.service.digests(b"sent")
     with pytest.raises(StoreUnavailable):
         store.bucket.ask("put_object", Key="a", Body=b"bent", **digests)
+
+
+def test_sha256_goes_along_where_the_server_knows_it(moto, ceph):
+    wanted = {"ChecksumMode": "ENABLED", "Key": "vault/objects/files/a"}
+    stores = {each.kind: each.new_store() for each in (moto, ceph)}
+    for store in stores.values():
+        store.put("files/a", b"content")
+    head = moto.client.head_object(Bucket=stores["moto"].bucket.name, **wanted)
+    assert head["ChecksumSHA256"] == b64encode(sha256(b"content").digest()).decode()
+    assert not stores["radosgw"].bucket.service.sends_checksums
 
 
 def test_a_bucket_is_named_by_its_setting(moto: Server):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from sqlalchemy import select
 
@@ -76,6 +78,25 @@ def test_many_abandoned_uploads_are_dropped_in_slices(desk, monkeypatch):
     run(desk, leftovers.DROP)
 
     assert_nothing_left(desk)
+
+
+def test_what_crashes_left_in_store_and_archive_goes_after_a_day_if_the_clock_is_right(desk, watched, clock):
+    begin(desk)
+    left = [watched.path / "partials" / "put~0f", desk.runtime.settings.data / "archive/partials/put~0f"]
+    run(desk, leftovers.SWEEP)
+    for each in left:
+        each.write_bytes(b"torn")
+        os.utime(each, (clock.now().timestamp(),) * 2)
+    desk.make.wait(hours=23)
+    run(desk, leftovers.SWEEP)
+    clock.move(hours=2)
+    run(desk, leftovers.SWEEP)
+    assert all(each.exists() for each in left)
+    clock.move(hours=-2)
+    desk.make.wait(hours=2)
+    run(desk, leftovers.SWEEP)
+    assert not any(each.exists() for each in left)
+    assert len(list(watched.partial_names())) == 1
 
 
 def test_a_completed_upload_is_never_dropped(desk):
