@@ -24,6 +24,7 @@ GET POST DELETE /cases/{case_id}/assignments
 GET POST /cases/{case_id}/move
 GET POST /cases/{case_id}/outcomes
 GET POST /cases/{case_id}/closure
+GET /archive
 POST /cases/{case_id}/reopening
 POST /cases/{case_id}/reopening/approval
 POST /cases/{case_id}/reopening/withdrawal

@@ -73,9 +73,14 @@ def stored(runtime, row):
 
 
 def test_permanent_records_open_with_either_archive_identity_and_others_with_none(
-    office, filed, runtime, trail
+    office, filed, runtime, act, trail
 ):
     case, _, made = filed
+    with act(office.archivist) as tx:
+        found = checklist_of(tx, tx.session.get_one(Case, case.id))
+    assert found.faults() == []
+    assert (found.files, [each.transcripts for each in found.recordings]) == (4, [1])
+
     closure = office.close(case)
 
     headers = rows(runtime, ArchiveHeader, closure_id=closure.id)
@@ -114,6 +119,9 @@ def test_the_index_of_each_class_names_its_files_for_the_archive_identities(offi
     assert (form.document_type, form.individuals) == ("rrf", ("815-00000001",))
     assert talk.duration_ms is None or talk.duration_ms > 0
     assert found["transcript"].transcript_of == (talk.id,)
+    with runtime.session() as session:
+        leaves = session.scalars(select(AuditEntry.leaf)).all()
+    assert not [leaf for leaf in leaves if b"form.pdf" in leaf or b"departed." in leaf]
 
 
 def test_withdrawn_documents_and_older_versions_are_records_too(office, filed, runtime, act):
@@ -276,19 +284,3 @@ def test_the_database_holds_the_states(office, filed, runtime):
     ):
         with pytest.raises(IntegrityError), runtime.session() as session:
             session.execute(change)
-
-
-def test_no_title_and_no_reason_stands_in_the_log(office, filed, runtime):
-    case, _, _ = filed
-    office.close(case)
-    with runtime.session() as session:
-        leaves = session.scalars(select(AuditEntry.leaf)).all()
-    assert not [leaf for leaf in leaves if b"form.pdf" in leaf or b"departed." in leaf]
-
-
-def test_the_checklist_reads_without_changing_anything(office, filed, act):
-    case, _, _ = filed
-    with act(office.archivist) as tx:
-        found = checklist_of(tx, tx.session.get_one(Case, case.id))
-    assert found.faults() == []
-    assert (found.files, [each.transcripts for each in found.recordings]) == (4, [1])

@@ -138,9 +138,8 @@ def test_whoever_writes_to_the_database_confirms_nothing_and_passes_no_other_key
         vouched(office, act)
 
 
-@pytest.mark.parametrize("columns", [{"confirmed_at": None}, {"confirmed_by_id": "proposer"}])
-def test_the_database_holds_that_there_are_two_people(office, runtime, columns):
+def test_the_database_holds_that_there_are_two_people(office, runtime):
     identity = office.identity(new_seed())
-    values = {name: identity.proposed_by_id if value else None for name, value in columns.items()}
-    with pytest.raises(IntegrityError), runtime.session() as session:
-        session.execute(update(ArchiveIdentity).values(values))
+    for values in ({"confirmed_at": None}, {"confirmed_by_id": identity.proposed_by_id}):
+        with pytest.raises(IntegrityError), runtime.session() as session:
+            session.execute(update(ArchiveIdentity).values(values))

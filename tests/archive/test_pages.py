@@ -8,7 +8,9 @@ import pytest
 
 from tests.browsing import Browser
 from tests.closings import HOLDERS, WHY, Closings
+from vault.access.actor import Role
 from vault.cases.models import Case
+from vault.cases.service import change_case
 from vault.crypto.identity import age_recipient, new_seed, public_key
 
 
@@ -92,6 +94,25 @@ def test_a_program_reads_the_checklist_and_closes(office, app, runtime):
     assert archivist.api("POST", f"/cases/{case.id}/reopening/withdrawal").json["reopening"] is None
     with runtime.session() as session:
         assert session.get_one(Case, case.id).state == "closed"
+
+
+def test_the_archivist_finds_what_can_be_closed_and_what_is(office, app):
+    ready, closed, going, lonely = (office.case()[0] for _ in range(4))
+    office.close(closed)
+    office.end(going, "accepted")
+    with office.runtime.transaction(office.owner) as tx:
+        change_case(tx, lonely.id, {"individuals": []})
+    archivist = Browser(app, office.archivist)
+    page = archivist.get("/archive").text
+    assert 'href="/archive"' in page
+    assert f"/cases/{ready.id}/closure" in page
+    found = archivist.api("GET", "/archive").json
+    assert [row["case_id"] for row in found["ready"]] == [str(ready.id)]
+    (row,) = found["closed"]
+    assert (row["case_id"], row["number"], row["is_to_reopen"]) == (str(closed.id), 1, False)
+    assert Browser(app, office.owner).get("/archive").status_code == 403
+    elsewhere = office.make.actor(office.make.person(Role.ARCHIVIST, office=office.make.office()))
+    assert Browser(app, elsewhere).api("GET", "/archive").json == {"ready": [], "closed": []}
 
 
 def test_what_stands_against_closing_is_told_to_a_program(office, app):

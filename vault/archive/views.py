@@ -12,6 +12,7 @@ from vault.archive import identity_views
 from vault.archive.closing import close_case, standing_closure
 from vault.archive.forms import Approval, CaseClosing, WithReason
 from vault.archive.pages import ClosurePage, ClosureRow, closure_page, closure_row
+from vault.archive.queue import QueuePage, queue_page
 from vault.archive.reopening import drop_reopening, propose_reopening, reopen_case
 from vault.cases.models import Case
 from vault.errors import Conflict, Refused
@@ -38,6 +39,26 @@ def shown_closure(case_id: UUID) -> ClosureRow | None:
 def may_see_identities() -> bool:
     """Whether the pages about the office lead to its archive identities."""
     return may_ever(Permission.IDENTITY_SEE, actor()) and actor().office_id is not None
+
+
+@bp.app_template_global("may_close_cases")
+def may_close_cases() -> bool:
+    """Whether the pages about the office lead to what can be closed."""
+    return may_ever(Permission.CASE_CLOSE, actor())
+
+
+@bp.get("/archive")
+@documented(
+    "Cases in which nothing more is to come, and closed ones, of your office",
+    returns=QueuePage,
+    errors=["forbidden"],
+)
+@signed_in
+def queue() -> ResponseReturnValue:
+    with transaction() as tx:
+        tx.require(Permission.CASE_CLOSE)
+        page = queue_page(tx)
+    return respond("archive/queue.html", page)
 
 
 @bp.get("/cases/<uuid:case_id>/closure")

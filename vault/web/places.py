@@ -47,6 +47,7 @@ def places() -> list[Place]:
         (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system", also=("/office/",))),
     )
     lent = [Place(gettext("Lent to me"), "/lent", "document")] if who.has(Role.INTERPRETER) else []
+    kept = [Place(gettext("Archive"), "/archive", "archive")] if who.has(Role.ARCHIVIST) else []
     rail = [place for permission, place in offered if may_ever(permission, who)]
     notices = Place(gettext("Notices"), "/notices", "attention", waiting=_unread())
-    return [*lent, *rail, notices, Place(gettext("Account"), "/account", "account")]
+    return [*lent, *rail, *kept, notices, Place(gettext("Account"), "/account", "account")]

@@ -1,0 +1,96 @@
+"""The archivist's queue: cases in which nothing more is to come, those that were closed last, and proposals to reopen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, exists, or_, select
+
+from vault.access.policy import Permission, permits
+from vault.archive.models import Closure, Reopening
+from vault.cases.models import ACTIVE, CLOSED, OUTCOMES, Case, Individual
+from vault.matrix.pages import names_of
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+MOST = 100
+"""Rows of each list."""
+FINAL = tuple(outcome for outcome, is_final in OUTCOMES.items() if is_final)
+
+
+class ReadyRow(BaseModel):
+    """An active case all of whose individuals have a final outcome."""
+
+    case_id: UUID
+    case_number: str
+    changed_at: datetime
+
+
+class ClosedRow(BaseModel):
+    """A closed case; `is_to_reopen` while a proposal to reopen it waits."""
+
+    case_id: UUID
+    case_number: str
+    number: int
+    closed_on: date
+    closed_at: datetime
+    closed_by: str
+    is_to_reopen: bool
+
+
+class QueuePage(BaseModel):
+    """What could be closed, longest unchanged first, and what is closed, newest first: a hundred of each at most."""
+
+    ready: list[ReadyRow]
+    closed: list[ClosedRow]
+
+
+def queue_page(tx: Transaction) -> QueuePage:
+    """The cases that the actor may close or has seen closed."""
+    mine = permits(Permission.CASE_CLOSE, Case, tx.actor, tx.now)
+    ready = select(Case).where(Case.state == ACTIVE, is_settled(), mine).order_by(Case.changed_at, Case.id)
+    waiting = exists().where(
+        Reopening.closure_id == Closure.id, Reopening.approved_at.is_(None), Reopening.dropped_at.is_(None)
+    )
+    closed = (
+        select(Case, Closure, waiting)
+        .join(Closure, Closure.case_id == Case.id)
+        .where(Case.state == CLOSED, Closure.reopened_at.is_(None), mine)
+        .order_by(Closure.closed_at.desc(), Closure.id)
+    )
+    found = [(case, closure, waits) for case, closure, waits in tx.session.execute(closed.limit(MOST))]
+    return QueuePage(
+        ready=[
+            ReadyRow(case_id=case.id, case_number=case.number, changed_at=case.changed_at)
+            for case in tx.session.scalars(ready.limit(MOST))
+        ],
+        closed=_closed(tx, found),
+    )
+
+
+def is_settled() -> ColumnElement[bool]:
+    """True for cases that name somebody, and in which nobody's outcome is open."""
+    of_case = Individual.case_id == Case.id
+    is_open = or_(Individual.outcome.is_(None), Individual.outcome.not_in(FINAL))
+    return exists().where(of_case) & ~exists().where(of_case, is_open)
+
+
+def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> list[ClosedRow]:
+    names = names_of(tx, [closure.closed_by_id for _, closure, _ in found])
+    return [
+        ClosedRow(
+            case_id=case.id,
+            case_number=case.number,
+            number=closure.number,
+            closed_on=closure.closed_on,
+            closed_at=closure.closed_at,
+            closed_by=names.get(closure.closed_by_id, ""),
+            is_to_reopen=is_to_reopen,
+        )
+        for case, closure, is_to_reopen in found
+    ]
