@@ -42,6 +42,11 @@ WITHOUT_ROWS = {
 """Folders and files whose tests run on SQLite only. Clients keep none themselves; what they and browsers store, others
 store on PostgreSQL, too. Half a session and a stranger are turned away before anything is looked for; headers, bodies and
 names are read before anything is stored, a killed server's pieces lie in the object store, packages are made of values."""
+LONG = {
+    *("browser", "client/test_import.py", "client/test_upload.py", "test_up.py", "web/test_browser.py"),
+    "transfers/test_tus_killed.py",
+}
+"""Files of a minute or so: begun last, they would keep one core busy while the other has nothing left to do."""
 CLUSTER = pytest.StashKey[Cluster]()
 STAY_AT_HOME = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),
@@ -77,11 +82,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[CLUSTER].close()
 
 
+def pytest_report_header() -> str | None:
+    """The one line about what PostgreSQL is not asked again."""
+    return f"without rows, so with SQLite only: {' '.join(sorted(WITHOUT_ROWS))}" if is_postgresql() else None
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """On PostgreSQL what keeps no rows is not even read, unless it is asked for by name: then each test says why not."""
+    return True if is_postgresql() and _is_among(collection_path, WITHOUT_ROWS) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `long` wait for `--long`, those of one database for it; PostgreSQL needs no test that keeps no rows."""
+    """Tests marked `long` wait for `--long`, those of one database for it; PostgreSQL needs no test that keeps no rows.
+    Files that take long come first.
+    """
+    items.sort(key=lambda item: not _is_among(item.path, LONG))
     other = "sqlite" if is_postgresql() else "postgresql"
     for item in items:
-        if is_postgresql() and (item.get_closest_marker("browser") or _keeps_no_rows(item)):
+        if is_postgresql() and (item.get_closest_marker("browser") or _is_among(item.path, WITHOUT_ROWS)):
             item.add_marker(pytest.mark.skip(reason="is the same on any database: runs with SQLite"))
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: give --long"))
@@ -89,11 +107,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=f"is about {other}: give --database {other}"))
 
 
-def _keeps_no_rows(item: pytest.Item) -> bool:
-    if not item.path.is_relative_to(TESTS):
+def _is_among(path: Path, places: set[str]) -> bool:
+    if path == TESTS or not path.is_relative_to(TESTS):
         return False
-    place = item.path.relative_to(TESTS)
-    return place.parts[0] in WITHOUT_ROWS or place.as_posix() in WITHOUT_ROWS
+    place = path.relative_to(TESTS)
+    return place.parts[0] in places or place.as_posix() in places
 
 
 @pytest.fixture(scope="session")

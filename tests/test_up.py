@@ -8,27 +8,40 @@ import signal
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 
-from tests.browser.running import children_of, running_vault
+import pytest
+
+from tests.browser.running import AS_SET_UP, RunningVault, children_of, running_vault
 from tests.databases import bare_pair, is_postgresql
 from vault.supervisor import MOST_ENDS, Supervisor
 
 
-def test_a_vault_starts_works_and_stops(tmp_path):
-    with bare_pair(tmp_path / "data") as pair, running_vault(tmp_path, **pair.environment) as vault:
-        with urllib.request.urlopen(f"{vault.url}/readyz", timeout=5) as answer:
-            assert answer.status == 200
-        assert "/enrolment/" in vault.printed()
-        end = time.monotonic() + 60
-        while not (done := periodic_jobs_done(vault)) and time.monotonic() < end:
-            time.sleep(1)
-        assert "clock.keep_pace" in done
-        found = json.loads(vault.command("check", "--json").stdout)
-        assert not [each for each in found if each["state"] == "failed"]
-        verified = vault.command("audit", "verify", "--json")
-        assert (verified.returncode, json.loads(verified.stdout)["status"]) == (0, "ok")
-        kept = {path.name for path in (tmp_path / "data").rglob("*.sqlite")}
-        assert bool(kept) is not is_postgresql()
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVault]:
+    """One that stops well at the end, whatever was done to it."""
+    folder = tmp_path_factory.mktemp("up")
+    with (
+        bare_pair(folder / "data") as pair,
+        running_vault(folder, **AS_SET_UP, **pair.environment) as running,
+    ):
+        yield running
+
+
+def test_a_vault_starts_and_works(vault):
+    with urllib.request.urlopen(f"{vault.url}/readyz", timeout=5) as answer:
+        assert answer.status == 200
+    assert "/enrolment/" in vault.printed()
+    end = time.monotonic() + 60
+    while not (done := periodic_jobs_done(vault)) and time.monotonic() < end:
+        time.sleep(1)
+    assert "clock.keep_pace" in done
+    found = json.loads(vault.command("check", "--json").stdout)
+    assert not [each for each in found if each["state"] == "failed"]
+    verified = vault.command("audit", "verify", "--json")
+    assert (verified.returncode, json.loads(verified.stdout)["status"]) == (0, "ok")
+    kept = {path.name for path in vault.data.rglob("*.sqlite")}
+    assert bool(kept) is not is_postgresql()
 
 
 def periodic_jobs_done(vault) -> set[str]:
@@ -37,19 +50,20 @@ def periodic_jobs_done(vault) -> set[str]:
     return {job["name"] for job in json.loads(listed.stdout) if job["state"] == "done"}
 
 
-def test_a_part_that_is_killed_is_named_and_started_again(tmp_path):
-    with bare_pair(tmp_path / "data") as pair, running_vault(tmp_path, **pair.environment) as vault:
-        before = direct_children(vault)
-        assert len(before) == 2
-        for part in before:
-            os.kill(part, signal.SIGKILL)
-        eventually(lambda: len(direct_children(vault) - before) == 2)
-        eventually(lambda: answers(vault))
-        said = (tmp_path / "stderr").read_text()
-        assert "gunicorn ended by itself (signal 9)." in said
-        assert "celery ended by itself (signal 9)." in said
+@pytest.mark.sqlite  # who starts parts again asks no database
+def test_a_part_that_is_killed_is_named_and_started_again(vault):
+    before = direct_children(vault)
+    assert len(before) == 2
+    for part in before:
+        os.kill(part, signal.SIGKILL)
+    eventually(lambda: len(direct_children(vault) - before) == 2)
+    eventually(lambda: answers(vault))
+    said = (vault.data.parent / "stderr").read_text()
+    assert "gunicorn ended by itself (signal 9)." in said
+    assert "celery ended by itself (signal 9)." in said
 
 
+@pytest.mark.sqlite
 def test_a_part_that_does_not_stay_up_ends_everything(capfd):
     other = [sys.executable, "-c", "import time; time.sleep(600)"]
     code = Supervisor([[sys.executable, "-m", "no_such_module"], other], dict(os.environ)).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ from vault.__main__ import ROOT
 PARALLEL = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 """Two processes; a file keeps to one of them with the servers and browsers that it starts. Long files come early."""
 
+UNKEPT = "PYTHONDONTWRITEBYTECODE"
+"""Where it is set, each of the hundreds of Pythons that a run starts would compile all of the vault anew."""
+
 
 def run_tests(arguments: Sequence[str]) -> int:
     """Run pytest from the project's root; returns its exit code."""
@@ -20,4 +24,5 @@ def run_tests(arguments: Sequence[str]) -> int:
         return 2
     parallel = [] if any(item.startswith(("-n", "--numprocesses")) for item in arguments) else PARALLEL
     command = [sys.executable, "-m", "pytest", *parallel, *arguments]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603
+    environment = {name: value for name, value in os.environ.items() if name != UNKEPT}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.running import RunningVault, running_vault
+from tests.browser.running import AS_SET_UP, RunningVault, running_vault
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVault]:
-    """A vault that nobody has used yet."""
-    with running_vault(tmp_path_factory.mktemp("vault")) as vault:
+    """A vault that nobody has used yet, with as many processes as `up` starts by itself."""
+    with running_vault(tmp_path_factory.mktemp("vault"), **AS_SET_UP) as vault:
         yield vault
 
 

@@ -23,6 +23,9 @@ CHEAP_PASSWORDS = {
     "CASEVAULT_ARGON2_TIME": "1",
     "CASEVAULT_ARGON2_LANES": "1",
 }
+ONE_PROCESS = {"CASEVAULT_WEB_PROCESSES": "1"}
+"""Each process loads all of the vault: where one is enough, another only costs seconds."""
+AS_SET_UP = {"CASEVAULT_WEB_PROCESSES": "2"}
 START_SECONDS, STOP_SECONDS = 90, 40
 
 
@@ -54,14 +57,20 @@ class RunningVault:
 def running_vault(folder: Path, *options: str, **settings: str) -> Iterator[RunningVault]:
     """Start a vault with an empty data folder; at the end SIGTERM must end it well and leave no child.
 
-    `settings` are more variables of its environment, by their whole names.
+    `settings` are more variables of its environment, by their whole names. One process answers, unless they say otherwise.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{probe.getsockname()[1]}"
     data = folder / "data"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CASEVAULT_")}
-    environment = kept | CHEAP_PASSWORDS | settings | {"CASEVAULT_DATA": str(data), "CASEVAULT_BIND": bind}
+    environment = (
+        kept
+        | CHEAP_PASSWORDS
+        | ONE_PROCESS
+        | settings
+        | {"CASEVAULT_DATA": str(data), "CASEVAULT_BIND": bind}
+    )
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as errors:
         command = [sys.executable, "-m", "vault", "up", *options]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=errors)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.running import RunningVault, running_vault
+from tests.browser.running import RunningVault
 from tests.browser.sending import PIECES, Sender, noise, wait_for
 
 if TYPE_CHECKING:
@@ -16,18 +15,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def busy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVault]:
-    """A vault of our own: the demo's first case is what other tests look at."""
-    with running_vault(tmp_path_factory.mktemp("busy"), "--demo") as vault:
-        yield vault
-
-
 def test_a_file_that_is_still_checked_says_so_until_it_is_stored(
-    chromium: Browser, busy_server: RunningVault
+    chromium: Browser, demo_server: RunningVault
 ) -> None:
     """What the server says of a small file is turned, on its way, into what it says of one that takes long."""
-    sender, file = Sender.of(chromium, busy_server), noise(200_000)
+    sender, file = Sender.of(chromium, demo_server), noise(200_000)
     asked: list[str] = []
 
     def slow(route: Route) -> None:

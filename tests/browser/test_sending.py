@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.line import line_to, slow_down
-from tests.browser.running import RunningVault, running_vault
+from tests.browser.running import AS_SET_UP, RunningVault, running_vault
 from tests.browser.sending import (
     FIRST_PIECE,
     INDIVIDUAL,
@@ -36,7 +36,7 @@ WAV = {"mimeType": "audio/wav"}
 @pytest.fixture(scope="module")
 def busy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVault]:
     """A vault of our own: its lists fill, and its processes are killed."""
-    with running_vault(tmp_path_factory.mktemp("busy"), "--demo") as vault:
+    with running_vault(tmp_path_factory.mktemp("busy"), "--demo", **AS_SET_UP) as vault:
         yield vault
 
 

@@ -93,9 +93,9 @@ def test_the_public_ways_are_these_and_no_others():
 @pytest.mark.parametrize("way", [way for way in WAYS if way.endpoint not in PUBLIC], ids=named)
 def test_a_stranger_is_asked_to_sign_in(world: World, way: Way):
     own = {name: things[0] for name, things in world.own.items()}
+    client = world.app.test_client()
+    token = re.search(r'name="csrf" value="([^"]+)"', client.get("/sign-in").text)[1]
     for ids in (own, {}):
-        client = world.app.test_client()
-        token = re.search(r'name="csrf" value="([^"]+)"', client.get("/sign-in").text)[1]
         form = {} if way.is_api else {FIELD: token}
         answer = client.open(address(way, **ids), method=way.method, data=form)
         if way.method in SAFE and not way.is_api:

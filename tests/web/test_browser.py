@@ -17,7 +17,6 @@ pytestmark = pytest.mark.browser
 PAGES = ["/case", "/forms", "/confirm", "/landing", "/fails/missing", "/fails/crash"]
 LOOKS = {
     "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
-    "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light", "locale": "en-XA"},
     "rtl": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark", "locale": "ar-XB"},
 }
