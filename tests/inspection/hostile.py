@@ -11,6 +11,7 @@ from functools import cache
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, String
+from PIL import Image
 
 from tests.inspection.samples import BODY, SHEET_MAIN, WORD_MAIN, picture, sound, types, zipped
 
