@@ -182,20 +182,34 @@ def test_no_page_hides_its_stamp(content, change):
             assert picture.crop((left, top, left + 180, top + 180)).getextrema()[0] < 230, (left, top)
 
 
+def typed_into(document: pikepdf.Pdf, page: pikepdf.Object, words: str) -> None:
+    """A form whose field each program draws by itself."""
+    font = page["/Resources"]["/Font"]
+    field = {"FT": pikepdf.Name.Tx, "T": "name", "V": pikepdf.String(words), "DA": "/F1 12 Tf 0 g"}
+    place = {"Rect": [72, 600, 400, 640], "F": 4}
+    typed = pikepdf.Dictionary(Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Widget, **field, **place)
+    page["/Annots"] = pikepdf.Array([document.make_indirect(typed)])
+    document.Root["/AcroForm"] = pikepdf.Dictionary(
+        Fields=[page["/Annots"][0]], NeedAppearances=True, DR=pikepdf.Dictionary(Font=font)
+    )
+
+
+def test_a_form_whose_letters_cannot_be_drawn_is_not_sent_with_others_in_their_place():
+    def change(document: pikepdf.Pdf, page: pikepdf.Object) -> None:
+        typed_into(document, page, "سلام?")
+
+    with pytest.raises(Conflict, match="could not be stamped"):
+        stamp(altered(change))
+
+
 def test_what_is_typed_into_a_form_is_kept_and_what_lies_beside_the_pages_is_not():
     def change(document: pikepdf.Pdf, page: pikepdf.Object) -> None:
-        font = page["/Resources"]["/Font"]
-        field = {"FT": pikepdf.Name.Tx, "T": "name", "V": "Typed words", "DA": "/F1 12 Tf 0 g"}
-        place = {"Rect": [72, 600, 400, 640], "F": 4}
-        typed = pikepdf.Dictionary(Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Widget, **field, **place)
-        page["/Annots"] = pikepdf.Array([document.make_indirect(typed)])
-        document.Root["/AcroForm"] = pikepdf.Dictionary(
-            Fields=[page["/Annots"][0]], NeedAppearances=True, DR=pikepdf.Dictionary(Font=font)
-        )
+        typed_into(document, page, "Typed words?")
         within = document.make_stream(b"no stamp on that either")
         named = pikepdf.Dictionary(Type=pikepdf.Name.Filespec, EF=pikepdf.Dictionary(F=within))
         files = pikepdf.Dictionary(Names=["within", named])
         document.Root["/Names"] = pikepdf.Dictionary(EmbeddedFiles=files, Templates=files)
+        document.Root["/OpenAction"] = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert(1)")
         page["/PieceInfo"] = pikepdf.Dictionary(Program=pikepdf.Dictionary(Private=within))
 
     found = stamp(altered(change, b"BT /F1 12 Tf 72 700 Td (Kept words) Tj ET"))
@@ -203,17 +217,24 @@ def test_what_is_typed_into_a_form_is_kept_and_what_lies_beside_the_pages_is_not
     with pikepdf.open(io.BytesIO(found)) as document:
         streams = [each.read_bytes() for each in document.objects if isinstance(each, pikepdf.Stream)]
         assert b"no stamp on that either" not in streams
+        assert "/JS" not in document.Root["/OpenAction"]
     with pypdfium2.PdfDocument(found) as document:
         words = document[0].get_textpage().get_text_range()
     assert "Kept words" in words
-    assert "Typed words" in words
+    assert "Typed words?" in words
 
 
 def test_the_structure_for_screen_readers_leads_to_the_content_where_it_is_now():
     def change(document: pikepdf.Pdf, page: pikepdf.Object) -> None:
         words = pikepdf.Dictionary(Type=pikepdf.Name.StructElem, S=pikepdf.Name.P, Pg=page, K=0)
         section = pikepdf.Dictionary(Type=pikepdf.Name.StructElem, S=pikepdf.Name.Sect, Alt="Kept")
-        section["/K"] = pikepdf.Array([document.make_indirect(words)])
+        notes = [
+            document.make_indirect(pikepdf.Dictionary(Subtype=pikepdf.Name(kind), Rect=[0, 0, 9, 9]))
+            for kind in ("/Link", "/Square")
+        ]
+        page["/Annots"] = pikepdf.Array(notes)
+        led = [pikepdf.Dictionary(Type=pikepdf.Name.OBJR, Obj=note) for note in notes]
+        section["/K"] = pikepdf.Array([document.make_indirect(words), *led])
         root = pikepdf.Dictionary(Type=pikepdf.Name.StructTreeRoot, K=document.make_indirect(section))
         document.Root["/StructTreeRoot"] = document.make_indirect(root)
         page["/StructParents"] = 0
@@ -223,7 +244,9 @@ def test_the_structure_for_screen_readers_leads_to_the_content_where_it_is_now()
     with pikepdf.open(io.BytesIO(found)) as document:
         form = document.pages[0].obj.Resources.XObject.CasevaultPage
         (section,) = document.Root.StructTreeRoot.K
-        (leads,) = section.K[0].K
+        (link,) = document.pages[0].obj.Annots
+        (leads,), (_words, to_link) = section.K[0].K, section.K
+        assert (link.Subtype, to_link.Obj.objgen) == (pikepdf.Name.Link, link.objgen)
         assert (str(section.Alt), leads.MCID, leads.Stm.objgen) == ("Kept", 0, form.objgen)
         assert form.StructParents == 0
 

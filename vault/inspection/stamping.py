@@ -30,7 +30,7 @@ MUCH_LARGER = 4
 """Times the part of a page that is seen: a larger page has stamps for the whole of it and others for what is seen."""
 _UNSTAMPED = (
     *("/EF", "/EmbeddedFiles", "/Thumb", "/XFA"),
-    *("/Metadata", "/PieceInfo", "/Templates", "/Alternates"),
+    *("/Metadata", "/PieceInfo", "/Templates", "/Alternates", "/JavaScript", "/JS", "/AA"),
 )
 
 
@@ -101,8 +101,8 @@ def _stamped(extension: str, file: AskedFor, lines: Sequence[str]) -> bytes | No
 
 
 def _leave_out_what_has_no_stamp(document: pikepdf.Pdf) -> None:
-    """Files within the file, small pictures of its pages, pages that are in no order, what programs keep beside a page, and
-    forms that other programs draw by themselves (XFA)."""
+    """Files within the file, small pictures of its pages, pages that are in no order, what programs keep beside a page,
+    forms that other programs draw by themselves (XFA), and scripts, which could draw on a page."""
     for shell in _dictionaries(document):
         for name in _UNSTAMPED:
             if name in shell:
@@ -132,6 +132,7 @@ def _lay_notes_on_pages(document: pikepdf.Pdf) -> None:
     form = document.Root.get("/AcroForm")
     if isinstance(form, pikepdf.Dictionary) and form.get("/NeedAppearances", False):
         document.generate_appearance_streams()
+        _require_legible(document)
     document.flatten_annotations("screen")
     for page in document.pages:
         notes = page.obj.get("/Annots")
@@ -140,6 +141,18 @@ def _lay_notes_on_pages(document: pikepdf.Pdf) -> None:
             page.obj["/Annots"] = pikepdf.Array([each for each in found if _is_bare_link(each)])
     if "/AcroForm" in document.Root:
         del document.Root["/AcroForm"]
+
+
+def _require_legible(document: pikepdf.Pdf) -> None:
+    """ValueError where letters that were typed in could not be drawn: question marks stand for them."""
+    for page in document.pages:
+        for note in page.obj.get("/Annots", pikepdf.Array()):
+            value = note.get("/V", note.get("/Parent", pikepdf.Dictionary()).get("/V"))
+            drawn = note.get("/AP", pikepdf.Dictionary()).get("/N")
+            if not isinstance(value, pikepdf.String) or not isinstance(drawn, pikepdf.Stream):
+                continue
+            if drawn.read_bytes().count(b"?") > str(value).count("?"):
+                raise ValueError
 
 
 def _is_bare_link(note: pikepdf.Object) -> bool:

@@ -12,7 +12,7 @@ MOST_ELEMENTS = 500_000
 def lead_to(document: pikepdf.Pdf, forms: Mapping[tuple[int, int], pikepdf.Object]) -> None:
     """What led to content of a page, by the page's number in the file, leads to its form (ISO 32000-2, 14.7.5.2).
 
-    What led to notes and fields, which are content now, is gone.
+    What led to notes and fields, which are content now, is gone; links are there.
     """
     root = document.Root.get("/StructTreeRoot")
     if not isinstance(root, pikepdf.Dictionary):
@@ -39,8 +39,11 @@ def lead_to(document: pikepdf.Pdf, forms: Mapping[tuple[int, int], pikepdf.Objec
 def _led(kid: object, page: pikepdf.Object | None, forms: Mapping[tuple[int, int], pikepdf.Object]) -> object:
     if isinstance(kid, int):
         kid = pikepdf.Dictionary(Type=pikepdf.Name.MCR, MCID=kid)
-    if not isinstance(kid, pikepdf.Dictionary) or kid.get("/Type") == "/OBJR":
+    if not isinstance(kid, pikepdf.Dictionary):
         return None
+    if kid.get("/Type") == "/OBJR":
+        note = kid.get("/Obj")
+        return kid if isinstance(note, pikepdf.Dictionary) and note.get("/Subtype") == "/Link" else None
     if "/MCID" in kid and "/Stm" not in kid:
         page = kid.get("/Pg", page)
         form = forms.get(page.objgen) if isinstance(page, pikepdf.Dictionary) else None
