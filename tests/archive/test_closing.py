@@ -20,6 +20,7 @@ from vault.archive.index import read_index
 from vault.archive.models import ArchiveHeader, ArchiveIndex, Closure
 from vault.archive.reopening import drop_reopening, propose_reopening
 from vault.audit.models import AuditEntry
+from vault.bundles.bookmarks import add_bookmark, remove_bookmark
 from vault.bundles.documents import change_document, withdraw_document
 from vault.bundles.models import Document, Version
 from vault.bundles.service import create_bundle
@@ -195,9 +196,13 @@ def test_what_somebody_outside_has_sent_is_taken_in_and_has_its_header(office, f
 
 def test_a_closed_case_is_read_as_before_and_changed_by_nobody(office, filed, make, act):
     case, bundle, made = filed
+    form, talk = made["form"], made["talk"]
+    with act(office.owner) as tx:
+        kept = add_bookmark(tx, talk.id, 0, "Beginning")
     office.close(case)
-    form = made["form"]
     attempts = {
+        "a bookmark": lambda tx: add_bookmark(tx, talk.id, 100, "Later"),
+        "a bookmark less": lambda tx: remove_bookmark(tx, talk.id, kept.id),
         "a file": lambda tx: begin_resumable(
             tx, bundle.id, Wanted("b.pdf", "rrf", "b", None, ("815-00000001",)), Announced(9)
         ),

@@ -36,7 +36,7 @@ SOLE_IMPORTERS = {
     "miniaudio": ("vault.inspection.compressed",),
     "pikepdf": (
         *("vault.inspection.pdfs", "vault.inspection.pdf_pages"),
-        *("vault.inspection.scrubbing", "vault.inspection.stamping"),
+        *("vault.inspection.scrubbing", "vault.inspection.stamping", "vault.inspection.tags"),
     ),
     "pypdfium2": ("vault.inspection.pdf_pages", "vault.inspection.page_text"),
     "olefile": ("vault.inspection.archives",),

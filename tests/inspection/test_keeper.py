@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from vault.inspection.inspector import inspect_head
 from vault.inspection.keeper import AT_ONCE, KEEPER, Keeper
 from vault.inspection.looking import look_at
 from vault.inspection.marks import UNSEEN
-from vault.inspection.protocol import HEAD
+from vault.inspection.protocol import DRAW, HEAD, RENDER, STAMP, WHOLE
 from vault.inspection.walls import Walls, try_walls
 
 UNCHECKED = r"^form\.pdf was not stored: it could not be checked\.$"
@@ -136,6 +137,16 @@ def test_no_more_are_at_work_at_once_than_there_is_room_for(keep):
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(look, range(24)))
     assert max(most) <= AT_ONCE
+
+
+@pytest.mark.parametrize("shown", [DRAW, RENDER, STAMP])
+def test_what_recipients_look_at_keeps_no_deposit_waiting(keep, shown):
+    keeper = keep("source.read()", start=5.0)
+    with ExitStack() as looked_at:
+        for _ in range(AT_ONCE):
+            looked_at.enter_context(keeper.begin(shown))
+        for task in (HEAD, WHOLE):
+            looked_at.enter_context(keeper.begin(task))
 
 
 def test_a_killed_zygote_is_replaced_by_the_next_question(keep):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pikepdf
+import pypdfium2
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
@@ -125,8 +126,129 @@ def test_a_stamped_pdf_has_its_pages_its_text_and_a_stamp_on_each():
             assert depth.count("q") == depth.count("Q")
             mask = page.obj.Resources.XObject.CasevaultStamp.SMask
             assert max(mask.read_bytes()) > 60
-        assert b"(Kept words) Tj" in b"".join(each.read_bytes() for each in document.pages[0].obj.Contents)
+        assert b"(Kept words) Tj" in document.pages[0].obj.Resources.XObject.CasevaultPage.read_bytes()
     assert stamp(original, ["Ines Marin", *LINES[1:]]) != found
+
+
+def altered(change, content: bytes = b"") -> bytes:
+    with pikepdf.open(io.BytesIO(paper(content))) as document:
+        change(document, document.pages[0].obj)
+        file = io.BytesIO()
+        document.save(file)
+    return file.getvalue()
+
+
+def covered(document: pikepdf.Pdf, page: pikepdf.Object) -> None:
+    """A note over the whole page."""
+    over = document.make_stream(b"1 1 1 rg 0 0 595 842 re f")
+    over.update(
+        pikepdf.Dictionary(Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form, BBox=[0, 0, 595, 842])
+    )
+    look = {"Rect": [0, 0, 595, 842], "F": 4, "AP": pikepdf.Dictionary(N=over)}
+    note = pikepdf.Dictionary(Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Stamp, **look)
+    page["/Annots"] = pikepdf.Array([document.make_indirect(note)])
+
+
+def layered(document: pikepdf.Pdf, page: pikepdf.Object) -> None:
+    """A layer that is not shown."""
+    layer = document.make_indirect(pikepdf.Dictionary(Type=pikepdf.Name.OCG, Name="layer"))
+    shown = pikepdf.Dictionary(OFF=[layer], Order=[])
+    document.Root["/OCProperties"] = pikepdf.Dictionary(OCGs=[layer], D=shown)
+    page["/Resources"]["/Properties"] = pikepdf.Dictionary(L=layer)
+
+
+def vast(_document: pikepdf.Pdf, page: pikepdf.Object) -> None:
+    """A page of which little is seen."""
+    page["/MediaBox"], page["/CropBox"] = [-99_000, -99_000, 99_000, 99_000], [0, 0, 595, 842]
+
+
+@pytest.mark.parametrize(
+    ("content", "change"),
+    [
+        *((content, lambda *_: None) for content in (b"Q 0 0 1 1 re W n", b"Q Q 0.001 0 0 0.001 0 0 cm")),
+        *((content, lambda *_: None) for content in (b"BT (", b"[ ", b"BI /W 1 /H 1 /BPC 8 /CS /G ID abc")),
+        (b"/OC /L BDC", layered),
+        (b"", covered),
+        (b"", vast),
+    ],
+)
+def test_no_page_hides_its_stamp(content, change):
+    found = stamp(altered(change, content))
+
+    with pypdfium2.PdfDocument(found) as document:
+        picture = document[0].render(may_draw_forms=True).to_pil().convert("L")
+    for left in range(0, picture.width - 179, 180):
+        for top in range(0, picture.height - 179, 180):
+            assert picture.crop((left, top, left + 180, top + 180)).getextrema()[0] < 230, (left, top)
+
+
+def typed_into(document: pikepdf.Pdf, page: pikepdf.Object, words: str) -> None:
+    """A form whose field each program draws by itself."""
+    font = page["/Resources"]["/Font"]
+    field = {"FT": pikepdf.Name.Tx, "T": "name", "V": pikepdf.String(words), "DA": "/F1 12 Tf 0 g"}
+    place = {"Rect": [72, 600, 400, 640], "F": 4}
+    typed = pikepdf.Dictionary(Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Widget, **field, **place)
+    page["/Annots"] = pikepdf.Array([document.make_indirect(typed)])
+    document.Root["/AcroForm"] = pikepdf.Dictionary(
+        Fields=[page["/Annots"][0]], NeedAppearances=True, DR=pikepdf.Dictionary(Font=font)
+    )
+
+
+def test_a_form_whose_letters_cannot_be_drawn_is_not_sent_with_others_in_their_place():
+    def change(document: pikepdf.Pdf, page: pikepdf.Object) -> None:
+        typed_into(document, page, "سلام?")
+
+    with pytest.raises(Conflict, match="could not be stamped"):
+        stamp(altered(change))
+
+
+def test_what_is_typed_into_a_form_is_kept_and_what_lies_beside_the_pages_is_not():
+    def change(document: pikepdf.Pdf, page: pikepdf.Object) -> None:
+        typed_into(document, page, "Typed words?")
+        within = document.make_stream(b"no stamp on that either")
+        named = pikepdf.Dictionary(Type=pikepdf.Name.Filespec, EF=pikepdf.Dictionary(F=within))
+        files = pikepdf.Dictionary(Names=["within", named])
+        document.Root["/Names"] = pikepdf.Dictionary(EmbeddedFiles=files, Templates=files)
+        document.Root["/OpenAction"] = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert(1)")
+        page["/PieceInfo"] = pikepdf.Dictionary(Program=pikepdf.Dictionary(Private=within))
+
+    found = stamp(altered(change, b"BT /F1 12 Tf 72 700 Td (Kept words) Tj ET"))
+
+    with pikepdf.open(io.BytesIO(found)) as document:
+        streams = [each.read_bytes() for each in document.objects if isinstance(each, pikepdf.Stream)]
+        assert b"no stamp on that either" not in streams
+        assert "/JS" not in document.Root["/OpenAction"]
+    with pypdfium2.PdfDocument(found) as document:
+        words = document[0].get_textpage().get_text_range()
+    assert "Kept words" in words
+    assert "Typed words?" in words
+
+
+def test_the_structure_for_screen_readers_leads_to_the_content_where_it_is_now():
+    def change(document: pikepdf.Pdf, page: pikepdf.Object) -> None:
+        words = pikepdf.Dictionary(Type=pikepdf.Name.StructElem, S=pikepdf.Name.P, Pg=page, K=0)
+        section = pikepdf.Dictionary(Type=pikepdf.Name.StructElem, S=pikepdf.Name.Sect, Alt="Kept")
+        notes = [
+            document.make_indirect(pikepdf.Dictionary(Subtype=pikepdf.Name(kind), Rect=[0, 0, 9, 9]))
+            for kind in ("/Link", "/Square")
+        ]
+        page["/Annots"] = pikepdf.Array(notes)
+        led = [pikepdf.Dictionary(Type=pikepdf.Name.OBJR, Obj=note) for note in notes]
+        section["/K"] = pikepdf.Array([document.make_indirect(words), *led])
+        root = pikepdf.Dictionary(Type=pikepdf.Name.StructTreeRoot, K=document.make_indirect(section))
+        document.Root["/StructTreeRoot"] = document.make_indirect(root)
+        page["/StructParents"] = 0
+
+    found = stamp(altered(change, b"/P <</MCID 0>> BDC BT /F1 12 Tf (Words) Tj ET EMC"))
+
+    with pikepdf.open(io.BytesIO(found)) as document:
+        form = document.pages[0].obj.Resources.XObject.CasevaultPage
+        (section,) = document.Root.StructTreeRoot.K
+        (link,) = document.pages[0].obj.Annots
+        (leads,), (_words, to_link) = section.K[0].K, section.K
+        assert (link.Subtype, to_link.Obj.objgen) == (pikepdf.Name.Link, link.objgen)
+        assert (str(section.Alt), leads.MCID, leads.Stm.objgen) == ("Kept", 0, form.objgen)
+        assert form.StructParents == 0
 
 
 def test_what_cannot_be_stamped_is_an_error_that_says_what_to_do():

@@ -109,6 +109,22 @@ def test_a_rule_is_the_loosest_that_may_be_chosen_for_a_tier_and_for_an_organisa
     assert made(act, actor, [files["pdf"]], "download").mode == "download"
 
 
+def test_what_is_lent_together_leaves_by_the_strictest_rule_of_its_tiers(desk, act, controller, tamper):
+    actor, files = desk
+    rule(act, controller, "view_only")
+    tamper(files["wav"], former_tier=STRICT)
+    together = [files["pdf"].id, files["wav"].id]
+
+    with act(actor) as tx:
+        row = request_shares(
+            tx, files["pdf"].bundle_id, Description(together, "A mission", [IRIS], "resettlement")
+        )
+        assert row.mode == "view_only"
+    with pytest.raises(Invalid), act(actor) as tx:
+        loose = Description(together, "A mission", [IRIS], "resettlement", mode="download")
+        request_shares(tx, files["pdf"].bundle_id, loose)
+
+
 def test_extending_and_resuming_leave_it_as_it_is(desk, act, runtime, stored, tamper):
     actor, files = desk
     share = made(act, actor, [files["pdf"]], "view_only")

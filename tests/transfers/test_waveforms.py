@@ -7,6 +7,9 @@ import pytest
 from tests.transfers.browsing import sign_in
 from tests.transfers.conftest import INDIVIDUAL, sound_of, text_of
 from vault.bundles.models import Version
+from vault.errors import NotFound
+from vault.transfers.reading import open_content
+from vault.transfers.waveforms import peaks_in
 
 
 @pytest.fixture
@@ -40,6 +43,16 @@ def test_it_is_a_picture_of_numbers_alone_and_seeing_it_is_opening_the_recording
         "no-store",
     )
     assert trail()[-1] == "document.opened"
+
+
+def test_what_is_taken_away_while_it_is_drawn_is_not_shown(desk, recording):
+    runtime = desk.runtime
+    with runtime.transaction(desk.actor) as tx:
+        content, _opened = open_content(tx, recording.document_id)
+
+    assert len(peaks_in(content, runtime.store, lambda: True)) == 400
+    with pytest.raises(NotFound):
+        peaks_in(content, runtime.store, lambda: False)
 
 
 def test_a_damaged_recording_has_an_empty_one(client, desk, recording):

@@ -15,6 +15,7 @@ from vault.access.policy import Permission
 from vault.bundles.document_types import RECORDING
 from vault.bundles.models import Bookmark, Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, open_bundle
+from vault.cases.service import held_active
 from vault.errors import Conflict, Fault, Invalid, NotFound, Refused
 from vault.runtime import refusal_about
 
@@ -33,9 +34,10 @@ def add_bookmark(tx: Transaction, document_id: UUID, position_ms: int, label: st
     """The place is bookmarked, for all who may open the recording.
 
     Errors: `NotFound` for what is no recording, `BundleLocked`, `Invalid` for a place beyond its end or a label that is
-    too long, `Conflict` when it is withdrawn or has 500 of them.
+    too long, `Conflict` when it is withdrawn or has 500 of them, or its case is closed.
     """
     document, opened = open_recording(tx, document_id, lock=True)
+    held_active(tx, document.case_id)
     if document.withdrawn_at is not None:
         raise Conflict("A withdrawn recording stays as it is.")
     count = select(func.count()).select_from(Bookmark).where(Bookmark.document_id == document.id)
@@ -59,8 +61,12 @@ def add_bookmark(tx: Transaction, document_id: UUID, position_ms: int, label: st
 
 
 def remove_bookmark(tx: Transaction, document_id: UUID, bookmark_id: UUID) -> Document:
-    """The bookmark is gone, label and all. One's own, or any for those who may change the recording's description."""
-    document, _opened = open_recording(tx, document_id)
+    """The bookmark is gone, label and all. One's own, or any for those who may change the recording's description.
+
+    Errors: as above, and `Refused`.
+    """
+    document, _opened = open_recording(tx, document_id, lock=True)
+    held_active(tx, document.case_id)
     bookmark = tx.session.get(Bookmark, bookmark_id)
     if bookmark is None or bookmark.document_id != document.id:
         raise NotFound

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import io
 import math
-import re
-from collections.abc import Sequence
-from typing import BinaryIO, cast
+from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import BinaryIO, NamedTuple, cast
 
 import pikepdf
 
@@ -19,14 +19,32 @@ from vault.inspection import stamps
 from vault.inspection.asked import AskedFor
 from vault.inspection.lettering import CAN_JOIN
 from vault.inspection.protocol import DONE, TYPE_ROOM
+from vault.inspection.tags import lead_to
 
 LARGEST = 64 * 1024 * 1024
 LETTERS = 40
 """Dots of the letters in the picture of a stamp, which is placed smaller."""
-NAME = "CasevaultStamp"
+NAME, ORIGINAL = "CasevaultStamp", "CasevaultPage"
 MOST_ON_A_PAGE, MOST_IN_A_ROW = 400, 60
-_UNSTAMPED = ("/EF", "/EmbeddedFiles", "/Thumb", "/XFA")
-_SAVED = re.compile(rb"(?<![^\s\])>}])([qQ])(?![^\s\[(</])")
+MUCH_LARGER = 4
+"""Times the part of a page that is seen: a larger page has stamps for the whole of it and others for what is seen."""
+_UNSTAMPED = (
+    *("/EF", "/EmbeddedFiles", "/Thumb", "/XFA"),
+    *("/Metadata", "/PieceInfo", "/Templates", "/Alternates", "/JavaScript", "/JS", "/AA"),
+)
+
+
+class Box(NamedTuple):
+    """A part of a page, in its own units."""
+
+    left: float
+    bottom: float
+    width: float
+    height: float
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
 
 
 def warm() -> None:
@@ -60,8 +78,9 @@ def stamp(document: pikepdf.Pdf, lines: Sequence[str]) -> None:
         stream.update(_picture(tile.size, colours))
     picture["/SMask"] = document.make_indirect(mask)
     placed = document.make_indirect(picture)
-    for page in document.pages:
-        _put_on(document, page, placed, tile.size)
+    lead_to(
+        document, {page.obj.objgen: _put_on(document, page, placed, tile.size) for page in document.pages}
+    )
 
 
 def _stamped(extension: str, file: AskedFor, lines: Sequence[str]) -> bytes | None:
@@ -72,6 +91,7 @@ def _stamped(extension: str, file: AskedFor, lines: Sequence[str]) -> bytes | No
         with pikepdf.open(cast(BinaryIO, file), suppress_warnings=True) as document:
             if not document.pages:
                 return None
+            _lay_notes_on_pages(document)
             _leave_out_what_has_no_stamp(document)
             stamp(document, lines)
             document.save(target)
@@ -81,12 +101,62 @@ def _stamped(extension: str, file: AskedFor, lines: Sequence[str]) -> bytes | No
 
 
 def _leave_out_what_has_no_stamp(document: pikepdf.Pdf) -> None:
-    """Files within the file, small pictures of its pages, and forms that other programs draw by themselves (XFA)."""
-    for each in document.objects:
-        shell = each.stream_dict if isinstance(each, pikepdf.Stream) else each
-        for name in _UNSTAMPED if isinstance(shell, pikepdf.Dictionary) else ():
+    """Files within the file, small pictures of its pages, pages that are in no order, what programs keep beside a page,
+    forms that other programs draw by themselves (XFA), and scripts, which could draw on a page."""
+    for shell in _dictionaries(document):
+        for name in _UNSTAMPED:
             if name in shell:
                 del shell[name]
+
+
+def _dictionaries(document: pikepdf.Pdf) -> Iterator[pikepdf.Object]:
+    """Every one, also those that lie within others."""
+    waiting: list[pikepdf.Object] = list(document.objects)
+    while waiting:
+        each = waiting.pop()
+        shell = each.stream_dict if isinstance(each, pikepdf.Stream) else each
+        if isinstance(shell, pikepdf.Dictionary):
+            yield shell
+            within = list(shell.as_dict().values())
+        else:
+            within = list(shell.as_list()) if isinstance(shell, pikepdf.Array) else []
+        waiting += [
+            part
+            for part in within
+            if isinstance(part, pikepdf.Dictionary | pikepdf.Array) and not part.is_indirect
+        ]
+
+
+def _lay_notes_on_pages(document: pikepdf.Pdf) -> None:
+    """What forms and notes show is on the page itself, beneath the stamp. Links lead on; of the rest nothing is left."""
+    form = document.Root.get("/AcroForm")
+    if isinstance(form, pikepdf.Dictionary) and form.get("/NeedAppearances", False):
+        document.generate_appearance_streams()
+        _require_legible(document)
+    document.flatten_annotations("screen")
+    for page in document.pages:
+        notes = page.obj.get("/Annots")
+        if notes is not None:
+            found = list(notes.as_list()) if isinstance(notes, pikepdf.Array) else []
+            page.obj["/Annots"] = pikepdf.Array([each for each in found if _is_bare_link(each)])
+    if "/AcroForm" in document.Root:
+        del document.Root["/AcroForm"]
+
+
+def _require_legible(document: pikepdf.Pdf) -> None:
+    """ValueError where letters that were typed in could not be drawn: question marks stand for them."""
+    for page in document.pages:
+        for note in page.obj.get("/Annots", pikepdf.Array()):
+            value = note.get("/V", note.get("/Parent", pikepdf.Dictionary()).get("/V"))
+            drawn = note.get("/AP", pikepdf.Dictionary()).get("/N")
+            if not isinstance(value, pikepdf.String) or not isinstance(drawn, pikepdf.Stream):
+                continue
+            if drawn.read_bytes().count(b"?") > str(value).count("?"):
+                raise ValueError
+
+
+def _is_bare_link(note: pikepdf.Object) -> bool:
+    return isinstance(note, pikepdf.Dictionary) and note.get("/Subtype") == "/Link" and "/AP" not in note
 
 
 def _picture(size: tuple[int, int], colours: str) -> pikepdf.Dictionary:
@@ -103,38 +173,51 @@ def _picture(size: tuple[int, int], colours: str) -> pikepdf.Dictionary:
 
 def _put_on(
     document: pikepdf.Pdf, page: pikepdf.Page, picture: pikepdf.Object, size: tuple[int, int]
-) -> None:
-    """The page's own content is closed off first, also where it leaves something open; what is cropped is stamped too."""
-    left, bottom, right, top = (float(side) for side in page.mediabox)
-    width, height = abs(right - left), abs(top - bottom)
-    seen = [float(side) for side in page.cropbox]
-    shorter = min(abs(seen[2] - seen[0]), abs(seen[3] - seen[1]), width, height)
-    name = page.add_resource(picture, pikepdf.Name.XObject, pikepdf.Name(f"/{NAME}"))
-    turn = math.radians(stamps.ANGLE + page.rotation)
+) -> pikepdf.Object:
+    """The page's own content, a form beneath the stamp by now: what it leaves open, or takes back too often, ends there."""
+    whole = _box(page.mediabox)
+    seen = _common(whole, _box(page.cropbox))
+    as_it_was = pikepdf.Page(document.make_indirect(copy(page.obj)))
+    original = as_it_was.as_form_xobject(handle_transformations=False)
+    original["/BBox"] = pikepdf.Array(page.mediabox)
+    if "/StructParents" in page.obj:
+        original["/StructParents"] = page.obj["/StructParents"]
+        del page.obj["/StructParents"]
+    drawn = [f"q /{ORIGINAL} Do Q", *_placed(whole, seen, size, page.rotation)]
+    if whole.area > MUCH_LARGER * seen.area:
+        drawn += _placed(seen, seen, size, page.rotation)
+    names = pikepdf.Dictionary({f"/{ORIGINAL}": original, f"/{NAME}": picture})
+    page.obj["/Resources"] = pikepdf.Dictionary(XObject=names)
+    page.obj["/Contents"] = document.make_stream("\n".join(drawn).encode("ascii"))
+    return original
+
+
+def _placed(box: Box, seen: Box, size: tuple[int, int], rotation: int) -> Iterator[str]:
+    """Stamps all over a box, as large as fits what is seen of the page."""
+    shorter = min(seen.width, seen.height)
+    turn = math.radians(stamps.ANGLE + rotation)
     scale = max(
         shorter / stamps.SHARE / LETTERS,
-        math.sqrt(width * height / (MOST_ON_A_PAGE * size[0] * size[1])),
-        max(width, height) / (MOST_IN_A_ROW * size[0]),
+        math.sqrt(box.area / (MOST_ON_A_PAGE * size[0] * size[1])),
+        max(box.width, box.height) / (MOST_IN_A_ROW * size[0]),
     )
     across, down = size[0] * scale, size[1] * scale
     cos, sin = math.cos(turn), math.sin(turn)
-    steps = []
-    for x, y in stamps.centres(width, height, across, down, math.degrees(turn)):
-        at_x, at_y = min(left, right) + x, min(bottom, top) + height - y
+    for x, y in stamps.centres(box.width, box.height, across, down, math.degrees(turn)):
+        at_x, at_y = box.left + x, box.bottom + box.height - y
         start = (at_x - (across * cos - down * sin) / 2, at_y - (across * sin + down * cos) / 2)
         matrix = (across * cos, across * sin, -down * sin, down * cos, *start)
-        steps.append(f"q {' '.join(f'{number:.3f}' for number in matrix)} cm {name} Do Q")
-    open_ones = _left_open(page)
-    page.contents_add(document.make_stream(b"q\n"), prepend=True)
-    ends = b"\nQ" * (1 + open_ones) + b"\n"
-    page.contents_add(document.make_stream(ends + "\n".join(steps).encode("ascii")))
+        yield f"q {' '.join(f'{number:.3f}' for number in matrix)} cm /{NAME} Do Q"
 
 
-def _left_open(page: pikepdf.Page) -> int:
-    """How many saved states the content does not take back, as far as a quick look tells; a few too many do no harm."""
-    page.contents_coalesce()
-    contents = page.obj.get("/Contents")
-    if not isinstance(contents, pikepdf.Stream):
-        return 0
-    found = _SAVED.findall(contents.read_bytes())
-    return min(max(0, found.count(b"q") - found.count(b"Q")), 64)
+def _box(sides: pikepdf.Object) -> Box:
+    left, bottom, right, top = (float(side) for side in sides)
+    return Box(min(left, right), min(bottom, top), abs(right - left), abs(top - bottom))
+
+
+def _common(whole: Box, other: Box) -> Box:
+    """What both have; the whole, where that is nothing, as programs show it then."""
+    left, bottom = max(whole.left, other.left), max(whole.bottom, other.bottom)
+    width = min(whole.left + whole.width, other.left + other.width) - left
+    height = min(whole.bottom + whole.height, other.bottom + other.height) - bottom
+    return Box(left, bottom, width, height) if width > 0 and height > 0 else whole

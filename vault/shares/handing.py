@@ -8,7 +8,7 @@ from vault.errors import Fault, Invalid
 from vault.inspection.formats import shown
 from vault.runtime import refusal_about
 from vault.shares.declarations import current_version
-from vault.shares.modes import DOWNLOAD, MODES, VIEW_ONLY, WATERMARKED, way_of
+from vault.shares.modes import DOWNLOAD, MODES, VIEW_ONLY, WATERMARKED, strictest, way_of
 from vault.shares.policies import limits_for
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ MOST_NAMED = 5
 
 
 def mode_for(tx: Transaction, prepared: Prepared, wanted: str | None) -> str:
-    """The mode that is wanted, or without one the loosest that the rules allow. `Invalid` for a looser one, which stands in
-    the log, and when one of the documents cannot be handed over so."""
+    """The mode that is wanted, or without one the loosest that the rules allow for each tier in it. `Invalid` for a looser
+    one, which stands in the log, and when one of the documents cannot be handed over so."""
     bundle, organisation = prepared.bundle, prepared.terms.organisation
-    least = limits_for(tx, bundle.office_id, prepared.tier, organisation.id).mode
+    tiers = {each.highest_tier for each in prepared.documents}
+    least = strictest(*(limits_for(tx, bundle.office_id, tier, organisation.id).mode for tier in tiers))
     mode = wanted or least
     if mode not in MODES:
         raise _unfit("/mode", "Choose one of the list.")

@@ -160,7 +160,8 @@ def loan_waveform(loan_id: UUID) -> ResponseReturnValue:
         found, loan = open_borrowed(tx, loan_id)
         require_drawable(found)
         record_borrowed(tx, loan, found)
-    return send_waveform(peaks_in(found, runtime().store))
+    watch = LoanWatch(runtime(), actor(), loan)
+    return send_waveform(peaks_in(found, runtime().store, watch.still_allowed))
 
 
 def _here(loan_id: UUID, notice: str) -> str:

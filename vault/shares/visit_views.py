@@ -141,7 +141,8 @@ def waveform(link: str, n: int) -> ResponseReturnValue:
         found, _way = open_lent(tx, visit, n, FILE, PIECES)
         require_drawable(found)
         record_lent(tx, visit, found)
-    return send_waveform(peaks_in(found, runtime().store))
+    watch = VisitWatch(runtime(), visitor(visit.opening.id), visit)
+    return send_waveform(peaks_in(found, runtime().store, watch.still_allowed))
 
 
 @csrf.exempt("the visit's own cookie is not sent from other sites, and finishing harms nobody")

@@ -18,8 +18,9 @@ from vault.transfers.reading import find_version, open_content, open_to_send, re
 from vault.transfers.recordings import BookmarkList, BookmarkRow, bookmark_list, recording_page
 from vault.transfers.served import ServedList, served_list
 from vault.transfers.transcripts import OpenTranscript, Shown, open_transcript
+from vault.transfers.watch import Watch
 from vault.transfers.waveforms import peaks_in, require_drawable
-from vault.web.acting import runtime, transaction
+from vault.web.acting import actor, runtime, transaction
 from vault.web.asked import VERSION, asked_version
 from vault.web.lanes import in_lane
 from vault.web.media import speaks_json
@@ -64,7 +65,8 @@ def waveform(document_id: UUID) -> ResponseReturnValue:
         found = open_to_send(tx, document_id, asked_version())
         require_drawable(found)
         record_opening(tx, found)
-    return send_waveform(peaks_in(found, runtime().store))
+    watch = Watch(runtime(), actor(), found)
+    return send_waveform(peaks_in(found, runtime().store, watch.still_allowed))
 
 
 @documented("The bookmarks of a recording", returns=BookmarkList, errors=["not-found", "bundle-locked"])

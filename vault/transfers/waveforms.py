@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vault.errors import NotFound
 from vault.inspection.waveform import DRAWN, peaks_of
 from vault.store.base import Store
@@ -14,10 +16,12 @@ def require_drawable(content: Content) -> None:
         raise NotFound
 
 
-def peaks_in(content: Content, store: Store) -> bytes:
+def peaks_in(content: Content, store: Store, still_allowed: Callable[[], bool]) -> bytes:
     """A byte for each of its parts, none where it could not be read. It may take a second: call it outside any transaction.
 
-    Errors: `Tampered` and `NotFound` when the object cannot be read back; `Busy`.
+    Errors: `Tampered` and `NotFound` when the object cannot be read back, `NotFound` when it is allowed no more; `Busy`.
     """
-
-    return peaks_of(content.version.extension, content.length, reader_of(store, content))
+    peaks = peaks_of(content.version.extension, content.length, reader_of(store, content))
+    if not still_allowed():
+        raise NotFound
+    return peaks
