@@ -16,7 +16,7 @@ from threading import BoundedSemaphore, Lock
 
 from vault.errors import Busy
 from vault.inspection.confinement import DEFENCES
-from vault.inspection.protocol import END, HEAD, READY, RENDER, STAMP, WHOLE, WORDS
+from vault.inspection.protocol import DICTATE, END, HEAD, READY, RENDER, STAMP, WHOLE, WORDS
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ COMMAND = (sys.executable, "-I", "-B", "-X", "utf8", "-c", START, str(ROOT))
 NO_LIBRARY = 3
 AT_ONCE = 4
 """Files looked at in one moment, by one web process; as many that have their first look, and as many pages drawn."""
-_ROOM_OF = {HEAD: HEAD, RENDER: RENDER, WORDS: RENDER, STAMP: RENDER}
+_ROOM_OF = {HEAD: HEAD, RENDER: RENDER, WORDS: RENDER, STAMP: RENDER, DICTATE: RENDER}
 
 
 class Keeper:
