@@ -31,7 +31,7 @@ LEADING = 128
 """Blocks that are decoded before a part of QP, some eighteen seconds: behind them nothing is heard of what came before."""
 STEP = 128
 """Blocks that the decoder gets at once."""
-LONGEST = 3 * 3600
+LONGEST = 2 * 3600
 """Seconds of SP that can be gone through in time."""
 LOUDEST = 32767
 _DSS, _DS2 = b"\x02dss".ljust(2 * BLOCK, b"\0"), b"\x03ds2".ljust(3 * BLOCK, b"\0")
