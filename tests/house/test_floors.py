@@ -34,6 +34,7 @@ SOLE_IMPORTERS = {
     "magic": ("vault.inspection",),
     "tinytag": ("vault.inspection.sound",),
     "miniaudio": ("vault.inspection.compressed",),
+    "pydsscodec": ("vault.inspection.dictaphone",),
     "pikepdf": (
         *("vault.inspection.pdfs", "vault.inspection.pdf_pages"),
         *("vault.inspection.scrubbing", "vault.inspection.stamping", "vault.inspection.tags"),

@@ -17,6 +17,7 @@ LOCKS = (
     "requirements-dev.lock",
     "requirements-postgres.lock",
     "requirements-aws.lock",
+    "requirements-dictation.lock",
     "bench/requirements.txt",
     "tests/archive/oracles.lock",
     "tests/archive/bagit.lock",
@@ -56,7 +57,7 @@ def test_lock_files_name_versions_and_hashes_and_no_address():
     for name in LOCKS:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert not re.search(r"https?://|--index-url|registry\s*=", text), name
-    for name in LOCKS[:4]:
+    for name in LOCKS[:5]:
         text = (ROOT / name).read_text(encoding="utf-8")
         pinned = re.findall(r"^[A-Za-z0-9][\w.\-\[\]]*==", text, re.M)
         assert len(pinned) > 10
@@ -64,7 +65,7 @@ def test_lock_files_name_versions_and_hashes_and_no_address():
 
 
 def test_the_other_locks_hold_what_the_runtime_lock_holds():
-    runtime, *others = (set(re.findall(r"^\S+==\S+", _read(name), re.M)) for name in LOCKS[:4])
+    runtime, *others = (set(re.findall(r"^\S+==\S+", _read(name), re.M)) for name in LOCKS[:5])
     assert all(runtime <= other for other in others)
 
 

@@ -34,9 +34,9 @@ def test_showing_the_page_is_not_opening_the_recording(client, desk, recording, 
     assert "document.opened" not in trail()
 
 
-def test_a_dictation_format_is_offered_for_download_only(client, desk, recording):
+def test_what_no_browser_plays_is_offered_for_download_only(client, desk, recording):
     with desk.runtime.session() as session:
-        session.get_one(Version, recording.id).media_type = "audio/x-ds2"
+        session.get_one(Version, recording.id).media_type = "audio/x-ms-wma"
 
     browser = sign_in(client, desk)
     page = browser.get(f"/documents/{recording.document_id}/recording")

@@ -16,7 +16,7 @@ from threading import BoundedSemaphore, Lock
 
 from vault.errors import Busy
 from vault.inspection.confinement import DEFENCES
-from vault.inspection.protocol import DRAW, END, HEAD, LETTERS, READY, RENDER, STAMP, WHOLE, WORDS
+from vault.inspection.protocol import DICTATE, DRAW, END, HEAD, LETTERS, READY, RENDER, STAMP, WHOLE, WORDS
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ NO_LIBRARY = 3
 AT_ONCE = 4
 """Files looked at in one moment, by one web process; as many that have their first look, and as many that are shown: what
 recipients ask for keeps no deposit waiting."""
-_ROOM_OF = {HEAD: HEAD, **dict.fromkeys((RENDER, WORDS, STAMP, DRAW, LETTERS), RENDER)}
+_ROOM_OF = {HEAD: HEAD, **dict.fromkeys((RENDER, WORDS, STAMP, DRAW, LETTERS, DICTATE), RENDER)}
 
 
 class Keeper:

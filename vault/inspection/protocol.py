@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 HEAD, WHOLE, SCRUB, DRAW, RENDER, WORDS, WALLS, END = b"h", b"w", b"s", b"d", b"v", b"t", b"p", b"e"
-STAMP, LETTERS = b"m", b"l"
+STAMP, LETTERS, DICTATE = b"m", b"l", b"c"
 """Tasks of a forked process, and its end; each comes with a number (u32, big-endian)."""
 MESSAGE = 5
 READY = b"r"

@@ -20,10 +20,12 @@ from typing import BinaryIO, NoReturn, cast
 
 from vault.inspection import pdfs, rendering, stamping
 from vault.inspection.confinement import DEFENCES, confine, shut_in
+from vault.inspection.dictaphone import dictate
 from vault.inspection.head import load_magic, look_at_head
 from vault.inspection.peaks import draw
 from vault.inspection.proof import try_the_walls
 from vault.inspection.protocol import (
+    DICTATE,
     DRAW,
     END,
     HEAD,
@@ -56,6 +58,7 @@ TASKS: dict[bytes, Task] = {
     RENDER: rendering.render,
     WORDS: read_words,
     STAMP: stamping.answer_stamped,
+    DICTATE: dictate,
     LETTERS: stamping.answer_letters,
     WALLS: try_the_walls,
 }

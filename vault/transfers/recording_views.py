@@ -13,6 +13,7 @@ from vault.bundles.document_types import RECORDING
 from vault.bundles.document_views import leads_to_password
 from vault.bundles.models import Document
 from vault.errors import Conflict, NotFound
+from vault.transfers.dictations import dictation_in, in_shares, is_locked
 from vault.transfers.forms import NewBookmark, place_of
 from vault.transfers.reading import find_version, open_content, open_to_send, record_opening, record_served
 from vault.transfers.recordings import BookmarkList, BookmarkRow, bookmark_list, recording_page
@@ -22,6 +23,7 @@ from vault.transfers.watch import Watch
 from vault.transfers.waveforms import peaks_in, require_drawable
 from vault.web.acting import actor, runtime, transaction
 from vault.web.asked import VERSION, asked_version
+from vault.web.dictations import asked_sound, send_dictation
 from vault.web.lanes import in_lane
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
@@ -35,6 +37,7 @@ def register(bp: Blueprint, pages: Blueprint) -> None:
     """Put the resources on `bp` and the pages on `pages`."""
     pages.get("/documents/<uuid:document_id>/recording")(recording)
     pages.get("/documents/<uuid:document_id>/waveform")(waveform)
+    pages.get("/documents/<uuid:document_id>/sound")(sound)
     bp.get("/documents/<uuid:document_id>/bookmarks")(bookmarks)
     bp.post("/documents/<uuid:document_id>/bookmarks")(post_bookmark)
     bp.delete("/documents/<uuid:document_id>/bookmarks/<uuid:bookmark_id>")(delete_bookmark)
@@ -54,6 +57,7 @@ def recording(document_id: UUID) -> ResponseReturnValue:
         page = recording_page(tx, opened, found, is_playable=found.media_type in PLAYABLE)
         beside = open_transcript(tx, page.transcripts, asked)
     page.start_ms, page.shown = place_of(request.args.get("t", "")), _shown(beside)
+    page.is_locked = is_locked(found, runtime().store)
     return respond("transfers/recording.html", page)
 
 
@@ -67,6 +71,21 @@ def waveform(document_id: UUID) -> ResponseReturnValue:
         record_opening(tx, found)
     watch = Watch(runtime(), actor(), found)
     return send_waveform(peaks_in(found, runtime().store, watch.still_allowed))
+
+
+@in_lane
+@signed_in
+def sound(document_id: UUID) -> ResponseReturnValue:
+    """A dictation as a browser plays it, whole or a range of it: opened, stopped and counted as the file itself."""
+    with transaction() as tx:
+        found = open_to_send(tx, document_id, asked_version())
+    heard, reading_id = dictation_in(found, runtime().store), None
+    part = asked_sound(found, heard)
+    if part.sends_content:
+        with transaction() as tx:
+            reading_id = record_opening(tx, open_to_send(tx, document_id, found.version.number))
+    watch = Watch(runtime(), actor(), found, reading_id)
+    return send_dictation(found, heard, part, watch.still_allowed, in_shares(watch.served, found, heard))
 
 
 @documented("The bookmarks of a recording", returns=BookmarkList, errors=["not-found", "bundle-locked"])

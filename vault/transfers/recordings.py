@@ -13,6 +13,7 @@ from vault.access.policy import Permission
 from vault.bundles.bookmarks import bookmarks_of, label_of
 from vault.bundles.models import Document
 from vault.bundles.opening import OpenBundle
+from vault.inspection.dictation import PLAYED
 from vault.people.models import Person
 from vault.transfers.pages import case_of
 from vault.transfers.reading import Content
@@ -44,7 +45,7 @@ class BookmarkList(BaseModel):
 
 class RecordingPage(BaseModel):
     """A recording to listen to. `length` in bytes, `hourly` in bytes for an hour of it; `served` only for those who may
-    see the log."""
+    see the log; what is decoded here, and what its recorder has locked."""
 
     bundle: UUID
     document: UUID
@@ -57,6 +58,8 @@ class RecordingPage(BaseModel):
     duration_ms: int | None
     hourly: int | None
     is_playable: bool
+    is_decoded: bool
+    is_locked: bool = False
     is_withdrawn: bool
     bookmarks: list[BookmarkRow]
     transcripts: list[TranscriptRow]
@@ -81,6 +84,7 @@ def recording_page(tx: Transaction, opened: OpenBundle, content: Content, is_pla
         duration_ms=duration,
         hourly=content.length * HOUR_MS // duration if duration else None,
         is_playable=is_playable,
+        is_decoded=content.media_type in PLAYED,
         is_withdrawn=document.withdrawn_at is not None,
         bookmarks=bookmark_list(tx, opened, document).items,
         transcripts=transcripts_of(tx, opened, document),
