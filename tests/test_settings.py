@@ -86,8 +86,9 @@ def test_production_refuses_every_embedded_part_and_says_which():
 
 
 def test_an_archive_is_another_place_than_the_store(tmp_path):
-    same = {"CASEVAULT_STORE": "s3://bucket/a", "CASEVAULT_ARCHIVE_STORE": "s3://bucket/a/"}
-    assert faults_of(**same) == {"CASEVAULT_ARCHIVE_STORE"}
+    for archive in ("s3://bucket/a/", "s3://bucket", "s3://bucket/a/packages"):
+        same = {"CASEVAULT_STORE": "s3://bucket/a", "CASEVAULT_ARCHIVE_STORE": archive}
+        assert faults_of(**same) == {"CASEVAULT_ARCHIVE_STORE"}
     settings = Settings.from_env({"CASEVAULT_DATA": str(tmp_path)})
     assert (settings.archive_store, settings.archive_lock) == (f"disk:{tmp_path}/archive", "governance")
 

@@ -304,9 +304,11 @@ class Settings:
 
     def _archive_in_store(self) -> list[Fault]:
         """What is kept for ever has other rights, another lock and other copies than what changes daily."""
-        if self.archive_store.rstrip("/") != self.store.rstrip("/"):
+        archive, store = f"{self.archive_store.rstrip('/')}/", f"{self.store.rstrip('/')}/"
+        if not self.archive_store or not (archive.startswith(store) or store.startswith(archive)):
             return []
-        return [Fault("CASEVAULT_ARCHIVE_STORE", "this is the object store; the archive is another place")]
+        said = "this is the object store, or one lies within the other; the archive is another place"
+        return [Fault("CASEVAULT_ARCHIVE_STORE", said)]
 
 
 def _described() -> list[Any]:
