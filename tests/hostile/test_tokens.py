@@ -17,10 +17,16 @@ from vault.people.tokens import Wanted, create_service
 LOOK = {
     *("api_bundles.documents", "api_bundles.index", "api_bundles.list_of_cases", "api_bundles.members"),
     *("api_bundles.show", "api_bundles.show_case", "api_cases.search", "api_cases.assignments"),
+    "api_cases.outcomes",
 }
 READ = LOOK | {
     *("api_bundles.show_document", "api_bundles.versions"),
-    *("api_transfers.bundle_zip", "api_transfers.content"),
+    *(
+        "api_transfers.bundle_zip",
+        "api_transfers.content",
+        "api_transfers.show_page",
+        "api_transfers.show_pages",
+    ),
 }
 ADD = {"api_transfers.deposit", "api_transfers.deposit_further", "api_transfers.find_known"}
 LEND = {
@@ -35,7 +41,8 @@ LEND = {
 REACHED = {
     "read": READ,
     "upload": LOOK | ADD,
-    "cases": LOOK | {"api_bundles.create", "api_cases.change", "api_cases.create"},
+    "cases": LOOK
+    | {"api_bundles.create", "api_cases.change", "api_cases.change_outcome", "api_cases.create"},
     "share": READ | LEND,
     "export": READ | {"api_transfers.export"},
     "audit": set(),
