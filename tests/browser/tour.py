@@ -27,8 +27,8 @@ SEVERAL = {"/bundles/*": 6, "/documents/*": 4, "/shares/*": 3, "/people/*": 2}
 ROLES = ("administrator", "caseworker", "supervisor", "controller", "auditor")
 LINKS = "[...document.querySelectorAll('a[href]:not([download])')].map(link => link.href)"
 SHAPE = "[...new Set([...document.querySelectorAll('body *')].map(one => one.tagName + one.className))].sort().join()"
-BYTES = ("/content", "/content.zip")
-"""Addresses that are no pages."""
+BYTES = re.compile(r".*/(content(\.zip)?|pages/\d+)")
+"""Addresses that are no pages: files, and pictures of pages, in which no script runs, axe's neither."""
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 EXPECTED = "Failed to load resource"
 """What Chromium says on the console when a page's own status is 400 or more."""
@@ -164,7 +164,7 @@ class Walker:
         for found in self.page.evaluate(LINKS):
             address = found.partition("#")[0]
             inside = address.startswith(self.vault.url + "/")
-            if inside and "lang=" not in address and not urlsplit(address).path.endswith(BYTES):
+            if inside and "lang=" not in address and not BYTES.fullmatch(urlsplit(address).path):
                 yield address
 
 
