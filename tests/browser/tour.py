@@ -34,6 +34,11 @@ EXPECTED = "Failed to load resource"
 """What Chromium says on the console when a page's own status is 400 or more."""
 
 
+def is_file(address: str) -> bool:
+    """Whether it is a file or a picture of one, and no page."""
+    return BYTES.fullmatch(urlsplit(address).path) is not None
+
+
 def kind_of(address: str) -> str:
     """The address without what is particular: ids, tokens, values."""
     parts = urlsplit(address)
@@ -164,7 +169,7 @@ class Walker:
         for found in self.page.evaluate(LINKS):
             address = found.partition("#")[0]
             inside = address.startswith(self.vault.url + "/")
-            if inside and "lang=" not in address and not BYTES.fullmatch(urlsplit(address).path):
+            if inside and "lang=" not in address and not is_file(address):
                 yield address
 
 
