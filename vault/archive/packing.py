@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from uuid import UUID
 
 from vault.archive import bag
 from vault.archive.descriptions import dublin_core, retention
@@ -40,6 +41,22 @@ _CONSTANT = (
 _GATHERED = 1024 * 1024
 
 
+class Unsound(Tampered):
+    """An object that a package is made of is not what was stored; `version_id` says of which version."""
+
+    def __init__(self, version_id: UUID) -> None:
+        super().__init__("An object is not what was stored.")
+        self.version_id = version_id
+
+
+class Absent(NotFound):
+    """An object that a package is made of is gone; `version_id` says of which version."""
+
+    def __init__(self, version_id: UUID) -> None:
+        super().__init__("An object of this package is gone.")
+        self.version_id = version_id
+
+
 @dataclass(frozen=True)
 class Written:
     """A package that was made: its name, the sums of the tar, and those of each file by its path in the bag."""
@@ -53,7 +70,7 @@ class Written:
 def write_package(package: Package, store: Store, sink: Sink) -> Written:
     """The package's tar is in the sink, from its first byte to its last.
 
-    Raises `Tampered` when an object is not the one that was recorded, NotFound when it is gone: what the sink has taken by
+    Raises `Unsound` when an object is not the one that was recorded, `Absent` when it is gone: what the sink has taken by
     then is no package.
     """
     with lanes() as counting:
@@ -127,7 +144,7 @@ class _Writer:
         counted = self._counting.sum("sha256", Lanes.OBJECT)
         self._add(file.path, file.size, _packed(file, store, counted.update))
         if counted.hex() != file.object_digest.hex():
-            raise Tampered("An object is not what was stored.")
+            raise Unsound(file.id)
 
     def end(self) -> Written:
         self._tar.end()
@@ -179,16 +196,16 @@ def _constant_files() -> dict[str, bytes]:
 def _packed(file: PackedFile, store: Store, count: Callable[[bytes], None]) -> Iterator[bytes]:
     """The file's bytes in the package; all bytes of the object are counted, those that a header replaces too."""
     if store.size(file.object_name) is None:
-        raise NotFound("An object of this package is gone.")
+        raise Absent(file.id)
     if store.size(file.object_name) != file.object_length or file.object_length < HEAD:
-        raise Tampered("An object is not what was stored.")
+        raise Unsound(file.id)
     pieces = iter(store.read(file.object_name, 0, file.object_length))
     start = b""
     with suppress(StopIteration):
         while len(start) < HEAD:
             start += next(pieces)
     if head_version(start[:HEAD]) != file.id:
-        raise Tampered("An object is not what was stored.")
+        raise Unsound(file.id)
     count(start)
     yield start if file.header is None else file.header + start[POINTER:]
     yield from _watched(pieces, count)
