@@ -16,15 +16,18 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from tests.archiving import Archivings
 from tests.databases import Pair, bare_pair, new_roles, url_as
 from tests.factory import Factory, test_settings
 from tests.fakes import RecordingBell, SettableClock
 from vault.access.actor import STRANGER, SYSTEM, Role
+from vault.archive.packaging import SIGN
 from vault.assembly import open_runtime, set_up
 from vault.audit.guards import REFUSAL
 from vault.audit.models import AuditEntry
 from vault.audit.verification import verify_log
 from vault.bundles.members import add_member, remove_member
+from vault.bundles.models import Version
 from vault.cli import casevault
 from vault.crypto.kinds import SlotKind
 from vault.db import make_engine
@@ -344,6 +347,45 @@ def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: 
         assert run_job(running, job.id)
         assert make.runtime.keystore.status()["epoch"] == number
     keys.close()
+
+
+def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, make: Factory) -> None:
+    office = Archivings(make)
+    closure, store = office.closed(), make.runtime.store
+    office.archive(closure)
+    kms = open_kms(place.settings.kms, deployment_of(make))
+    engine = place.engine("keys", "keystore")
+    keys = worker(place, "keys", Keystore(engine, kms, store, None, place.clock.now))
+    archive = worker(place, "archive")
+    with make.runtime.session() as session:
+        lost = session.scalars(select(Version.object_name).filter_by(case_id=closure.case_id)).first()
+    content = store.get(lost)
+    store.delete(lost)
+    done_by(make, archive, keys, office)
+    assert sorted(str(row.error_code) for row in office.packages(closure)) == [
+        "None",
+        "None",
+        "object-missing",
+    ]
+    store.put(lost, content)
+    office.archive(closure)
+    done_by(make, archive, keys, office)
+    assert office.state(closure) == "archived"
+    keys.close()
+    archive.engine.dispose()
+
+
+def done_by(make: Factory, archive: Runtime, keys: Runtime, office: Archivings) -> None:
+    """Every job of archiving that waits is done by the worker whose it is."""
+    while waiting := office.waiting():
+        with make.runtime.session() as session:
+            names = {job_id: session.get_one(Job, job_id).name for job_id in waiting}
+        assert all(run_job(keys if names[each] == SIGN else archive, each) for each in waiting)
+
+
+def deployment_of(make: Factory) -> UUID | None:
+    with make.runtime.session() as session:
+        return deployment_id(session)
 
 
 def test_a_courier_claims_and_ends_jobs_and_reads_nobodys_name(place: Place, make: Factory, does) -> None:

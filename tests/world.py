@@ -17,7 +17,7 @@ from tests.recordings import wav
 from vault.access.actor import SYSTEM, Actor, Role
 from vault.access.caseload import AccessReason
 from vault.access.principals import Principal
-from vault.archive.models import ArchiveIdentity
+from vault.archive.models import ArchivalPackage, ArchiveIdentity, Closure
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
@@ -138,6 +138,7 @@ class World:
             "batch_id": [self._batch(actor, case).id],
             "policy_id": [self._policy(people[1])],
             "identity_id": [self._identity(people)],
+            "package_id": [self._package(people[0], case)],
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
 
@@ -211,6 +212,23 @@ class World:
             row = ArchiveIdentity(id=principal.id, office_id=people[0].office_id, holder="a safe")
             row.key_digest, row.proposed_by_id = principal.id.bytes * 2, people[0].id
             row.proposed_at = row.retired_at = now
+            session.add(row)
+            return row.id
+
+    def _package(self, person: Person, case: Case) -> UUID:
+        """A package of a closing that was undone."""
+        now, number = self.make.clock.now(), uuid4()
+        closure = Closure(id=number, case_id=case.id, office_id=case.office_id, number=1, remark_id=number)
+        closure.closed_on, closure.closed_at, closure.reopened_at = now.date(), now, now
+        closure.closed_by_id = person.id
+        row = ArchivalPackage(id=uuid4(), closure_id=number, case_id=case.id, office_id=case.office_id)
+        row.aip_id, row.version, row.disposal, row.case_number = number, 1, "permanent", case.number
+        row.organisation, row.agent_version, row.object_name = "An office", "0.1.0", f"packages/{number}.tar"
+        row.closed_on, row.packaged_at, row.queued_by_id = now.date(), now, person.id
+        row.files = row.content_length = 1
+        with self.make.runtime.session() as session:
+            session.add(closure)
+            session.flush()
             session.add(row)
             return row.id
 

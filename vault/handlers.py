@@ -26,6 +26,8 @@ MODULES_WITH_JOBS = (
     "vault.shares.courier",
     "vault.matrix.overdue",
     "vault.drops.notices",
+    "vault.archive.packaging",
+    "vault.archive.receipting",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 

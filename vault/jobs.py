@@ -128,6 +128,12 @@ def enqueue(
     return session.scalars(query).one_or_none()
 
 
+def hasten(session: Session, dedupe_key: str, now: datetime) -> None:
+    """The job of this key runs as soon as it can, if it waits for a later time."""
+    waits = (Job.dedupe_key == dedupe_key, Job.state == QUEUED, Job.run_at > now)
+    session.execute(update(Job).where(*waits).values(run_at=now), execution_options=_AFRESH)
+
+
 def repeat(session: Session, name: str, every: timedelta, now: datetime) -> Job | None:
     """Queue the periodic job of this name, unless one is unfinished or was queued less than `every` ago."""
     # Sweeps come a little early or late; a tenth of slack keeps them from skipping a turn.

@@ -33,7 +33,7 @@ FORGOTTEN = (
 """Tables whose rows the web processes delete; all others only gain rows, or change them."""
 OBJECT_COLUMNS = (
     "id document_id bundle_id case_id office_id number length object_name object_length object_digest"
-    " seal checked_at check_failed_at"
+    " seal checked_at check_failed_at media_type deposited_at"
 )
 """What a version says of its object: no lock, no head, no name."""
 
@@ -41,6 +41,9 @@ READER_COLUMNS = (
     "id office_id email mail_preference language mail_refused_at left_at sign_in_locked_at expires_at"
 )
 """What the courier knows of a person: no name."""
+
+PACKAGE_STEPS = "state progress error_code failed_version_id"
+"""What every step of a package says of itself."""
 
 _WEB = {name: "select insert update" + " delete" * (name in FORGOTTEN) for name in METADATA.tables}
 
@@ -55,10 +58,27 @@ RIGHTS: dict[str, dict[str, Rights]] = {
         | CLOCK
         | JOBS
         | LOG_WRITER
-        | {"versions": f"select({OBJECT_COLUMNS}) update(checked_at check_failed_at)"},
+        | {"versions": f"select({OBJECT_COLUMNS}) update(checked_at check_failed_at)"}
+        | {
+            "documents": "select(id document_type)",
+            "archive_headers": "select(closure_id version_id header)",
+            "archive_indexes": "select(closure_id disposal files object_name object_digest)",
+            "packages": f"select update({PACKAGE_STEPS} size sha256 sha512 oxum archived_at)",
+            "package_copies": "select insert",
+            "signing_keys": "select(id public_key)",
+            "cases": "select(id office_id state changed_at revision) update(state changed_at revision)",
+        },
     },
     "keys": {
-        "database": START | CLOCK | JOBS | LOG_WRITER | {"destructions": "select update(state done_at)"},
+        "database": START
+        | CLOCK
+        | JOBS
+        | LOG_WRITER
+        | {
+            "destructions": "select update(state done_at)",
+            "packages": f"select update({PACKAGE_STEPS} receipt_key_id receipt_signature)",
+            "signing_keys": "select insert",
+        },
         "keystore": START
         | {
             "deployment": "select update(number)",

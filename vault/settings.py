@@ -111,6 +111,12 @@ class Settings:
     archive_lock: str = _setting(
         "ARCHIVE_LOCK", _one_of(*LOCKS), "governance", help="what keeps packages in a bucket with Object Lock"
     )
+    retention: timedelta = _setting(
+        "RETENTION_DAYS",
+        _days,
+        timedelta(days=3653),
+        help="days that a package of permanent records is locked",
+    )
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")

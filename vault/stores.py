@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from vault.errors import VaultError
 from vault.runtime import Runtime
+from vault.settings import Settings
 from vault.store.archive import Archive, open_archive
 from vault.store.s3.retention import S3Archive, lock_of
 from vault.store.s3.store import S3Store
@@ -28,8 +29,12 @@ UNLOCKED = (
 
 def archive_of(runtime: Runtime) -> Archive:
     """Where the packages of this vault are kept. Raises `Misconfigured`."""
-    settings = runtime.settings
-    return open_archive(settings.archive_store, settings.archive_lock, runtime.clock.now, **settings.s3)
+    return open_archive_of(runtime.settings, runtime.clock.now)
+
+
+def open_archive_of(settings: Settings, now: Callable[[], datetime]) -> Archive:
+    """The archive that these settings name. Raises `Misconfigured`."""
+    return open_archive(settings.archive_store, settings.archive_lock, now, **settings.s3)
 
 
 def look_at_stores(runtime: Runtime) -> Iterator[tuple[str, str, str]]:

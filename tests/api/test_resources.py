@@ -24,6 +24,9 @@ GET POST DELETE /cases/{case_id}/assignments
 GET POST /cases/{case_id}/move
 GET POST /cases/{case_id}/outcomes
 GET POST /cases/{case_id}/closure
+POST /cases/{case_id}/archiving
+GET /packages/{package_id}
+GET /packages/{package_id}/content
 GET /archive
 POST /cases/{case_id}/reopening
 POST /cases/{case_id}/reopening/approval

@@ -101,6 +101,9 @@ class Permission(StrEnum):
     SHARE_APPROVE = "share.approve"
     IDENTITY_SEE = "identity.see"
     IDENTITY_MANAGE = "identity.manage"
+    CASE_ARCHIVE = "case.archive"
+    PACKAGE_SEE = "package.see"
+    PACKAGE_DOWNLOAD = "package.download"
 
 
 class Scope(StrEnum):
@@ -131,6 +134,7 @@ _WRITERS = (Role.CASEWORKER, Role.SUPERVISOR, Role.CONTROLLER)
 _LEADS = (Role.SUPERVISOR, Role.CONTROLLER)
 _OFFICE = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
 _CLOSERS = (Role.ARCHIVIST, *_LEADS)
+_RECORDS = (_rule(Scope.OFFICE, *_CLOSERS, Role.RECORDS_AUTHORITY), _rule(Scope.EVERYWHERE, Role.AUDITOR))
 _OVERSIGHT = (Role.SUPERVISOR, Role.RECORDS_AUTHORITY, Role.AUDITOR)
 
 MATRIX: dict[Permission, tuple[Rule, ...]] = {
@@ -231,11 +235,11 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.REQUEST_SEE: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.REQUEST_END: (_rule(Scope.MEMBER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.REQUEST_FOLLOW: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
-    Permission.IDENTITY_SEE: (
-        _rule(Scope.OFFICE, *_CLOSERS, Role.RECORDS_AUTHORITY),
-        _rule(Scope.EVERYWHERE, Role.AUDITOR),
-    ),
+    Permission.IDENTITY_SEE: _RECORDS,
     Permission.IDENTITY_MANAGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.CASE_ARCHIVE: (_rule(Scope.OFFICE, *_CLOSERS),),
+    Permission.PACKAGE_SEE: _RECORDS,
+    Permission.PACKAGE_DOWNLOAD: (_rule(Scope.OFFICE, Role.ARCHIVIST),),
 }
 
 

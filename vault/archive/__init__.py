@@ -9,6 +9,10 @@ copies), and encrypts an index of names and digests to them; whatever makes the 
 is read as before and changed by nobody. Before it is archived it is *reopened* with a reason and a second person; the
 closing stays as history, and the next one has the next number.
 
+Then somebody other than the closer *archives* it: its packages are queued, and workers without a key write each into the
+archive, read it back and lay a signed receipt beside it. A package is *queued*, *written*, *verified*, *receipted* and
+*archived*; with the last one the case is.
+
 An archival package is one uncompressed tar: a bag (RFC 8493) around an information package (E-ARK CSIP) whose content stays
 encrypted. It is made of plain values and stored objects, without a key, and comes out the same to the byte when made again.
 """

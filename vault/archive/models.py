@@ -15,6 +15,8 @@ from vault.db import Number, Row
 CLASSES = (PERMANENT, TRANSIENT, TEMPORARY)
 """Disposal classes, each in a package of its own."""
 LENT = ("link", "loan")
+PACKAGE_STATES = ("queued", "written", "verified", "receipted", "archived")
+QUEUED, WRITTEN, VERIFIED, RECEIPTED, ARCHIVED = PACKAGE_STATES
 _LIVE = text("retired_at IS NULL")
 _STANDING = text("reopened_at IS NULL")
 _WAITING = text("approved_at IS NULL AND dropped_at IS NULL")
@@ -162,3 +164,67 @@ class Reopening(Row):
     approved_at: Mapped[datetime | None]
     dropped_at: Mapped[datetime | None]
     dropped_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("principals.id"))
+
+
+class ArchivalPackage(Row):
+    """The files of one disposal class of a closed case, in one tar. All that its bytes depend on is fixed when it is queued.
+
+    States: queued → written → verified (read back) → receipted (signed) → archived (the receipt lies beside the tar).
+    `aip_id` and `version` name it; a later closing of the case makes the next version of the same. `progress` counts bytes
+    of the step that runs. `error_code` says why it stopped, until it goes on, and `failed_version_id` at which file.
+    """
+
+    __tablename__ = "packages"
+    __sees__ = Permission.PACKAGE_SEE
+    __table_args__ = (
+        UniqueConstraint("closure_id", "disposal"),
+        UniqueConstraint("aip_id", "version"),
+        CheckConstraint(f"disposal in {CLASSES}", name="disposal"),
+        CheckConstraint(f"state in {PACKAGE_STATES}", name="state"),
+        CheckConstraint("(state = 'queued') = (sha256 IS NULL)", name="written"),
+        CheckConstraint(
+            "(state in ('queued', 'written', 'verified')) = (receipt_signature IS NULL)", name="receipted"
+        ),
+        CheckConstraint("(state = 'archived') = (archived_at IS NOT NULL)", name="archived"),
+    )
+
+    closure_id: Mapped[UUID] = mapped_column(ForeignKey("closures.id"))
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), index=True)
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    aip_id: Mapped[UUID]
+    version: Mapped[int]
+    disposal: Mapped[str] = mapped_column(String(20))
+    case_number: Mapped[str] = mapped_column(String(40))
+    organisation: Mapped[str] = mapped_column(String(200))
+    agent_version: Mapped[str] = mapped_column(String(40))
+    closed_on: Mapped[date]
+    packaged_at: Mapped[datetime]
+    queued_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    files: Mapped[int]
+    content_length: Mapped[int] = mapped_column(Number)
+    object_name: Mapped[str] = mapped_column(String(80), unique=True)
+    state: Mapped[str] = mapped_column(String(20), default=QUEUED)
+    progress: Mapped[int] = mapped_column(Number, default=0)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    failed_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("versions.id"))
+    size: Mapped[int | None] = mapped_column(Number)
+    sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    sha512: Mapped[bytes | None] = mapped_column(LargeBinary(64))
+    oxum: Mapped[str | None] = mapped_column(String(40))
+    receipt_key_id: Mapped[UUID | None] = mapped_column(ForeignKey("signing_keys.id"))
+    receipt_signature: Mapped[bytes | None] = mapped_column(LargeBinary(64))
+    archived_at: Mapped[datetime | None]
+
+
+class PackageCopy(Row):
+    """Where a package lies in the archive: the object's version where there are such, what keeps it, and until when."""
+
+    __tablename__ = "package_copies"
+    __table_args__ = (UniqueConstraint("package_id", "object_name"),)
+
+    package_id: Mapped[UUID] = mapped_column(ForeignKey("packages.id"))
+    object_name: Mapped[str] = mapped_column(String(80))
+    store_version: Mapped[str | None] = mapped_column(String(200))
+    mode: Mapped[str] = mapped_column(String(20))
+    kept_until: Mapped[datetime | None]
+    verified_at: Mapped[datetime]

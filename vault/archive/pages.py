@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -10,11 +11,13 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 
 from vault.access.policy import Permission
+from vault.archive.archiving import packages_of
 from vault.archive.checklist import Checklist, Held, checklist_of
-from vault.archive.closing import closures_of
+from vault.archive.closing import closures_of, standing_closure
 from vault.archive.models import ArchiveHeader, Closure, KeptLending, Reopening
+from vault.archive.package_pages import PackageRow, package_rows
 from vault.archive.reopening import digest_shown, waiting_reopening
-from vault.cases.models import ACTIVE, CLOSED, Case
+from vault.cases.models import ACTIVE, ARCHIVING, CLOSED, Case
 from vault.cases.pages import OutcomeRow, outcome_row
 from vault.matrix.approvals import has_lapsed, lapses_at
 from vault.matrix.pages import names_of, reason_of
@@ -107,14 +110,17 @@ class ClosurePage(BaseModel):
     checklist: ChecklistPage | None
     closures: list[ClosureRow]
     reopening: ReopeningRow | None
+    packages: list[PackageRow]
     may_close: bool
     may_reopen: bool
+    may_archive: bool
 
 
 def closure_page(tx: Transaction, case: Case) -> ClosurePage:
     """The page for those who may close the case. Load it with that permission first."""
     is_active = case.state == ACTIVE
-    waiting = waiting_reopening(tx, case.id)
+    waiting, standing = waiting_reopening(tx, case.id), standing_closure(tx, case.id)
+    packages = package_rows(tx, packages_of(tx, standing)) if standing is not None else []
     return ClosurePage(
         case_id=case.id,
         case_number=case.number,
@@ -123,9 +129,18 @@ def closure_page(tx: Transaction, case: Case) -> ClosurePage:
         checklist=checklist_page(tx, checklist_of(tx, case)) if is_active else None,
         closures=[closure_row(tx, each) for each in closures_of(tx, case.id)],
         reopening=_reopening(tx, case, waiting) if waiting is not None else None,
+        packages=packages,
         may_close=is_active and tx.allows(Permission.CASE_CLOSE, case),
         may_reopen=case.state == CLOSED and tx.allows(Permission.CASE_REOPEN, case),
+        may_archive=standing is not None and _may_archive(tx, case, standing, packages),
     )
+
+
+def _may_archive(tx: Transaction, case: Case, closure: Closure, packages: Sequence[PackageRow]) -> bool:
+    """Whether the page offers it: to somebody else than the closer, then to whoever may when something has stopped."""
+    offered = case.state == CLOSED and closure.closed_by_id != tx.actor.id
+    stopped = case.state == ARCHIVING and any(row.has_stopped for row in packages)
+    return (offered or stopped) and tx.allows(Permission.CASE_ARCHIVE, case)
 
 
 def checklist_page(tx: Transaction, found: Checklist) -> ChecklistPage:

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, exists, or_, select
 
 from vault.access.policy import Permission, permits
-from vault.archive.models import Closure, Reopening
-from vault.cases.models import ACTIVE, CLOSED, OUTCOMES, Case, Individual
+from vault.archive.models import ArchivalPackage, Closure, Reopening
+from vault.archive.package_pages import PackageRow, package_rows
+from vault.cases.models import ACTIVE, ARCHIVED, ARCHIVING, CLOSED, OUTCOMES, Case, Individual
 from vault.matrix.pages import names_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ class ReadyRow(BaseModel):
 
 
 class ClosedRow(BaseModel):
-    """A closed case; `is_to_reopen` while a proposal to reopen it waits."""
+    """A case that is not active any more; `is_to_reopen` while a proposal to reopen it waits.
+
+    While it is being archived, so many of its `packages` are `archived`; `has_stopped` once one waits for somebody.
+    """
 
     case_id: UUID
     case_number: str
@@ -41,6 +45,10 @@ class ClosedRow(BaseModel):
     closed_at: datetime
     closed_by: str
     is_to_reopen: bool
+    state: str
+    packages: int
+    archived: int
+    has_stopped: bool
 
 
 class QueuePage(BaseModel):
@@ -60,7 +68,7 @@ def queue_page(tx: Transaction) -> QueuePage:
     closed = (
         select(Case, Closure, waiting)
         .join(Closure, Closure.case_id == Case.id)
-        .where(Case.state == CLOSED, Closure.reopened_at.is_(None), mine)
+        .where(Case.state.in_((CLOSED, ARCHIVING, ARCHIVED)), Closure.reopened_at.is_(None), mine)
         .order_by(Closure.closed_at.desc(), Closure.id)
     )
     found = [(case, closure, waits) for case, closure, waits in tx.session.execute(closed.limit(MOST))]
@@ -82,6 +90,7 @@ def is_settled() -> ColumnElement[bool]:
 
 def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> list[ClosedRow]:
     names = names_of(tx, [closure.closed_by_id for _, closure, _ in found])
+    packages = _packages(tx, [closure.id for _, closure, _ in found])
     return [
         ClosedRow(
             case_id=case.id,
@@ -91,6 +100,19 @@ def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> lis
             closed_at=closure.closed_at,
             closed_by=names.get(closure.closed_by_id, ""),
             is_to_reopen=is_to_reopen,
+            state=case.state,
+            packages=len(packages[closure.id]),
+            archived=sum(row.state == ARCHIVED for row in packages[closure.id]),
+            has_stopped=any(row.has_stopped for row in packages[closure.id]),
         )
         for case, closure, is_to_reopen in found
     ]
+
+
+def _packages(tx: Transaction, closures: list[UUID]) -> dict[UUID, list[PackageRow]]:
+    """Those of each closing."""
+    rows = tx.session.scalars(select(ArchivalPackage).where(ArchivalPackage.closure_id.in_(closures))).all()
+    found: dict[UUID, list[PackageRow]] = {closure: [] for closure in closures}
+    for row, shown in zip(rows, package_rows(tx, rows), strict=True):
+        found[row.closure_id].append(shown)
+    return found

@@ -8,7 +8,8 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission, may_ever
-from vault.archive import identity_views
+from vault.archive import identity_views, package_views
+from vault.archive.archiving import archive_case
 from vault.archive.closing import close_case, standing_closure
 from vault.archive.forms import Approval, CaseClosing, WithReason
 from vault.archive.pages import ClosurePage, ClosureRow, closure_page, closure_row
@@ -25,6 +26,7 @@ from vault.web.signin import signed_in
 
 bp = Blueprint("archive", __name__, template_folder="templates")
 identity_views.register(bp)
+package_views.register(bp)
 
 
 @bp.app_template_global("standing_closure")
@@ -137,6 +139,21 @@ def approve(case_id: UUID) -> ResponseReturnValue:
 def drop(case_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         drop_reopening(tx, case_id)
+        return _answer(tx, case_id)
+
+
+@bp.post("/cases/<uuid:case_id>/archiving")
+@documented(
+    "Archive a closed case: its packages are queued. Asked again, what had stopped goes on",
+    returns=ClosurePage,
+    status=201,
+    errors=["forbidden", "not-found", "conflict"],
+)
+@signed_in
+@shows_form(closure, Conflict, Refused)
+def archive(case_id: UUID) -> ResponseReturnValue:
+    with transaction() as tx:
+        archive_case(tx, case_id)
         return _answer(tx, case_id)
 
 

@@ -174,4 +174,10 @@ EVENTS: dict[str, str] = {
     "share.request_dropped": "Described links were taken back or declined.",
     "request.mailed": "The link of a file request was mailed to whoever is asked.",
     "request.mail_failed": "A mail of a file request's link could not be sent; `reason` says which kind of failure.",
+    "case.archiving_begun": "A second person began to archive a closed case, in so many `packages`.",
+    "case.archived": "Every package of a case is in the archive, read back, with a signed receipt.",
+    "package.stored": "A package was written into the archive and read back whole.",
+    "package.receipted": "The receipt of a package was signed.",
+    "package.downloaded": "An archivist downloaded a package: ciphertext, as it lies in the archive.",
+    "archive.failed": "A package could not be made or kept; `code` says why, `version` which stored file was at fault.",
 }

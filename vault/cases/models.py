@@ -12,7 +12,7 @@ from vault.access.policy import Permission
 from vault.db import Row
 
 STATES = ("active", "closed", "archiving", "archived", "transferred")
-ACTIVE, CLOSED = STATES[:2]
+ACTIVE, CLOSED, ARCHIVING, ARCHIVED = STATES[:4]
 PRIORITIES = ("normal", "urgent", "emergency")
 
 

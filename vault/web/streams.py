@@ -190,6 +190,20 @@ def send_export(
     return as_user_content(response)
 
 
+def send_stored(
+    name: str, length: int, pieces: Iterator[bytes] | None, still_allowed: StillAllowed
+) -> Response:
+    """An object as it is stored, under a name; only the head without pieces. What left is told before, not after."""
+    response = Response(mimetype="application/octet-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Disposition"] = disposition("attachment", name)
+    response.automatically_set_content_length = False
+    response.headers["Content-Length"] = str(length)
+    if pieces is not None:
+        response.response = Stream(pieces, 0, still_allowed, lambda _ranges: None)
+    return as_user_content(response)
+
+
 def _reader(found: Sendable, store: Store) -> Callable[[int, int], Iterator[bytes]]:
     return lambda start, end: store.read(found.object_name, start, end)
 
