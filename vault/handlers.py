@@ -28,6 +28,7 @@ MODULES_WITH_JOBS = (
     "vault.drops.notices",
     "vault.archive.packaging",
     "vault.archive.receipting",
+    "vault.archive.locking",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -48,6 +49,7 @@ PERIODIC = {
     "transfers.check_fixity": timedelta(days=1),
     "drops.remind": timedelta(hours=1),
     "transfers.sweep_store": timedelta(days=1),
+    "archive.move_locks_on": timedelta(days=1),
 }
 """How often a sweep queues each of these jobs."""
 

@@ -64,7 +64,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "archive_headers": "select(closure_id version_id header)",
             "archive_indexes": "select(closure_id disposal files object_name object_digest)",
             "packages": f"select update({PACKAGE_STEPS} size sha256 sha512 oxum archived_at)",
-            "package_copies": "select insert",
+            "package_copies": "select insert update(mode kept_until)",
             "signing_keys": "select(id public_key)",
             "cases": "select(id office_id state changed_at revision) update(state changed_at revision)",
         },

@@ -10,6 +10,7 @@ import signal
 import sys
 import tarfile
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -22,6 +23,7 @@ from vault.access.actor import Role
 from vault.access.signing import SigningKey
 from vault.archive.archiving import archive_case
 from vault.archive.gathering import package_of
+from vault.archive.locking import MOVE_ON
 from vault.archive.models import ArchivalPackage, PackageCopy
 from vault.archive.package import CONTENT
 from vault.archive.package_pages import package_page
@@ -32,7 +34,7 @@ from vault.bundles.models import Version
 from vault.crypto.agefile import decrypt_file
 from vault.crypto.identity import hybrid_identity
 from vault.errors import Conflict, Refused, Tampered, VaultError
-from vault.jobs import LeaseLost, claim, run_job
+from vault.jobs import LeaseLost, claim, enqueue, run_job
 from vault.stores import archive_of
 
 
@@ -147,6 +149,7 @@ def test_a_stored_file_that_changed_stops_its_package_and_is_named_until_it_is_r
         "bundle_number": 1,
         "document_number": 2,
         "version": 1,
+        "may_open": True,
     }
     assert trail().count("archive.failed") == trail().count("fixity.failed") == 1
     runtime.store.delete(version.object_name)
@@ -172,10 +175,11 @@ def test_what_is_read_back_is_what_was_written_or_the_package_is_not_kept(office
     office.work()
     (row,) = office.packages(closure)
     assert (row.state, row.error_code, office.state(closure)) == ("written", "not-whole", "archiving")
-    path.write_bytes(content)
+    path.unlink()
     office.archive(closure)
     office.work()
     assert office.state(closure) == "archived"
+    assert path.read_bytes() == content
 
 
 def test_an_archive_that_fails_is_asked_again_by_itself_or_at_once_by_somebody(office, runtime):
@@ -279,6 +283,29 @@ def killed_at(runtime, act: int) -> bool:
 def due(runtime):
     with runtime.session() as session:
         return jobs.due(session, runtime.clock.now(), 10)
+
+
+def test_locks_are_moved_on_every_month_and_not_by_a_wrong_clock(office, closure, runtime, clock):
+    office.archive(closure)
+    office.work()
+    archive, (row, *others) = archive_of(runtime), office.packages(closure)
+    places = [row.object_name, receipt_name(row)]
+
+    def moved() -> set[timedelta]:
+        with runtime.session() as session:
+            enqueue(session, MOVE_ON, None, clock.now())
+        office.work()
+        return {archive.kept(name).until - clock.now() for name in places}
+
+    whole = runtime.settings.retention
+    office.make.wait(days=29)
+    assert moved() == {whole - timedelta(days=29)}
+    clock.move(days=2)
+    assert moved() == {whole - timedelta(days=31)}
+    clock.move(days=-2)
+    office.make.wait(days=2)
+    assert moved() == {whole}
+    assert not any(archive.kept(other.object_name).until for other in others)
 
 
 def test_in_a_bucket_its_version_is_known_and_permanent_records_are_locked(office, closure, runtime, moto):

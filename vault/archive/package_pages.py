@@ -42,12 +42,13 @@ class PackageRow(BaseModel):
 
 
 class WrongFile(BaseModel):
-    """The stored file that is at fault: which document it is of, by number in a bundle, and which version. Never a name."""
+    """The stored file at fault: its document, by number in a bundle, and which version. Never a name."""
 
     document: UUID
     bundle_number: int
     document_number: int
     version: int
+    may_open: bool
 
 
 class CopyRow(BaseModel):
@@ -175,4 +176,5 @@ def _wrong_file(tx: Transaction, row: ArchivalPackage) -> WrongFile | None:
         bundle_number=bundles.index(document.bundle_id) + 1,
         document_number=tx.session.scalar(count) or 0,
         version=version.number,
+        may_open=tx.allows(Permission.DOCUMENT_READ, document),
     )

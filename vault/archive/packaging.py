@@ -79,12 +79,18 @@ def write_into_archive(runtime: Runtime, job: ClaimedJob) -> None:
 
 @handles(VERIFY)
 def read_back(runtime: Runtime, job: ClaimedJob) -> None:
-    """The package was read back as written, and is kept: a permanent one has its date before which nobody removes it."""
+    """The package was read back as written, and is kept: a permanent one has its date before which nobody removes it.
+
+    One that is not there any more, because somebody moved a bad one away, is written again.
+    """
     with stopping(runtime, job):
         row = package_row(runtime, job)
         if row.state != WRITTEN:
             return
         archive, name, size = archive_of(runtime), row.object_name, row.size or 0
+        if archive.size(name) is None:
+            _write_again(runtime, job)
+            return
         version = archive.kept(name).version
         check_whole(row, _watched(archive.read_version(name, version, 0, size), Watch(runtime, job)))
         kept = archive.kept(name, version)
@@ -192,6 +198,12 @@ def _written(runtime: Runtime, archive: Archive, package: Package, name: str, wa
                 raise
     archive.drop(name)
     return write_package(package, runtime.store, _Nowhere(watch))
+
+
+def _write_again(runtime: Runtime, job: ClaimedJob) -> None:
+    with step(runtime, job) as (tx, row):
+        row.state, row.size, row.sha256, row.sha512, row.oxum = QUEUED, None, None, None, None
+        go_on(tx, row)
 
 
 def _watched(pieces: Iterable[bytes], watch: Watch) -> Iterator[bytes]:
