@@ -58,6 +58,7 @@ class Commands(click.Group):
         "fixity": "vault.commands:fixity",
         "restore": "vault.commands:restore",
         "check": "vault.commands:check",
+        "archive": "vault.archive.commands:archive",
         "openapi": "vault.commands:openapi",
         "demo": "vault.commands:demo",
         "upload": "vault.client.commands:upload",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import json
 import os
 import signal
 import sys
 import tarfile
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import select
 
 from tests.archiving import CONTENTS, Archivings
@@ -22,6 +25,7 @@ from vault import jobs
 from vault.access.actor import Role
 from vault.access.signing import SigningKey
 from vault.archive.archiving import archive_case
+from vault.archive.commands import archive
 from vault.archive.gathering import package_of
 from vault.archive.locking import MOVE_ON
 from vault.archive.models import ArchivalPackage, PackageCopy
@@ -283,6 +287,29 @@ def killed_at(runtime, act: int) -> bool:
 def due(runtime):
     with runtime.session() as session:
         return jobs.due(session, runtime.clock.now(), 10)
+
+
+def test_commands_tell_how_far_packages_are_and_read_them_back(office, runtime):
+    closure = office.closed({"form.pdf": PDF})
+    office.archive(closure)
+
+    def told(what: str) -> tuple[int, list[dict[str, object]]]:
+        done = CliRunner().invoke(archive, [what, "--json"], obj=SimpleNamespace(runtime=runtime))
+        return done.exit_code, json.loads(done.output)
+
+    assert [row["state"] for row in told("status")[1]] == ["queued"]
+    assert told("verify") == (0, [])
+    office.work()
+    code, (row,) = told("verify")
+    assert (code, row["state"], row["error"]) == (0, "archived", None)
+    for path in runtime.settings.data.glob("archive/objects/**/aip-*"):
+        path.chmod(0o600)
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"ustar", b"usTar", 1).replace(b'"key"', b'"kEy"'))
+        code, (row,) = told("verify")
+        assert (code, row["error"]) == (1, "not-whole" if path.suffix == ".tar" else "other-object")
+        path.write_bytes(content)
+    assert told("status")[0] == 0
 
 
 def test_locks_are_moved_on_every_month_and_not_by_a_wrong_clock(office, closure, runtime, clock):

@@ -95,7 +95,7 @@ def test_a_package_that_has_stopped_says_why_and_what_is_safe_and_goes_on(office
     page = browser.get(f"/packages/{row.id}").text
     assert "A stored object is not there" in page
     assert re.search(r"Document [123] in bundle 1, version 1", page)
-    assert "nothing was removed" in page
+    assert "removed nothing from the vault" in page
     assert browser.api("GET", "/archive").json["closed"][0]["has_stopped"]
     assert "archiving has stopped" in browser.get("/archive").text
     assert "Let it go on" in browser.get(f"/cases/{closure.case_id}/closure").text

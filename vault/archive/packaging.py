@@ -143,6 +143,11 @@ def key_of(name: str, package_id: UUID) -> str:
     return f"{name}:{package_id}"
 
 
+def code_of(fault: VaultError) -> str:
+    """What the row, the log and commands call it."""
+    return CODES.get(type(fault), fault.code)
+
+
 @contextmanager
 def stopping(runtime: Runtime, job: ClaimedJob) -> Iterator[None]:
     """What goes wrong in the block stands in the package's row; the job ends where trying again would not help."""
@@ -216,7 +221,7 @@ def _watched(pieces: Iterable[bytes], watch: Watch) -> Iterator[bytes]:
 
 def _note_failure(runtime: Runtime, job: ClaimedJob, fault: VaultError) -> None:
     """The row says why; the log does when it is news, and names the stored file that is at fault."""
-    code = CODES.get(type(fault), fault.code)
+    code = code_of(fault)
     version_id = fault.version_id if isinstance(fault, Unsound | Absent) else None
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)

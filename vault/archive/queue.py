@@ -52,7 +52,10 @@ class ClosedRow(BaseModel):
 
 
 class QueuePage(BaseModel):
-    """What could be closed, longest unchanged first, and what is closed, newest first: a hundred of each at most."""
+    """What could be closed, longest unchanged first, and what is closed, newest first, archived cases last.
+
+    A hundred of each at most.
+    """
 
     ready: list[ReadyRow]
     closed: list[ClosedRow]
@@ -69,7 +72,7 @@ def queue_page(tx: Transaction) -> QueuePage:
         select(Case, Closure, waiting)
         .join(Closure, Closure.case_id == Case.id)
         .where(Case.state.in_((CLOSED, ARCHIVING, ARCHIVED)), Closure.reopened_at.is_(None), mine)
-        .order_by(Closure.closed_at.desc(), Closure.id)
+        .order_by(Case.state == ARCHIVED, Closure.closed_at.desc(), Closure.id)
     )
     found = [(case, closure, waits) for case, closure, waits in tx.session.execute(closed.limit(MOST))]
     return QueuePage(

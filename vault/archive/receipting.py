@@ -100,6 +100,12 @@ def check_signed_receipt(content: bytes, public_key: bytes) -> Receipt:
     return read_receipt(text)
 
 
+def check_laid(session: Session, archive: Archive, row: ArchivalPackage) -> None:
+    """`OtherThere` unless the signed receipt lies beside the tar, just so."""
+    if archive.get(receipt_name(row)) != signed_receipt(session, row):
+        raise OtherThere("Something else lies in the archive under the name of this receipt.")
+
+
 def receipt_name(row: ArchivalPackage) -> str:
     """The object beside the tar."""
     return row.object_name.removesuffix(".tar") + ".json"
