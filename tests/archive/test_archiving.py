@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 import sys
 import tarfile
 from dataclasses import replace
@@ -30,7 +31,7 @@ from vault.archive.gathering import package_of
 from vault.archive.locking import MOVE_ON
 from vault.archive.models import ArchivalPackage, PackageCopy
 from vault.archive.package import CONTENT
-from vault.archive.package_pages import package_page
+from vault.archive.package_pages import package_page, package_rows
 from vault.archive.packaging import write_into_archive
 from vault.archive.packing import store_package, write_package
 from vault.archive.receipting import check_signed_receipt, receipt_name
@@ -194,12 +195,25 @@ def test_an_archive_that_fails_is_asked_again_by_itself_or_at_once_by_somebody(o
     (folder / "partials").write_bytes(b"")
     (job,) = office.waiting()
     assert not run_job(runtime, job)
+    with runtime.reading(office.archivist) as tx:
+        (shown,) = package_rows(tx, office.packages(closure))
+    assert (shown.error, shown.has_stopped) == ("FileExistsError", False)
     (folder / "partials").unlink()
     (folder / "away").rename(folder / "partials")
     assert office.waiting() == []
     office.archive(closure)
     office.work()
     assert office.state(closure) == "archived"
+
+
+def test_who_writes_packages_knows_no_way_to_a_people_half():
+    """K7, by what a fresh program has loaded once it can do these jobs."""
+    program = "import sys, vault.archive.packaging, vault.archive.receipting, vault.archive.locking; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "vault.archive.packing" in loaded
+    assert not loaded & {"vault.bundles.opening", "vault.access.holdings", "vault.archive.minting"}
+    assert not any(name.startswith(("vault.people", "vault.shares")) for name in loaded)
 
 
 def test_two_workers_of_one_package_write_it_once_and_the_late_one_commits_nothing(office, runtime, clock):

@@ -18,9 +18,9 @@ from vault.archive.receipting import receipt_of_row
 from vault.bundles.models import Document, Version
 from vault.cases.models import Case
 from vault.crypto.encoding import b64
-from vault.jobs import FAILED, Job
 from vault.jobs import QUEUED as WAITS
 from vault.jobs import RUNNING as RUNS
+from vault.jobs import Job
 from vault.matrix.case_moves import all_bundles
 from vault.matrix.pages import names_of
 
@@ -128,8 +128,7 @@ def package_page(tx: Transaction, row: ArchivalPackage) -> PackagePage:
 
 def _row(row: ArchivalPackage, jobs: Sequence[Job]) -> PackageRow:
     goes_on = any(job.state in (WAITS, RUNS) for job in jobs)
-    given_up = next((job.error_code for job in reversed(jobs) if job.state == FAILED), None)
-    has_stopped = row.state != ARCHIVED and not goes_on
+    of_job = jobs[-1].error_code if jobs and row.state != ARCHIVED else None
     return PackageRow(
         id=row.id,
         disposal=row.disposal,
@@ -137,8 +136,8 @@ def _row(row: ArchivalPackage, jobs: Sequence[Job]) -> PackageRow:
         files=row.files,
         done=min(row.progress, _total(row)),
         total=_total(row),
-        error=row.error_code or (given_up if has_stopped else None),
-        has_stopped=has_stopped,
+        error=row.error_code or of_job,
+        has_stopped=row.state != ARCHIVED and not goes_on,
     )
 
 

@@ -48,9 +48,9 @@ def package(package_id: UUID) -> ResponseReturnValue:
 @signed_in
 def content(package_id: UUID) -> ResponseReturnValue:
     """What is recorded is committed before the first byte leaves."""
-    archive, is_sent = archive_of(runtime()), request.method == "GET"
+    is_sent = request.method == "GET"
     with transaction() as tx:
         fetched = fetch_package(tx, package_id, is_sent)
-    pieces = archive.read_version(*fetched.place, 0, fetched.size) if is_sent else None
+    pieces = archive_of(runtime()).read_version(*fetched.place, 0, fetched.size) if is_sent else None
     watch = fetched.watch(runtime(), actor())
     return send_stored(f"{fetched.name}.tar", fetched.size, pieces, watch)
