@@ -206,6 +206,7 @@ def test_an_archive_that_fails_is_asked_again_by_itself_or_at_once_by_somebody(o
     assert office.state(closure) == "archived"
 
 
+@pytest.mark.sqlite
 def test_who_writes_packages_knows_no_way_to_a_people_half():
     """K7, by what a fresh program has loaded once it can do these jobs."""
     program = "import sys, vault.archive.packaging, vault.archive.receipting, vault.archive.locking; print(*sys.modules)"
@@ -303,6 +304,7 @@ def due(runtime):
         return jobs.due(session, runtime.clock.now(), 10)
 
 
+@pytest.mark.sqlite
 def test_commands_tell_how_far_packages_are_and_read_them_back(office, runtime):
     closure = office.closed({"form.pdf": PDF})
     office.archive(closure)
@@ -349,6 +351,7 @@ def test_locks_are_moved_on_every_month_and_not_by_a_wrong_clock(office, closure
     assert not any(archive.kept(other.object_name).until for other in others)
 
 
+@pytest.mark.sqlite
 def test_in_a_bucket_its_version_is_known_and_permanent_records_are_locked(office, closure, runtime, moto):
     bucket = moto.new_bucket(locked=True)
     places = {"s3_endpoint": moto.url, "s3_region": "eu-central-1", "s3_checksums": "when_supported"}
