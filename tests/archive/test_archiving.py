@@ -238,6 +238,20 @@ def names_of(rows) -> list[str]:
     return [name for row in rows for name in (row.object_name, receipt_name(row))]
 
 
+def test_of_the_last_packages_at_once_one_ends_the_archiving(office, closure, runtime, trail):
+    office.archive(closure)
+    for _step in range(3):
+        for job_id in office.waiting():
+            run_job(runtime, job_id)
+    last = [lambda job_id=job_id: run_job(runtime, job_id) for job_id in office.waiting()]
+    assert len(last) == 3
+    assert errors_in(at_once(*last)) == []
+    office.make.wait(minutes=2)
+    office.work()
+    assert office.state(closure) == "archived"
+    assert trail().count("case.archived") == 1
+
+
 def test_a_package_that_lies_there_is_adopted_if_it_is_that_package(office, runtime):
     closure = office.closed({"form.pdf": PDF})
     office.archive(closure)
