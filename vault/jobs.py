@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class ClaimedJob:
     details: Mapping[str, Any]
     fence: int
     attempts: int
+    held: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Called each time the worker says that it holds the job longer."""
 
 
 class Job(Row):
@@ -168,6 +170,7 @@ def renew(session: Session, job: ClaimedJob, now: datetime, lease: timedelta = L
     """
     if not _changed(session, _held(job.id, job.fence), {"lease_until": now + lease}):
         raise LeaseLost("The job was taken over.")
+    job.held()
 
 
 def finish(session: Session, job_id: UUID, fence: int, now: datetime) -> bool:
@@ -214,10 +217,11 @@ def sweep(runtime: Any, periodic: Mapping[str, timedelta], limit: int = 100) -> 
     return waiting
 
 
-def run_job(runtime: Any, job_id: UUID) -> bool:
+def run_job(runtime: Any, job_id: UUID, held: Callable[[], None] = lambda: None) -> bool:
     """Claim the job, call its handler, finish it; each in a transaction of its own. True if it was done here.
 
-    `runtime` offers `session()`, a context manager that commits, and `clock.now()`.
+    `runtime` offers `session()`, a context manager that commits, and `clock.now()`. `held` is called when the job is
+    claimed and each time its handler says that it goes on.
     """
     if runtime.is_sealed:
         return False
@@ -226,8 +230,9 @@ def run_job(runtime: Any, job_id: UUID) -> bool:
         job = row.claimed() if row else None
     if job is None:
         return False
+    held()
     try:
-        _handler(job.name)(runtime, job)
+        _handler(job.name)(runtime, replace(job, held=held))
     except LeaseLost:
         log.warning("job %s (%s) was taken over by another worker", job.id, job.name)
         return False

@@ -43,7 +43,7 @@ def web_command(settings: Settings) -> list[str]:
 def worker_command(with_beat: bool) -> list[str]:
     """One Celery worker for all queues; embedded, it also keeps the beat."""
     command = [sys.executable, "-m", "celery", "--app=worker.celery", "--quiet", "worker"]
-    command += ["--without-mingle", "--without-gossip", "--concurrency=1", "--pool=prefork"]
+    command += ["--without-mingle", "--without-gossip", "--concurrency=2", "--pool=prefork"]
     command += ["--loglevel=warning"]
     if with_beat:
         command.append("--beat")

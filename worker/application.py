@@ -11,7 +11,7 @@ from typing import Any
 
 from celery import Celery  # type: ignore[import-untyped]
 
-from vault.jobs import LEASE, make_celery
+from vault.jobs import make_celery
 from worker.beat import SCHEDULE
 from worker.tasks import register_tasks
 
@@ -22,7 +22,6 @@ def make_app(broker_url: str, data: Path, open_runtime: Callable[[], Any]) -> Ce
     app.conf.update(
         beat_schedule=SCHEDULE,
         beat_scheduler="celery.beat:Scheduler",  # keeps nothing on disk: the database counts the turns
-        task_time_limit=2 * LEASE.total_seconds(),
     )
     if broker_url.startswith("filesystem:"):
         _keep_messages_in(data / "tmp")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from sqlalchemy.orm import sessionmaker
 
 from vault.clock import Clock
 from vault.db import make_engine
-from vault.jobs import Bell, handles
+from vault.jobs import Bell, handles, renew
+from worker import tasks
 from worker.application import make_app
 
 data = Path(sys.argv[1])
@@ -39,5 +41,22 @@ def write(runtime, job) -> None:
         file.write(f"{job.details['number']} {os.getpid()}\n")
 
 
+@handles("go on")
+def go_on(runtime, job) -> None:
+    """Takes four times the patience, and says so all the while."""
+    for _ in range(8):
+        time.sleep(tasks.PATIENCE / 2)
+        with runtime.session() as session:
+            renew(session, job, runtime.clock.now())
+    write(runtime, job)
+
+
+@handles("hang")
+def hang(runtime, job) -> None:
+    write(runtime, job)
+    time.sleep(600)
+
+
 if __name__ == "__main__":
+    tasks.PATIENCE = 1
     make_app("filesystem://", data, SmallRuntime).worker_main(sys.argv[2:])

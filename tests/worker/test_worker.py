@@ -43,7 +43,7 @@ def database(tmp_path):
 
 @pytest.fixture
 def worker(tmp_path, database):
-    """A worker process with two children and beat; stopped at the end."""
+    """A worker process with two children and beat; killed at the end, with all of them."""
     url = database.url.render_as_string(hide_password=False)
     with (tmp_path / "worker.log").open("wb") as log:
         process = subprocess.Popen(
@@ -55,15 +55,24 @@ def worker(tmp_path, database):
             start_new_session=True,
         )
         yield process
-        if process.poll() is None:
-            process.send_signal(signal.SIGQUIT)
-            process.wait(timeout=20)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def queue(database, number: int) -> Job:
+def queue(database, number: int, name: str = "write") -> Job:
     now = datetime.now(UTC)
     with Session(database, expire_on_commit=False) as session, session.begin():
-        return enqueue(session, "write", None, now, details={"number": number})
+        return enqueue(session, name, None, now, details={"number": number})
+
+
+def states_until(database, worker, is_right) -> dict[str, str]:
+    """The state of each job by its name, when it is right or half a minute has passed."""
+    deadline, states = time.monotonic() + 30, {}
+    while time.monotonic() < deadline and worker.poll() is None and not is_right(states):
+        time.sleep(0.1)
+        with Session(database) as session, session.begin():
+            states = dict(session.execute(select(Job.name, Job.state)).all())
+    return states
 
 
 def test_a_worker_does_what_is_rung_for_and_finds_what_is_not(tmp_path, database, worker, caplog):
@@ -91,6 +100,20 @@ def test_a_worker_does_what_is_rung_for_and_finds_what_is_not(tmp_path, database
     assert str(worker.pid) not in {process for _, process in written}
     assert (tmp_path / "tmp").stat().st_mode & 0o777 == 0o700
     assert not list((tmp_path / "tmp").glob("*.msg"))
+
+
+def test_a_job_may_take_long_while_it_says_so_and_its_process_ends_when_it_does_not(
+    tmp_path, database, worker
+):
+    bell = Bell("filesystem://", tmp_path)
+    for number, name in enumerate(("hang", "go on")):
+        bell.ring(queue(database, number, name).id)
+    states = states_until(database, worker, lambda states: states.get("go on") == "done")
+    assert states == {"hang": "running", "go on": "done"}, (tmp_path / "worker.log").read_text()
+    written = dict(line.split() for line in (tmp_path / "written").read_text().splitlines())
+    assert not Path("/proc", written["0"]).exists()
+    bell.ring(queue(database, 2).id)
+    assert states_until(database, worker, lambda states: states.get("write") == "done")["write"] == "done"
 
 
 def test_the_app_takes_nothing_but_json_and_keeps_nothing(tmp_path, monkeypatch):
