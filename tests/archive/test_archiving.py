@@ -16,6 +16,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from sqlalchemy import select
 
@@ -40,6 +41,7 @@ from vault.crypto.agefile import decrypt_file
 from vault.crypto.identity import hybrid_identity
 from vault.errors import Conflict, Refused, Tampered, VaultError
 from vault.jobs import LeaseLost, claim, enqueue, run_job
+from vault.store.archive import COMPLIANCE, GOVERNANCE
 from vault.stores import archive_of
 
 
@@ -366,10 +368,14 @@ def test_locks_are_moved_on_every_month_and_not_by_a_wrong_clock(office, closure
 
 
 @pytest.mark.sqlite
-def test_in_a_bucket_its_version_is_known_and_permanent_records_are_locked(office, closure, runtime, moto):
-    bucket = moto.new_bucket(locked=True)
-    places = {"s3_endpoint": moto.url, "s3_region": "eu-central-1", "s3_checksums": "when_supported"}
-    runtime.settings = replace(runtime.settings, archive_store=f"s3://{bucket}/vault", **places)
+@pytest.mark.parametrize(("server", "lock"), [("moto", GOVERNANCE), ("ceph", GOVERNANCE), ("ceph", COMPLIANCE)])
+def test_in_a_bucket_its_version_is_known_and_permanent_records_are_locked(
+    office, closure, runtime, request, server, lock
+):
+    """WORM as the jobs leave it. On Ceph somebody with every right of the bucket tries to get round it."""
+    server = request.getfixturevalue(server)
+    bucket = server.new_bucket(locked=True)
+    runtime.settings = replace(runtime.settings, archive_lock=lock, **places(server, bucket))
     office.archive(closure)
     office.work()
     assert office.state(closure) == "archived"
@@ -378,10 +384,66 @@ def test_in_a_bucket_its_version_is_known_and_permanent_records_are_locked(offic
         with runtime.session() as session:
             copy = session.scalars(select(PackageCopy).filter_by(package_id=row.id)).one()
         is_permanent = row.disposal == "permanent"
-        assert copy.mode == ("governance" if is_permanent else "none")
+        assert copy.mode == (lock if is_permanent else "none")
         assert (copy.kept_until is not None) == is_permanent
         kept = archive.kept(row.object_name)
         assert (kept.version, kept.mode) == (copy.store_version, copy.mode)
         assert archive.kept(receipt_name(row)).mode == copy.mode
-        versions = moto.client.list_object_versions(Bucket=bucket, Prefix=f"vault/objects/{row.object_name}")
-        assert len(versions["Versions"]) == 1
+        assert len(versions_of(server, bucket, row.object_name)) == 1
+        if is_permanent and server.kind == "radosgw":
+            nobody_removes(server, bucket, f"vault/objects/{row.object_name}", kept)
+
+
+def places(server, bucket: str) -> dict[str, object]:
+    """Settings of an archive in a bucket of the server."""
+    checksums = "when_supported" if server.kind == "moto" else "when_required"
+    return {
+        "archive_store": f"s3://{bucket}/vault",
+        "s3_endpoint": server.url,
+        "s3_region": "eu-central-1",
+        "s3_checksums": checksums,
+    }
+
+
+def versions_of(server, bucket: str, name: str) -> list[dict[str, object]]:
+    found = server.client.list_object_versions(Bucket=bucket, Prefix=f"vault/objects/{name}")
+    return found["Versions"]
+
+
+def nobody_removes(server, bucket: str, key: str, kept) -> None:
+    where = {"Bucket": bucket, "Key": key, "VersionId": kept.version}
+    earlier = {"Mode": kept.mode.upper(), "RetainUntilDate": kept.until - timedelta(days=1)}
+    for act in (
+        lambda: server.client.delete_object(**where),
+        lambda: server.client.put_object_retention(**where, Retention=earlier),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            act()
+    if kept.mode == COMPLIANCE:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            server.client.delete_object(**where, BypassGovernanceRetention=True)
+    server.client.delete_object(Bucket=bucket, Key=key)
+    assert server.client.head_object(**where)["ContentLength"] == kept.size
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("server", ["moto", "ceph"])
+def test_two_workers_at_one_bucket_leave_one_version(office, runtime, clock, request, server):
+    server = request.getfixturevalue(server)
+    bucket = server.new_bucket(locked=True)
+    runtime.settings = replace(runtime.settings, **places(server, bucket))
+    closure = office.closed({"form.pdf": PDF})
+    office.archive(closure)
+    (job_id,) = office.waiting()
+    claims = []
+    for _ in range(2):
+        with runtime.session() as session:
+            clock.move(minutes=11)
+            claims.append(claim(session, job_id, clock.now()).claimed())
+    at_once(*[lambda job=job: write_into_archive(runtime, job) for job in claims])
+    clock.move(minutes=11)
+    run_job(runtime, job_id)
+    office.work()
+    assert office.state(closure) == "archived"
+    (row,) = office.packages(closure)
+    assert len(versions_of(server, bucket, row.object_name)) == 1
