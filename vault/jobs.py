@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from sqlalchemy import JSON, CheckConstraint, ColumnElement, Index, and_, delete
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from vault.db import Row, upsert
-from vault.errors import Conflict, VaultError
+from vault.errors import Conflict, Misconfigured, VaultError
 from vault.folder_queue import TRANSPORT
 
 log = logging.getLogger(__name__)
@@ -281,6 +282,8 @@ def make_celery(broker_url: str, data: Path) -> Celery:
         app.conf.update(broker_url="filesystem://localhost", broker_transport=TRANSPORT)
         app.conf.broker_transport_options = _embedded_queue(data)
     else:
+        if broker_url.startswith(("redis:", "rediss:")) and find_spec("redis") is None:
+            raise Misconfigured("Redis needs its library: see docs/install.md.")
         app.conf.broker_url = broker_url
     app.conf.update(
         broker_connection_retry_on_startup=True,

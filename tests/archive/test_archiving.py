@@ -368,7 +368,9 @@ def test_locks_are_moved_on_every_month_and_not_by_a_wrong_clock(office, closure
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize(("server", "lock"), [("moto", GOVERNANCE), ("ceph", GOVERNANCE), ("ceph", COMPLIANCE)])
+@pytest.mark.parametrize(
+    ("server", "lock"), [("moto", GOVERNANCE), ("ceph", GOVERNANCE), ("ceph", COMPLIANCE)]
+)
 def test_in_a_bucket_its_version_is_known_and_permanent_records_are_locked(
     office, closure, runtime, request, server, lock
 ):

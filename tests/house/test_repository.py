@@ -18,6 +18,7 @@ LOCKS = (
     "requirements-postgres.lock",
     "requirements-aws.lock",
     "requirements-dictation.lock",
+    "requirements-redis.lock",
     "bench/requirements.txt",
     "tests/archive/oracles.lock",
     "tests/archive/bagit.lock",
