@@ -20,6 +20,7 @@ from tests.archiving import Archivings
 from tests.databases import Pair, bare_pair, new_roles, url_as
 from tests.factory import Factory, test_settings
 from tests.fakes import RecordingBell, SettableClock
+from tests.retrievals import Retrievals
 from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.archive.packaging import SIGN
 from vault.assembly import open_runtime, set_up
@@ -29,6 +30,7 @@ from vault.audit.verification import verify_log
 from vault.bundles.members import add_member, remove_member
 from vault.bundles.models import Version
 from vault.cli import casevault
+from vault.crypto.identity import age_identity
 from vault.crypto.kinds import SlotKind
 from vault.db import make_engine
 from vault.deployment import deployment_id
@@ -350,7 +352,7 @@ def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: 
 
 
 def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, make: Factory) -> None:
-    office = Archivings(make)
+    office = Retrievals(make)
     closure, store = office.closed(), make.runtime.store
     office.archive(closure)
     kms = open_kms(place.settings.kms, deployment_of(make))
@@ -371,6 +373,10 @@ def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, mak
     office.archive(closure)
     done_by(make, archive, keys, office)
     assert office.state(closure) == "archived"
+    retrieval, _ = office.ordered(closure)
+    office.rewrap(retrieval, age_identity(office.seeds[0]))
+    done_by(make, archive, keys, office)
+    assert office.stands(retrieval).copied_at
     keys.close()
     archive.engine.dispose()
 

@@ -18,6 +18,7 @@ from vault.access.actor import SYSTEM, Actor, Role
 from vault.access.caseload import AccessReason
 from vault.access.principals import Principal
 from vault.archive.models import ArchivalPackage, ArchiveIdentity, Closure
+from vault.archive.retrieval_models import Retrieval
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
@@ -138,7 +139,8 @@ class World:
             "batch_id": [self._batch(actor, case).id],
             "policy_id": [self._policy(people[1])],
             "identity_id": [self._identity(people)],
-            "package_id": [self._package(people[0], case)],
+            "package_id": [package := self._package(people[0], case)],
+            "retrieval_id": [self._retrieval(people[1], case, package)],
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
 
@@ -229,6 +231,15 @@ class World:
         with self.make.runtime.session() as session:
             session.add(closure)
             session.flush()
+            session.add(row)
+            return row.id
+
+    def _retrieval(self, person: Person, case: Case, package_id: UUID) -> UUID:
+        """Files of the package that a colleague asks for."""
+        row = Retrieval(id=uuid4(), case_id=case.id, office_id=case.office_id, package_id=package_id)
+        row.kind, row.remark_id, row.proposed_by_id = "copy", uuid4(), person.id
+        row.proposed_at = self.make.clock.now()
+        with self.make.runtime.session() as session:
             session.add(row)
             return row.id
 

@@ -29,6 +29,7 @@ MODULES_WITH_JOBS = (
     "vault.archive.packaging",
     "vault.archive.receipting",
     "vault.archive.locking",
+    "vault.archive.bringing_back",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 

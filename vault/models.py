@@ -2,6 +2,7 @@
 
 from vault.access import caseload, cells, clearances, grants, principals, refusals, remarks, signing, throttle
 from vault.archive import models as archive
+from vault.archive import retrieval_models as retrievals
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
@@ -49,6 +50,7 @@ TABLES = (
     policies,
     recoveries,
     requests,
+    retrievals,
     shares,
     signing,
     terms,

@@ -45,6 +45,10 @@ READER_COLUMNS = (
 PACKAGE_STEPS = "state progress error_code failed_version_id"
 """What every step of a package says of itself."""
 
+RETRIEVED_COLUMNS = "id retrieval_id version_id old_start new_start"
+COPIED_COLUMNS = "object_name nonce object_length object_digest copied_at"
+"""What the worker that copies a file out of a package reads of it, and what it says: no lock."""
+
 _WEB = {name: "select insert update" + " delete" * (name in FORGOTTEN) for name in METADATA.tables}
 
 RIGHTS: dict[str, dict[str, Rights]] = {
@@ -65,6 +69,9 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "archive_indexes": "select(closure_id disposal files object_name object_digest)",
             "packages": f"select update({PACKAGE_STEPS} size sha256 sha512 oxum archived_at)",
             "package_copies": "select insert update(mode kept_until)",
+            "retrievals": "select update(copied_at error_code)",
+            "retrieved_files": f"select({RETRIEVED_COLUMNS} copied_at) update({COPIED_COLUMNS})",
+            "bundles": "select(id arrivals_at) update(arrivals_at)",
             "signing_keys": "select(id public_key)",
             "cases": "select(id office_id state changed_at revision) update(state changed_at revision)",
         },

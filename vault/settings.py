@@ -117,6 +117,7 @@ class Settings:
         timedelta(days=3653),
         help="days that a package of permanent records is locked",
     )
+    retrieved: timedelta = _setting("RETRIEVED_DAYS", _days, timedelta(days=30), help="days a copy stays")
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")

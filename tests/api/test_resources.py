@@ -25,6 +25,14 @@ GET POST /cases/{case_id}/move
 GET POST /cases/{case_id}/outcomes
 GET POST /cases/{case_id}/closure
 POST /cases/{case_id}/archiving
+GET POST /cases/{case_id}/retrieval
+POST /retrievals/{retrieval_id}/approval
+POST /retrievals/{retrieval_id}/withdrawal
+GET POST /retrievals/{retrieval_id}/order
+POST /retrievals/{retrieval_id}/answer
+POST /retrievals/{retrieval_id}/rewrapping
+POST /retrievals/{retrieval_id}/copying
+GET /archive/rewrap_headers.py
 GET /packages/{package_id}
 GET /packages/{package_id}/content
 GET /archive

@@ -153,6 +153,10 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "/office/archive-identities/<>/confirmation": {"seen": "0" * 64, "compared": True},
     "/office/archive-identities/<>/retirement": {"reason": "the safe was sold"},
+    "/cases/<>/retrieval": {"reason": "the embassy asks again"},
+    "/retrievals/<>/approval": {"seen": "0" * 64},
+    "/retrievals/<>/order": {"bundle": "<bundle>"},
+    "/retrievals/<>/rewrapping": {"identity": "AGE-SECRET-KEY-PQ-1QQ"},
     "/step-ups/<>": {"password": ACCOUNT_PASSWORD},
     "/account/factors/<>": {"code": "000000"},
     "/session": {"username": "nobody", "password": PASSWORD},
@@ -226,7 +230,7 @@ def send(browser: Browser, way: Way, path: str, body: dict[str, Any]) -> TestRes
         return browser.client.open(path, method=way.method)
     if way.method == "POST" and way.plain == "/bundles/<>/documents":
         return browser.files(path, document_type="rrf")
-    if way.method == "POST" and way.plain == "/documents/<>/versions":
+    if way.method == "POST" and way.plain in ("/documents/<>/versions", "/retrievals/<>/answer"):
         return browser.files(path)
     if way.is_api or way.method != "POST":
         return browser.client.open(path, method=way.method, json=body)

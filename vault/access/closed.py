@@ -20,7 +20,9 @@ FROZEN = frozenset(
     }
 )
 """The permissions that nobody has in a case that is not active."""
-ACTIVE = "active"
+ACTIVE, ARCHIVED = "active", "archived"
+RETRIEVED = "retrieved_copy"
+"""The one type of document that is added to a case that is not active: a copy out of its own package, for a while."""
 _CASES = table("cases", column_of("id", Uuid()), column_of("state", String()))
 
 
@@ -30,3 +32,8 @@ def is_active(model: type[Any]) -> ColumnElement[bool]:
         own: ColumnElement[bool] = column(model, "state") == ACTIVE
         return own
     return exists(_CASES.c.id).where(_CASES.c.id == column(model, "case_id"), _CASES.c.state == ACTIVE)
+
+
+def takes_retrieved(state: str, document_type: str) -> bool:
+    """Whether a file that comes back out of a package is added to a case in this state as a document of this type."""
+    return state == ACTIVE or (state == ARCHIVED and document_type == RETRIEVED)

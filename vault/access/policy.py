@@ -104,6 +104,8 @@ class Permission(StrEnum):
     CASE_ARCHIVE = "case.archive"
     PACKAGE_SEE = "package.see"
     PACKAGE_DOWNLOAD = "package.download"
+    CASE_RETRIEVE = "case.retrieve"
+    RETRIEVAL_REWRAP = "retrieval.rewrap"
 
 
 class Scope(StrEnum):
@@ -171,24 +173,12 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.DOCUMENT_MOVE: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.DOCUMENT_EXPORT: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.SHARE_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
-    Permission.SHARE_SEE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
-    Permission.SHARE_REVOKE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
+    Permission.SHARE_SEE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
+    Permission.SHARE_REVOKE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
     Permission.LOAN_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
-    Permission.LOAN_SEE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
-    Permission.LOAN_REVOKE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
+    Permission.LOAN_SEE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
+    Permission.LOAN_REVOKE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.LOAN_READ: (_rule(Scope.BORROWER, *_STAFF, Role.INTERPRETER),),
     Permission.TEAM_SEE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.TEAM_MANAGE: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
@@ -240,6 +230,8 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.CASE_ARCHIVE: (_rule(Scope.OFFICE, *_CLOSERS),),
     Permission.PACKAGE_SEE: _RECORDS,
     Permission.PACKAGE_DOWNLOAD: (_rule(Scope.OFFICE, Role.ARCHIVIST),),
+    Permission.CASE_RETRIEVE: (_rule(Scope.OFFICE, Role.CASEWORKER, *_CLOSERS),),
+    Permission.RETRIEVAL_REWRAP: (_rule(Scope.OFFICE, *_CLOSERS),),
 }
 
 

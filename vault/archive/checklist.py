@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import selectinload
 
 from vault.archive.identities import ENOUGH, Vouched, vouched_identities
+from vault.archive.retrieval_models import Retrieval
 from vault.bundles.document_types import RECORDING
 from vault.bundles.members import list_member_teams, list_members
 from vault.bundles.models import Bundle, Document, Version
@@ -97,6 +98,7 @@ class Checklist:
     recordings: Sequence[Heard]
     files: int
     move: CaseMove | None
+    is_retrieving: bool
     identities: Sequence[Vouched]
 
     @property
@@ -123,6 +125,11 @@ class Checklist:
                 yield "recordings", f"A recording in bundle {each.number} names no individual."
         if self.move is not None:
             yield "move", "The case is offered to another office. That is taken back first."
+        if self.is_retrieving:
+            yield (
+                "retrieval",
+                "Files come back from the archive. They arrive, or their retrieval is taken back, first.",
+            )
         if self.files > MOST_VERSIONS:
             yield "files", f"The case has {self.files} files; one closing takes at most {MOST_VERSIONS:,}."
 
@@ -138,8 +145,15 @@ def checklist_of(tx: Transaction, case: Case, settle: bool = False) -> Checklist
         recordings=_recordings(tx, case, {held.bundle.id: held.number for held in bundles}),
         files=tx.session.scalar(counted) or 0,
         move=move if move is not None and not has_lapsed(tx, move) else None,
+        is_retrieving=_is_retrieving(tx, case),
         identities=vouched_identities(tx, case.office_id),
     )
+
+
+def _is_retrieving(tx: Transaction, case: Case) -> bool:
+    """Whether files are to come back out of a package."""
+    goes_on = (Retrieval.case_id == case.id, Retrieval.dropped_at.is_(None), Retrieval.returned_at.is_(None))
+    return bool(tx.session.scalar(select(exists().where(*goes_on))))
 
 
 def _held(tx: Transaction, number: int, bundle: Bundle, settle: bool) -> Held:

@@ -6,9 +6,10 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from vault.archive.closing import Closing
+from vault.crypto.secret import Secret
 
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
 Seen = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -66,3 +67,31 @@ class CaseClosing(Asked):
     def closing(self) -> Closing:
         """As the verb takes it."""
         return Closing(self.reason, self.closed_on, frozenset(self.kept), self.kept_reason or "")
+
+
+class RetrievalAsked(Asked):
+    """Why files come back, and which: ids of versions in the package, or all that were not withdrawn."""
+
+    reason: Reason
+    versions: Annotated[list[UUID], Field(max_length=1000)] = []
+
+
+class OrderInto(Asked):
+    """The bundle of the case that the files are to come into."""
+
+    bundle: UUID
+
+
+class AnswerForm(Asked):
+    """Nothing besides the file."""
+
+
+class IdentityForOnce(Asked):
+    """An archive identity as it is printed, `AGE-SECRET-KEY-PQ-1…`. It is used and forgotten."""
+
+    identity: Annotated[SecretStr, Field(min_length=1, max_length=200)]
+
+    @property
+    def secret(self) -> Secret:
+        """As the verb takes it."""
+        return Secret(self.identity.get_secret_value().strip().encode())

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from vault.access.policy import Permission, permits
 from vault.archive.models import ArchivalPackage, Closure, Reopening
 from vault.archive.package_pages import PackageRow, package_rows
+from vault.archive.retrieval import retrieving_among
 from vault.cases.models import ACTIVE, ARCHIVED, ARCHIVING, CLOSED, OUTCOMES, Case, Individual
 from vault.matrix.pages import names_of
 
@@ -36,6 +37,7 @@ class ClosedRow(BaseModel):
     """A case that is not active any more; `is_to_reopen` while a proposal to reopen it waits.
 
     While it is being archived, so many of its `packages` are `archived`; `has_stopped` once one waits for somebody.
+    `is_retrieving`: files are to come back; copies that did are due to go again at `due_at`.
     """
 
     case_id: UUID
@@ -49,6 +51,8 @@ class ClosedRow(BaseModel):
     packages: int
     archived: int
     has_stopped: bool
+    is_retrieving: bool
+    due_at: datetime | None
 
 
 class QueuePage(BaseModel):
@@ -94,6 +98,7 @@ def is_settled() -> ColumnElement[bool]:
 def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> list[ClosedRow]:
     names = names_of(tx, [closure.closed_by_id for _, closure, _ in found])
     packages = _packages(tx, [closure.id for _, closure, _ in found])
+    retrieving, due = retrieving_among(tx, [case.id for case, _, _ in found])
     return [
         ClosedRow(
             case_id=case.id,
@@ -107,6 +112,8 @@ def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> lis
             packages=len(packages[closure.id]),
             archived=sum(row.state == ARCHIVED for row in packages[closure.id]),
             has_stopped=any(row.has_stopped for row in packages[closure.id]),
+            is_retrieving=case.id in retrieving,
+            due_at=due.get(case.id),
         )
         for case, closure, is_to_reopen in found
     ]

@@ -1,6 +1,7 @@
-"""Reopening a closed case before it is archived: somebody says why, and a second person approves.
+"""Reopening a case that is closed or archived: somebody says why, and a second person approves.
 
-What was minted stays as history, in the log and the inventory of copies; the next closing has the next number.
+What was minted stays as history, in the log and the inventory of copies, and a package stays in the archive; the next
+closing has the next number. Documents that have gone from the vault may then be ordered back (`retrieval`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from vault.access.policy import Permission
 from vault.access.remarks import checked_reason
 from vault.archive.closing import standing_closure
 from vault.archive.models import Closure, Reopening
-from vault.cases.models import ACTIVE, CLOSED, Case
+from vault.archive.retrieval import retrieve_reopened
+from vault.cases.models import ACTIVE, ARCHIVED, CLOSED, Case
 from vault.errors import Conflict
 from vault.matrix.approvals import digest_of, has_lapsed, require_second
 from vault.people.step_up import Act
@@ -26,7 +28,10 @@ NOTHING_WAITS = "Nothing waits for approval here."
 
 
 def propose_reopening(tx: Transaction, case_id: UUID, reason: str) -> Reopening:
-    """The case waits for a second person; until then nothing changes. `Conflict` unless it is closed and none waits yet."""
+    """The case waits for a second person; until then nothing changes.
+
+    `Conflict` unless it is closed or archived, and none waits yet.
+    """
     case = tx.load(Case, case_id, Permission.CASE_REOPEN, lock=True)
     closure = _standing(tx, case)
     reason = checked_reason(reason)
@@ -68,6 +73,7 @@ def reopen_case(tx: Transaction, case_id: UUID, seen: str) -> Case:
     case.state, case.closed_at, case.changed_at = ACTIVE, None, tx.now
     case.revision += 1
     tx.record("case.reopened", case, reopening=reopening.id, closure=closure.id)
+    retrieve_reopened(tx, closure, reopening)
     return case
 
 
@@ -107,8 +113,8 @@ def digest_shown(reopening: Reopening) -> str:
 
 def _standing(tx: Transaction, case: Case) -> Closure:
     closure = standing_closure(tx, case.id)
-    if case.state != CLOSED or closure is None:
-        raise Conflict("Only a case that is closed, and not archived yet, is reopened here.")
+    if case.state not in (CLOSED, ARCHIVED) or closure is None:
+        raise Conflict("Only a case that is closed or archived is reopened.")
     return closure
 
 

@@ -7,7 +7,7 @@ blocks of zeros end it. What a reader finds otherwise is no package: `Broken`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from vault.archive.sums import Counted, Lanes
@@ -138,6 +138,17 @@ def header(path: str, size: int) -> bytes:
         + record.ljust(BLOCK, b"\0")
         + _ustar(path, 0, b"0")
     )
+
+
+def read_header(take: Callable[[int], bytes]) -> tuple[str, int, int]:
+    """Path, size and the bytes of the blocks of the file whose blocks `take` gives the first so many bytes of.
+
+    ValueError for what is no file of a package.
+    """
+    block = take(BLOCK)
+    if block[_TYPE] == b"x":
+        block = take(3 * BLOCK)
+    return (*_read(block), len(block))
 
 
 def _ustar(path: str, size: int, kind: bytes) -> bytes:

@@ -8,13 +8,14 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission, may_ever
-from vault.archive import identity_views, package_views
+from vault.archive import identity_views, package_views, retrieval_views
 from vault.archive.archiving import archive_case
 from vault.archive.closing import close_case, standing_closure
 from vault.archive.forms import Approval, CaseClosing, WithReason
 from vault.archive.pages import ClosurePage, ClosureRow, closure_page, closure_row
 from vault.archive.queue import QueuePage, queue_page
 from vault.archive.reopening import drop_reopening, propose_reopening, reopen_case
+from vault.archive.retrieval import is_retrievable
 from vault.cases.models import Case
 from vault.errors import Conflict, Refused
 from vault.runtime import Transaction
@@ -27,6 +28,7 @@ from vault.web.signin import signed_in
 bp = Blueprint("archive", __name__, template_folder="templates")
 identity_views.register(bp)
 package_views.register(bp)
+retrieval_views.register(bp)
 
 
 @bp.app_template_global("standing_closure")
@@ -35,6 +37,14 @@ def shown_closure(case_id: UUID) -> ClosureRow | None:
     with reading() as tx:
         closure = standing_closure(tx, tx.load(Case, case_id, Permission.CASE_SEE).id)
         return closure_row(tx, closure) if closure is not None else None
+
+
+@bp.app_template_global("may_retrieve")
+def may_retrieve(case_id: UUID) -> bool:
+    """Whether the page of a case leads to what comes back, or could, from the archive."""
+    with reading() as tx:
+        case = tx.load(Case, case_id, Permission.CASE_SEE)
+        return is_retrievable(tx, case) and tx.allows(Permission.CASE_RETRIEVE, case)
 
 
 @bp.app_template_global("may_see_identities")

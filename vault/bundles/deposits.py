@@ -16,8 +16,9 @@ from vault.bundles.opening import OpenBundle
 from vault.bundles.seals import check_sealed
 from vault.cases.models import Individual
 from vault.cases.numbers import read_numbers
-from vault.cases.service import mark_changed
+from vault.cases.service import mark_changed, mark_retrieved
 from vault.crypto.marks import duplicate_mark
+from vault.db import for_change
 from vault.errors import Conflict, Fault, Invalid
 from vault.people.approvals import is_video_approved
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Deposit:
     """All facts of one complete upload. Locks are under the open bundle; lengths in bytes; digests raw SHA-256;
-    `duration_ms` is that of a recording, if it is known; `owner_id` whose document it is, the actor's if nothing is said.
+    `duration_ms` is that of a recording, if it is known; `owner_id` whose document it is, the actor's if nothing is said;
+    `is_retrieved`: the file comes back out of an archival package of its case.
 
     For a further version (`is_new_document` false) the document keeps its type, language, individuals and title.
     """
@@ -55,6 +57,7 @@ class Deposit:
     plaintext_sha256: bytes
     duration_ms: int | None = None
     owner_id: UUID | None = None
+    is_retrieved: bool = False
 
 
 def deposit_version(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Version:
@@ -75,7 +78,10 @@ def admit_version(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Vers
     version = _version(tx, opened, deposit, number=document.current_number)
     check_sealed(version, *opened.file_keys(tx, version))
     tx.add(version)
-    mark_changed(tx, document.case_id)
+    if deposit.is_retrieved:
+        mark_retrieved(tx, document.case_id, document.document_type)
+    else:
+        mark_changed(tx, document.case_id)
     tx.record(
         "document.deposited" if deposit.is_new_document else "document.version_added",
         document,
@@ -150,7 +156,10 @@ def _new_document(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Docu
 
 
 def _existing(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Document:
-    document = tx.load(Document, deposit.document_id, Permission.DOCUMENT_ADD, lock=True)
+    if deposit.is_retrieved:
+        document = tx.session.get_one(Document, deposit.document_id, with_for_update=for_change(Document))
+    else:
+        document = tx.load(Document, deposit.document_id, Permission.DOCUMENT_ADD, lock=True)
     if document.bundle_id != opened.bundle.id:
         raise Conflict("The document was moved to another bundle meanwhile. Nothing was stored.")
     if document.withdrawn_at is not None:

@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from vault.access.actor import Role
-from vault.access.closed import IS_CLOSED
+from vault.access.closed import IS_CLOSED, takes_retrieved
 from vault.access.policy import Permission, permits
 from vault.cases.assignments import begin_assignment
 from vault.cases.countries import read_countries, read_country
@@ -156,14 +156,26 @@ def mark_changed(tx: Transaction, case_id: UUID) -> None:
     case.changed_at = max(case.changed_at, tx.now)
 
 
+def mark_retrieved(tx: Transaction, case_id: UUID, document_type: str) -> None:
+    """A file came back out of a package, as a document of this type. `Conflict` where the case does not take it."""
+    case = _held(tx, case_id)
+    if not takes_retrieved(case.state, document_type):
+        raise Conflict(IS_CLOSED)
+    case.changed_at = max(case.changed_at, tx.now)
+
+
 def held_active(tx: Transaction, case_id: UUID) -> Case:
     """The case, active until this transaction ends; `Conflict` when somebody has closed it meanwhile."""
-    tx.session.flush()
-    query = select(Case).where(Case.id == case_id).with_for_update(**for_change(Case))
-    case = tx.session.scalars(query, execution_options={"populate_existing": True}).one()
+    case = _held(tx, case_id)
     if case.state != ACTIVE:
         raise Conflict(IS_CLOSED)
     return case
+
+
+def _held(tx: Transaction, case_id: UUID) -> Case:
+    tx.session.flush()
+    query = select(Case).where(Case.id == case_id).with_for_update(**for_change(Case))
+    return tx.session.scalars(query, execution_options={"populate_existing": True}).one()
 
 
 def _apply(tx: Transaction, case: Case, wanted: CaseChange) -> None:

@@ -110,6 +110,11 @@ def unwrap(header: Header, identities: Sequence[Identity]) -> bytes:
     raise NoMatch
 
 
+def check_header(header: Header, file_key: bytes) -> None:
+    """Return when the header's MAC is by this file key; Tampered otherwise."""
+    check(_mac(file_key, header.covered), header.mac)
+
+
 def _stanzas(lines: list[str]) -> list[Stanza]:
     """The stanzas that the lines are; a body ends with its first line under 64 columns."""
     stanzas = []
