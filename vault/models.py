@@ -2,6 +2,7 @@
 
 from vault.access import caseload, cells, clearances, grants, principals, refusals, remarks, signing, throttle
 from vault.archive import models as archive
+from vault.archive import transfer_models as handovers
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
@@ -31,6 +32,7 @@ TABLES = (
     cells,
     clearances,
     grants,
+    handovers,
     principals,
     refusals,
     remarks,

@@ -45,6 +45,12 @@ READER_COLUMNS = (
 PACKAGE_STEPS = "state progress error_code failed_version_id"
 """What every step of a package says of itself."""
 
+TRANSFER_STEPS = (
+    "progress error_code ticket size sha256 sha512 delivered_at accession_number receiver received_on received_at"
+    " recorded_by_id receipt_key receipt_signature refused_code refused_digest"
+)
+"""What a worker says of a package on its way to a records repository: not that it may go."""
+
 _WEB = {name: "select insert update" + " delete" * (name in FORGOTTEN) for name in METADATA.tables}
 
 RIGHTS: dict[str, dict[str, Rights]] = {
@@ -65,6 +71,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "archive_indexes": "select(closure_id disposal files object_name object_digest)",
             "packages": f"select update({PACKAGE_STEPS} size sha256 sha512 oxum archived_at)",
             "package_copies": "select insert update(mode kept_until)",
+            "package_transfers": f"select update({TRANSFER_STEPS})",
             "signing_keys": "select(id public_key)",
             "cases": "select(id office_id state changed_at revision) update(state changed_at revision)",
         },

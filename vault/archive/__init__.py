@@ -13,6 +13,10 @@ Then somebody other than the closer *archives* it: its packages are queued, and 
 archive, read it back and lay a signed receipt beside it. A package is *queued*, *written*, *verified*, *receipted* and
 *archived*; with the last one the case is.
 
+A package of permanent records may be handed over to a records repository: *proposed*, *approved* by a second person,
+*delivered* as a submission by a worker without a key, and *received* once the repository's receipt fits. With the newest one
+the case is *transferred*; nothing is removed by that.
+
 An archival package is one uncompressed tar: a bag (RFC 8493) around an information package (E-ARK CSIP) whose content stays
 encrypted. It is made of plain values and stored objects, without a key, and comes out the same to the byte when made again.
 """

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from vault.archive.accession import Accession, Hex256, Hex512, Number, Receiver
 from vault.archive.closing import Closing
 
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -17,6 +18,11 @@ Seen = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 def _one_line(value: object) -> object:
     """A key that was copied from a printout may come in several lines."""
     return "".join(value.split()) if isinstance(value, str) else value
+
+
+def _digest(value: object) -> object:
+    """A digest may come in capitals, or in groups."""
+    return "".join(value.split()).lower() if isinstance(value, str) else value
 
 
 class Asked(BaseModel):
@@ -66,3 +72,18 @@ class CaseClosing(Asked):
     def closing(self) -> Closing:
         """As the verb takes it."""
         return Closing(self.reason, self.closed_on, frozenset(self.kept), self.kept_reason or "")
+
+
+class AccessionEntry(Asked):
+    """A records repository's receipt that came another way than by the drop. One digest at least, of what was delivered."""
+
+    accession_number: Number
+    receiver: Receiver
+    received_on: date
+    sha256: Annotated[Hex256 | None, BeforeValidator(_digest)] = None
+    sha512: Annotated[Hex512 | None, BeforeValidator(_digest)] = None
+
+    @property
+    def accession(self) -> Accession:
+        """As the verb takes it."""
+        return Accession(self.accession_number, self.receiver, self.received_on, self.sha256, self.sha512)

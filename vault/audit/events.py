@@ -179,5 +179,13 @@ EVENTS: dict[str, str] = {
     "package.stored": "A package was written into the archive and read back whole.",
     "package.receipted": "The receipt of a package was signed.",
     "package.downloaded": "An archivist downloaded a package: ciphertext, as it lies in the archive.",
+    "package.transfer_proposed": "Somebody wants to hand a package over to the records repository.",
+    "package.transfer_approved": "A second person let a package go to the records repository.",
+    "package.transfer_dropped": "A proposal to hand a package over was taken back or declined.",
+    "package.delivered": "A package lies at the drop of the records repository, as a submission, read back whole.",
+    "package.delivery_failed": "A package could not be handed over; `code` says why.",
+    "package.receipt_refused": "What lay at the drop as a receipt does not fit what was delivered; `code` says why.",
+    "package.received": "The records repository has taken a package: its receipt, found `at` the drop or typed in, fits.",
+    "case.transferred": "The permanent records of a case are with the records repository. Nothing was removed here.",
     "archive.failed": "A package could not be made or kept; `code` says why, `version` which stored file was at fault.",
 }
