@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -21,7 +21,9 @@ from tests.databases import Pair, bare_pair, new_roles, url_as
 from tests.factory import Factory, test_settings
 from tests.fakes import RecordingBell, SettableClock
 from tests.retrievals import Retrievals
+from tests.transfers_out import Handovers
 from vault.access.actor import STRANGER, SYSTEM, Role
+from vault.archive.accessioning import ASK
 from vault.archive.packaging import SIGN
 from vault.assembly import open_runtime, set_up
 from vault.audit.guards import REFUSAL
@@ -351,8 +353,12 @@ def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: 
     keys.close()
 
 
+class ArchiveOffice(Retrievals, Handovers):
+    """Whoever brings files back, and hands packages over."""
+
+
 def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, make: Factory) -> None:
-    office = Retrievals(make)
+    office = ArchiveOffice(make)
     closure, store = office.closed(), make.runtime.store
     office.archive(closure)
     kms = open_kms(place.settings.kms, deployment_of(make))
@@ -377,6 +383,16 @@ def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, mak
     office.rewrap(retrieval, age_identity(office.seeds[0]))
     done_by(make, archive, keys, office)
     assert office.stands(retrieval).copied_at
+    archive.settings = replace(archive.settings, transfer=office.open_drop())
+    package = office.permanent(closure)
+    office.offer(package)
+    office.let_go(package)
+    done_by(make, archive, keys, office)
+    office.lay(office.transfer(package), office.receipt(office.transfer(package)))
+    with make.runtime.session() as session:
+        enqueue(session, ASK, None, place.clock.now())
+    done_by(make, archive, keys, office)
+    assert office.state(closure) == "transferred"
     keys.close()
     archive.engine.dispose()
 

@@ -35,6 +35,17 @@ def listener(text: str) -> str:
     return text
 
 
+def meeting(places: dict[str, str]) -> list[str]:
+    """The names of places that are an earlier one of these, or lie within it, or it within them."""
+    rests = {name: place.partition(":")[2].rstrip("/") for name, place in places.items()}
+    known = [(name, f"{rest}/") for name, rest in rests.items() if rest]
+    return [
+        name
+        for at, (name, place) in enumerate(known)
+        if any(place.startswith(other) or other.startswith(place) for _, other in known[:at])
+    ]
+
+
 def database_place(url: str) -> tuple[str, str, str]:
     """Which database a URL leads to, whoever signs in and with whichever driver: host or socket, port, name or file."""
     parts = urlsplit(url)

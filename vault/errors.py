@@ -88,6 +88,16 @@ class Invalid(VaultError):
     code = "invalid"
 
 
+class WrongReceipt(Invalid):
+    """A records repository's receipt is not for what was delivered; `reason` is a code of docs/packages.md."""
+
+    code = "wrong-receipt"
+
+    def __init__(self, reason: str, message: str, *, errors: Sequence[Fault] = ()) -> None:
+        super().__init__(message, errors=errors)
+        self.reason = reason
+
+
 class Unauthenticated(VaultError):
     """Nobody is signed in, or the credentials do not fit."""
 

@@ -30,6 +30,8 @@ MODULES_WITH_JOBS = (
     "vault.archive.receipting",
     "vault.archive.locking",
     "vault.archive.bringing_back",
+    "vault.archive.delivering",
+    "vault.archive.accessioning",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -51,6 +53,7 @@ PERIODIC = {
     "drops.remind": timedelta(hours=1),
     "transfers.sweep_store": timedelta(days=1),
     "archive.move_locks_on": timedelta(days=1),
+    "archive.ask_receipts": timedelta(hours=1),
 }
 """How often a sweep queues each of these jobs."""
 

@@ -3,6 +3,7 @@
 from vault.access import caseload, cells, clearances, grants, principals, refusals, remarks, signing, throttle
 from vault.archive import models as archive
 from vault.archive import retrieval_models as retrievals
+from vault.archive import transfer_models as handovers
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
@@ -32,6 +33,7 @@ TABLES = (
     cells,
     clearances,
     grants,
+    handovers,
     principals,
     refusals,
     remarks,

@@ -49,6 +49,12 @@ RETRIEVED_COLUMNS = "id retrieval_id version_id old_start new_start"
 COPIED_COLUMNS = "object_name nonce object_length object_digest copied_at"
 """What the worker that copies a file out of a package reads of it, and what it says: no lock."""
 
+TRANSFER_STEPS = (
+    "progress error_code ticket size sha256 sha512 delivered_at accession_number receiver received_on received_at"
+    " recorded_by_id receipt_key receipt_signature refused_code refused_digest"
+)
+"""What a worker says of a package on its way to a records repository: not that it may go."""
+
 _WEB = {name: "select insert update" + " delete" * (name in FORGOTTEN) for name in METADATA.tables}
 
 RIGHTS: dict[str, dict[str, Rights]] = {
@@ -72,6 +78,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "retrievals": "select update(copied_at error_code)",
             "retrieved_files": f"select({RETRIEVED_COLUMNS} copied_at) update({COPIED_COLUMNS})",
             "bundles": "select(id arrivals_at) update(arrivals_at)",
+            "package_transfers": f"select update({TRANSFER_STEPS})",
             "signing_keys": "select(id public_key)",
             "cases": "select(id office_id state changed_at revision) update(state changed_at revision)",
         },

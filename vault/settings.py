@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from vault.addresses import clamd, database_place, is_loopback, listener, mail_from, site, smtp_url
+from vault.addresses import clamd, database_place, is_loopback, listener, mail_from, meeting, site, smtp_url
 from vault.crypto.passwords import Argon2Profile, new_profile
 from vault.errors import Fault, Misconfigured
 
@@ -118,6 +118,9 @@ class Settings:
         help="days that a package of permanent records is locked",
     )
     retrieved: timedelta = _setting("RETRIEVED_DAYS", _days, timedelta(days=30), help="days a copy stays")
+    transfer: str = _setting(
+        "TRANSFER", str, "", help="drop of a records repository: folder:PATH or s3://BUCKET/PREFIX"
+    )
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")
@@ -233,7 +236,7 @@ class Settings:
         )
         whole = replace(whole, mail_from=self.mail_from or f"casevault@{urlsplit(whole.base_url).hostname}")
         faults = [*whole._unsafe_bind(), *whole._embedded_in_production()]
-        faults += [*whole._keystore_in_database(), *whole._archive_in_store()]
+        faults += [*whole._keystore_in_database(), *whole._places_meet()]
         if faults:
             raise _refusal(faults)
         return whole
@@ -309,13 +312,13 @@ class Settings:
             )
         ]
 
-    def _archive_in_store(self) -> list[Fault]:
-        """What is kept for ever has other rights, another lock and other copies than what changes daily."""
-        archive, store = f"{self.archive_store.rstrip('/')}/", f"{self.store.rstrip('/')}/"
-        if not self.archive_store or not (archive.startswith(store) or store.startswith(archive)):
-            return []
-        said = "this is the object store, or one lies within the other; the archive is another place"
-        return [Fault("CASEVAULT_ARCHIVE_STORE", said)]
+    def _places_meet(self) -> list[Fault]:
+        """What is kept for ever, or handed over, has other rights, another lock and other copies than what changes daily."""
+        places = {"STORE": self.store, "ARCHIVE_STORE": self.archive_store, "TRANSFER": self.transfer}
+        said = (
+            "another part of the vault lies here, or one lies within the other; it needs a place of its own"
+        )
+        return [Fault(f"{PREFIX}{name}", said) for name in meeting(places)]
 
 
 def _described() -> list[Any]:

@@ -9,6 +9,7 @@ from vault.errors import VaultError
 from vault.runtime import Runtime
 from vault.settings import Settings
 from vault.store.archive import Archive, open_archive
+from vault.store.drop import Drop, open_drop
 from vault.store.s3.retention import S3Archive, lock_of
 from vault.store.s3.store import S3Store
 
@@ -37,12 +38,19 @@ def open_archive_of(settings: Settings, now: Callable[[], datetime]) -> Archive:
     return open_archive(settings.archive_store, settings.archive_lock, now, **settings.s3)
 
 
+def drop_of(settings: Settings) -> Drop:
+    """Where packages are handed over to a records repository. Raises `Misconfigured`, also where none is named."""
+    return open_drop(settings.transfer, **settings.s3)
+
+
 def look_at_stores(runtime: Runtime) -> Iterator[tuple[str, str, str]]:
     """Part, state and note of the bucket of objects, if they lie in one, and of the archive."""
     store = runtime.store
     if isinstance(store, S3Store):
         yield ("bucket", *_told(lambda: _bucket(runtime, store, is_archive=False)))
     yield ("archive", *_told(lambda: _archive(runtime)))
+    if runtime.settings.transfer:
+        yield ("transfer", *_told(lambda: _drop(runtime)))
 
 
 def _told(look: Callable[[], tuple[list[str], str]]) -> tuple[str, str]:
@@ -57,6 +65,11 @@ def _told(look: Callable[[], tuple[list[str], str]]) -> tuple[str, str]:
 def _archive(runtime: Runtime) -> tuple[list[str], str]:
     archive = archive_of(runtime)
     return _bucket(runtime, archive, is_archive=True) if isinstance(archive, S3Archive) else ([], POLICY)
+
+
+def _drop(runtime: Runtime) -> tuple[list[str], str]:
+    drop_of(runtime.settings).size("nothing")
+    return [], "The drop of the records repository answers."
 
 
 def _bucket(runtime: Runtime, store: S3Store, is_archive: bool) -> tuple[list[str], str]:

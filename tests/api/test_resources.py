@@ -35,6 +35,11 @@ POST /retrievals/{retrieval_id}/copying
 GET /archive/rewrap_headers.py
 GET /packages/{package_id}
 GET /packages/{package_id}/content
+POST /packages/{package_id}/transfer
+POST /packages/{package_id}/transfer/approval
+POST /packages/{package_id}/transfer/withdrawal
+POST /packages/{package_id}/delivery
+POST /packages/{package_id}/receipt
 GET /archive
 POST /cases/{case_id}/reopening
 POST /cases/{case_id}/reopening/approval

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.archive.packages import Desk, packed
+from tests.archive.packages import Desk, packed, submitted
 from tests.places import TESTS
 from vault.archive.package import DisposalClass
+from vault.archive.packing import Written
 
 HERE = TESTS / "archive"
 LOCKS = {"oracles.lock": "--only-binary=:all:", "bagit.lock": "--no-build-isolation"}
@@ -64,8 +65,18 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[DisposalClass, Pa
     found = {}
     for disposal in DisposalClass:
         desk, place = Desk(disposal), tmp_path_factory.mktemp(disposal.value)
-        content, written = packed(desk.package(), desk.store)
-        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            tar.extractall(place, filter="data")
-        found[disposal] = place / written.name
+        found[disposal] = _unpacked(place, *packed(desk.package(), desk.store))
     return found
+
+
+@pytest.fixture(scope="session")
+def handed_over(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a submission. Nobody changes anything there."""
+    desk = Desk()
+    return _unpacked(tmp_path_factory.mktemp("submission"), *packed(*submitted(desk.package(), desk.store)))
+
+
+def _unpacked(place: Path, content: bytes, written: Written) -> Path:
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        tar.extractall(place, filter="data")
+    return place / written.name

@@ -6,14 +6,16 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from uuid import UUID, uuid5
 
 from vault.archive.index import Index, IndexEntry, write_index
 from vault.archive.package import DisposalClass, Package, PackedFile
-from vault.archive.packing import Written, write_package
+from vault.archive.packing import Source, Written, write_package
+from vault.archive.submission import Opened
+from vault.archive.verifying import verify_package
 from vault.crypto import agefile, header, identity, payload
 from vault.store.memory import MemoryStore
 
@@ -102,7 +104,25 @@ def file_name_of(number: int) -> str:
     return f"{number} {CANARIES[0]}" if number % 2 else CANARIES[2]
 
 
-def packed(package: Package, store: MemoryStore) -> tuple[bytes, Written]:
+def submitted(package: Package, store: MemoryStore) -> tuple[Package, Opened]:
+    """What is handed over of a package, and the tar that it is made of."""
+    tar, written = packed(package, store)
+    opened = Opened(verify_package(pieces(tar)), lambda start, end: iter([tar[start:end]]))
+    files = [
+        replace(
+            file,
+            header=None,
+            object_name=file.path,
+            object_length=file.size,
+            object_digest=bytes.fromhex(written.files[file.path].sha256),
+        )
+        for file in package.files
+    ]
+    handed_over = CLOSED + timedelta(days=40)
+    return replace(package, files=files, made_of=written.tar.sha256, packaged_at=handed_over), opened
+
+
+def packed(package: Package, store: Source) -> tuple[bytes, Written]:
     """The tar, and what was written."""
     sink = io.BytesIO()
     written = write_package(package, store, sink)

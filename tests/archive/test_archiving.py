@@ -211,7 +211,8 @@ def test_an_archive_that_fails_is_asked_again_by_itself_or_at_once_by_somebody(o
 @pytest.mark.sqlite
 def test_who_writes_packages_knows_no_way_to_a_people_half():
     """K7, by what a fresh program has loaded once it can do these jobs."""
-    program = "import sys, vault.archive.packaging, vault.archive.receipting, vault.archive.locking; print(*sys.modules)"
+    rooms = ("packaging", "receipting", "locking", "delivering", "accessioning")
+    program = f"import sys, {', '.join(f'vault.archive.{room}' for room in rooms)}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "vault.archive.packing" in loaded
@@ -293,8 +294,8 @@ def test_a_worker_that_is_killed_anywhere_leaves_one_package_and_one_receipt(off
         assert trail().count(event) == 1
 
 
-def killed_at(runtime, act: int) -> bool:
-    """Whether a worker was killed at so manieth an act on the archive; it had done all its jobs where not."""
+def killed_at(runtime, act: int, place: str = "/archive/") -> bool:
+    """Whether a worker was killed at so manieth an act on the archive, or elsewhere; it had done all its jobs where not."""
     child = os.fork()
     if not child:
         runtime.engine.dispose(close=False)
@@ -302,7 +303,7 @@ def killed_at(runtime, act: int) -> bool:
         acts = itertools.count(1)
 
         def look(event: str, given: tuple[object, ...]) -> None:
-            is_act = event.startswith(("open", "os.")) and any("/archive/" in str(each) for each in given)
+            is_act = event.startswith(("open", "os.")) and any(place in str(each) for each in given)
             if is_act and next(acts) == act:
                 os.kill(os.getpid(), signal.SIGKILL)
 

@@ -52,33 +52,64 @@ def test_eark_validator_finds_nothing_wrong_and_what_is_wrong(unpacked, oracles,
     assert [finding for finding in refused["findings"] if finding.startswith("ERROR CSIP9 ")]
 
 
-@pytest.mark.parametrize("disposal", [DisposalClass.PERMANENT, DisposalClass.RECORDING])
-def test_bagit_finds_nothing_wrong_and_a_flipped_bit_in_any_file(disposal, unpacked, oracles, tmp_path):
-    shutil.copytree(unpacked[disposal], tmp_path / "bag")
+CONTRADICTED = {"CSIP12", "CSIP13", "CSIP15", "CSIP16", "SIP14"}
+"""What eark-validator 1.1.3 says of every submission that is as its own profile wants it (SIP15 to SIP17, CSIP16).
+
+It takes every creator for the program, whom another rule wants to be the submitting organisation, and looks for an
+attribute without the namespace that METS asks of it.
+"""
+
+
+def test_eark_validator_finds_in_a_submission_only_that_its_own_rules_contradict_each_other(
+    handed_over, oracles, need, tmp_path
+):
+    need("the E-ARK vocabularies of the suites", (SUITES / "csip").is_dir())
+    wrong = tmp_path / "wrong"
+    shutil.copytree(handed_over / "data", wrong)
+    mets = (wrong / "METS.xml").read_bytes()
+    (wrong / "METS.xml").unlink()
+    (wrong / "METS.xml").write_bytes(mets.replace(b"https://earksip.", b"https://earkcsip."))
+    command = [oracles, HERE / "csip_findings.py", SUITES / "csip", handed_over / "data", wrong]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+
+    sound, refused = json.loads(done.stdout).values()
+
+    assert sound["states"][:2] == ["WELLFORMED", "VALID"]
+    told = [finding.split()[:2] for finding in sound["findings"]]
+    assert sorted(rule for level, rule in told if level != "INFORMATION") == sorted(CONTRADICTED)
+    assert [finding for finding in refused["findings"] if finding.startswith("ERROR SIP2 ")]
+
+
+@pytest.mark.parametrize("which", [DisposalClass.PERMANENT, DisposalClass.RECORDING, "submission"])
+def test_bagit_finds_nothing_wrong_and_a_flipped_bit_in_any_file(
+    which, unpacked, handed_over, oracles, tmp_path
+):
+    shutil.copytree(unpacked.get(which, handed_over), tmp_path / "bag")
     subprocess.run([oracles, "-c", FLIP, tmp_path / "bag"], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_coreutils_find_all_sums_right(algorithm, unpacked):
-    for folder in unpacked.values():
+def test_coreutils_find_all_sums_right(algorithm, unpacked, handed_over):
+    for folder in (*unpacked.values(), handed_over):
         for kind in ("manifest", "tagmanifest"):
             command = [f"{algorithm}sum", "--check", "--strict", "--quiet", f"{kind}-{algorithm}.txt"]
             subprocess.run(command, cwd=folder, check=True)
 
 
-def test_premis_is_what_its_schema_says(unpacked, need):
+def test_premis_is_what_its_schema_says(unpacked, handed_over, need):
     suite = SUITES / "premis" / "xsd"
     need("the PREMIS schema of the suites", suite.exists())
     schema = etree.XMLSchema(etree.parse(suite))
-    found = [path for folder in unpacked.values() for path in sorted(folder.rglob("premis.xml"))]
-    assert len(found) == 6
+    folders = (*unpacked.values(), handed_over)
+    found = [path for folder in folders for path in sorted(folder.rglob("premis.xml"))]
+    assert len(found) == 8
     for path in found:
         schema.assertValid(etree.parse(path))
 
 
-def test_mets_is_what_the_schemas_in_the_package_say(unpacked):
+def test_mets_is_what_the_schemas_in_the_package_say(unpacked, handed_over):
     schema = etree.XMLSchema(etree.parse(unpacked[DisposalClass.PERMANENT] / "data" / "schemas" / "mets.xsd"))
-    for folder in unpacked.values():
+    for folder in (*unpacked.values(), handed_over):
         for path in sorted(folder.rglob("METS.xml")):
             schema.assertValid(etree.parse(path))
 

@@ -147,6 +147,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "/cases/<>/closure": {"reason": "departed", "closed_on": "2026-01-02"},
     "/cases/<>/reopening": {"reason": "they came back"},
     "/cases/<>/reopening/approval": {"seen": "0" * 64},
+    "/packages/<>/transfer": {"reason": "the headquarters take it over"},
+    "/packages/<>/transfer/approval": {"seen": "0" * 64},
+    "/packages/<>/receipt": {
+        "accession_number": "1",
+        "receiver": "a repository",
+        "received_on": "2026-01-02",
+        "sha256": "0" * 64,
+    },
     "/office/archive-identities": {
         "recipient": age_recipient(public_key(bytes(32))),
         "holder": "the records room",

@@ -93,6 +93,8 @@ NEEDS_MORE = {
     ("/cases/<>/archiving", 403),
     ("/cases/<>/closure", 403),  # a caseworker closes no case, and knows of no archive identities
     *((f"/cases/<>/reopening{act}", 403) for act in ("", "/approval", "/withdrawal")),
+    *((f"/packages/<>/transfer{act}", 404) for act in ("", "/approval", "/withdrawal")),  # nor of packages
+    *((f"/packages/<>/{act}", 404) for act in ("delivery", "receipt")),
     *((f"/office/archive-identities/<>/{act}", 404) for act in ("confirmation", "retirement")),
     ("/cases/<>/retrieval", 409),  # the case is not archived
     *((f"/retrievals/<>/{act}", 403) for act in ("approval", "rewrapping")),  # a caseworker does neither

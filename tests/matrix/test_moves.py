@@ -54,7 +54,7 @@ STAYS = {
         "recoveries",
         "disclosure_exceptions",
         "share_requests",
-        *("closures", "reopenings", "packages"),
+        *("closures", "reopenings", "packages", "package_transfers"),
     ),
 }
 """Tables about cases or bundles that stay with the office in which their rows were made."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from vault.archive.accession import Accession, Hex256, Hex512, Number, Receiver
 from vault.archive.closing import Closing
 from vault.crypto.secret import Secret
 
@@ -18,6 +19,11 @@ Seen = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 def _one_line(value: object) -> object:
     """A key that was copied from a printout may come in several lines."""
     return "".join(value.split()) if isinstance(value, str) else value
+
+
+def _digest(value: object) -> object:
+    """A digest may come in capitals, or in groups."""
+    return "".join(value.split()).lower() if isinstance(value, str) else value
 
 
 class Asked(BaseModel):
@@ -95,3 +101,18 @@ class IdentityForOnce(Asked):
     def secret(self) -> Secret:
         """As the verb takes it."""
         return Secret(self.identity.get_secret_value().strip().encode())
+
+
+class AccessionEntry(Asked):
+    """A records repository's receipt that came another way than by the drop. One digest at least, of what was delivered."""
+
+    accession_number: Number
+    receiver: Receiver
+    received_on: date
+    sha256: Annotated[Hex256 | None, BeforeValidator(_digest)] = None
+    sha512: Annotated[Hex512 | None, BeforeValidator(_digest)] = None
+
+    @property
+    def accession(self) -> Accession:
+        """As the verb takes it."""
+        return Accession(self.accession_number, self.receiver, self.received_on, self.sha256, self.sha512)

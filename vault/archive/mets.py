@@ -35,6 +35,7 @@ NAMESPACES: dict[str | None, str] = {
     "xsi": "http://www.w3.org/2001/XMLSchema-instance",
 }
 PROFILE = "https://earkcsip.dilcis.eu/profile/E-ARK-CSIP.xml"
+SUBMISSION_PROFILE = "https://earksip.dilcis.eu/profile/E-ARK-SIP.xml"
 MEDIA_TYPES = {"xml": "application/xml", "xsd": "application/xml", "json": "application/json"}
 MEDIA_TYPES |= {"age": "application/octet-stream", "txt": "text/plain", "py": "text/x-python"}
 CONTENT_TYPE = {
@@ -122,7 +123,8 @@ class _Writer:
         schemas = relpath(SCHEMAS, dirname(path))
         pairs = (f"{namespace} {schemas}/{file}" for namespace, file in _SCHEMA_FILES.items())
         self._root.set(_q("xsi", "schemaLocation"), " ".join(pairs))
-        for key, value in (("OBJID", name), ("TYPE", "Other"), ("PROFILE", PROFILE)):
+        profile = SUBMISSION_PROFILE if package.is_submission else PROFILE
+        for key, value in (("OBJID", name), ("TYPE", "Other"), ("PROFILE", profile)):
             self._root.set(key, value)
         self._root.set(_q("csip", "OTHERTYPE"), "Resettlement case file")
         self._mark(self._root)
@@ -185,13 +187,15 @@ class _Writer:
         head = add(
             self._root, "metsHdr", CREATEDATE=self._created, LASTMODDATE=self._created, RECORDSTATUS="NEW"
         )
-        head.set(_q("csip", "OAISPACKAGETYPE"), "AIP")
+        head.set(_q("csip", "OAISPACKAGETYPE"), self._package.kind)
         program = add(head, "agent", ROLE="CREATOR", TYPE="OTHER", OTHERTYPE="SOFTWARE")
         add(program, "name", text=self._package.agent[0])
         version = {_q("csip", "NOTETYPE"): "SOFTWARE VERSION"}
         add(program, "note", version, text=self._package.agent[1])
-        keeper = add(head, "agent", ROLE="ARCHIVIST", TYPE="ORGANIZATION")
-        add(keeper, "name", text=self._package.organisation)
+        roles = ("ARCHIVIST", "CREATOR") if self._package.is_submission else ("ARCHIVIST",)
+        for role in roles:  # who keeps it; in a submission also who hands it over
+            organisation = add(head, "agent", ROLE=role, TYPE="ORGANIZATION")
+            add(organisation, "name", text=self._package.organisation)
 
     def _refer(self, section: Element, path: str, kind: str, other: str) -> None:
         attributes = {"LOCTYPE": "URL", "MDTYPE": kind, "MIMETYPE": _media_type(path)}

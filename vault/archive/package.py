@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from vault.crypto.header import POINTER, parse_header
 from vault.errors import Invalid
 
-OBJID = re.compile(r"AIP-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-v[1-9][0-9]{0,5}")
+OBJID = re.compile(r"[AS]IP-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-v[1-9][0-9]{0,5}")
 REPRESENTATION = "data/representations/rep1"
 CONTENT = f"{REPRESENTATION}/data"
 METS = "data/METS.xml"
@@ -47,6 +47,7 @@ class PackedFile:
     """One version of a document: the stored object, and the age header that replaces its bytes 0…109 (None: as it is).
 
     `id` is the version's, `object_digest` the SHA-256 of the object, `object_length` its bytes; `media_type` the content's.
+    In a submission the object is the file as it lies in the archival package, header and all.
     """
 
     id: UUID
@@ -73,7 +74,8 @@ class Package:
     """One package of a case: the files of one disposal class, at one closing.
 
     `organisation` and `agent` (a program and its version) are named in it, and no person is. `index` is an age file.
-    Raises `Invalid` for values that cannot be packed.
+    A submission is made of an archival package of permanent records and has the same files: `made_of` is the SHA-256 of
+    that one's tar, in hex, and None for an archival package itself. Raises `Invalid` for values that cannot be packed.
     """
 
     id: UUID
@@ -86,6 +88,7 @@ class Package:
     agent: tuple[str, str]
     index: bytes
     files: Sequence[PackedFile]
+    made_of: str | None = None
 
     def __post_init__(self) -> None:
         parse_header(self.index)
@@ -96,13 +99,25 @@ class Package:
             raise Invalid("A package has a version from 1 on, and at least one file.")
         if len({file.id for file in self.files}) != len(self.files):
             raise Invalid("A package holds each version once.")
+        if self.is_submission and self.disposal is not DisposalClass.PERMANENT:
+            raise Invalid("Only permanent records are handed over.")
         for file in self.files:
-            _check(file, self.disposal)
+            _check(file, self.disposal is DisposalClass.PERMANENT and not self.is_submission)
+
+    @property
+    def is_submission(self) -> bool:
+        """Whether it is made for a records repository (SIP), and not for the archive (AIP)."""
+        return self.made_of is not None
+
+    @property
+    def kind(self) -> str:
+        """The type of package, as OAIS names it."""
+        return "SIP" if self.is_submission else "AIP"
 
     @property
     def name(self) -> str:
         """The folder in the tar, and without `.tar` the tar's own name."""
-        return f"AIP-{self.id}-v{self.version}"
+        return f"{self.kind}-{self.id}-v{self.version}"
 
     @cached_property
     def in_order(self) -> list[PackedFile]:
@@ -126,8 +141,8 @@ def read_time(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
-def _check(file: PackedFile, disposal: DisposalClass) -> None:
-    if (file.header is not None) != (disposal is DisposalClass.PERMANENT):
+def _check(file: PackedFile, has_header: bool) -> None:
+    if (file.header is not None) != has_header:
         raise Invalid("Files of permanent packages have headers, and no others have.")
     if file.header is not None:
         header = parse_header(file.header)

@@ -15,6 +15,8 @@ from vault.access.signing import SigningKey
 from vault.archive.models import ARCHIVED, QUEUED, RECEIPTED, ArchivalPackage, PackageCopy
 from vault.archive.receipt import write_receipt
 from vault.archive.receipting import receipt_of_row
+from vault.archive.transfer_pages import TransferRow, transfer_row
+from vault.archive.transferring import can_transfer
 from vault.bundles.models import Document, Version
 from vault.cases.models import Case
 from vault.crypto.encoding import b64
@@ -89,6 +91,8 @@ class PackagePage(BaseModel):
     wrong_file: WrongFile | None
     may_resume: bool
     may_download: bool
+    transfer: TransferRow | None
+    may_transfer: bool
 
 
 def package_rows(tx: Transaction, rows: Sequence[ArchivalPackage]) -> list[PackageRow]:
@@ -105,6 +109,8 @@ def package_page(tx: Transaction, row: ArchivalPackage) -> PackagePage:
     (shown,) = package_rows(tx, [row])
     case = tx.session.get_one(Case, row.case_id)
     copies = select(PackageCopy).where(PackageCopy.package_id == row.id)
+    transfer = transfer_row(tx, row)
+    is_free = transfer is None or transfer.state == "lapsed"
     return PackagePage(
         package=shown,
         name=f"AIP-{row.aip_id}-v{row.version}",
@@ -123,6 +129,8 @@ def package_page(tx: Transaction, row: ArchivalPackage) -> PackagePage:
         wrong_file=_wrong_file(tx, row),
         may_resume=shown.has_stopped and tx.allows(Permission.CASE_ARCHIVE, case),
         may_download=row.state in (RECEIPTED, ARCHIVED) and tx.allows(Permission.PACKAGE_DOWNLOAD, row),
+        transfer=transfer,
+        may_transfer=is_free and can_transfer(tx, row) and tx.allows(Permission.CASE_ARCHIVE, row),
     )
 
 

@@ -25,12 +25,16 @@ from vault.jobs import ClaimedJob, LeaseLost, handles, renew
 from vault.stores import archive_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from uuid import UUID
 
     from vault.archive.package import Package
+    from vault.archive.transfer_models import PackageTransfer
+    from vault.archive.verifying import Report
     from vault.runtime import Runtime, Transaction
     from vault.store.archive import Archive
+
+    Note = Callable[[Runtime, ClaimedJob, VaultError], None]
 
 PACKAGE, VERIFY = "archive.package", "archive.verify"
 SIGN, KEEP = "archive.sign", "archive.keep_receipt"
@@ -92,7 +96,7 @@ def read_back(runtime: Runtime, job: ClaimedJob) -> None:
             _write_again(runtime, job)
             return
         version = archive.kept(name).version
-        check_whole(row, _watched(archive.read_version(name, version, 0, size), Watch(runtime, job)))
+        check_whole(row, watched(archive.read_version(name, version, 0, size), Watch(runtime, job)))
         kept = archive.kept(name, version)
         if row.disposal == PERMANENT:
             until = runtime.clock.now() + runtime.settings.retention
@@ -108,12 +112,13 @@ def read_back(runtime: Runtime, job: ClaimedJob) -> None:
             go_on(tx, row)
 
 
-def check_whole(row: ArchivalPackage, pieces: Iterable[bytes]) -> None:
-    """`NotWhole` unless the tar is a package, of this name, and just what was written."""
+def check_whole(row: ArchivalPackage, pieces: Iterable[bytes]) -> Report:
+    """What is in the tar; `NotWhole` unless it is a package, of this name, and just what was written."""
     report = verify_package(pieces, f"AIP-{row.aip_id}-v{row.version}")
     found = (report.tar.size, report.tar.sha256, report.tar.sha512) if report.tar else None
     if not report.is_whole or found != (row.size, (row.sha256 or b"").hex(), (row.sha512 or b"").hex()):
         raise NotWhole("What lies in the archive is not what was written there.")
+    return report
 
 
 def package_row(runtime: Runtime, job: ClaimedJob) -> ArchivalPackage:
@@ -149,23 +154,31 @@ def code_of(fault: VaultError) -> str:
 
 
 @contextmanager
-def stopping(runtime: Runtime, job: ClaimedJob) -> Iterator[None]:
-    """What goes wrong in the block stands in the package's row; the job ends where trying again would not help."""
+def stopping(runtime: Runtime, job: ClaimedJob, note: Note | None = None) -> Iterator[None]:
+    """What goes wrong in the block stands in the package's row; the job ends where trying again would not help.
+
+    `note` writes it down if the job is about something else.
+    """
     try:
         yield
     except LeaseLost:
         raise
     except VaultError as fault:
-        _note_failure(runtime, job, fault)
+        (note or _note_failure)(runtime, job, fault)
         if not isinstance(fault, HOPELESS):
             raise
 
 
 class Watch:
-    """Told how many bytes there are, it holds the job, and the row says so, every few seconds."""
+    """Told how many bytes there are, it holds the job, and the row of what it is about says so, every few seconds."""
 
-    def __init__(self, runtime: Runtime, job: ClaimedJob) -> None:
-        self._runtime, self._job = runtime, job
+    def __init__(
+        self,
+        runtime: Runtime,
+        job: ClaimedJob,
+        model: type[ArchivalPackage] | type[PackageTransfer] = ArchivalPackage,
+    ) -> None:
+        self._runtime, self._job, self._model = runtime, job, model
         self._told_at = time.monotonic()
 
     def __call__(self, done: int) -> None:
@@ -175,17 +188,20 @@ class Watch:
         self._told_at = time.monotonic()
         with self._runtime.session() as session:
             renew(session, self._job, self._runtime.clock.now())
-            mine = update(ArchivalPackage).where(ArchivalPackage.id == self._job.subject_id)
+            mine = update(self._model).where(self._model.id == self._job.subject_id)
             session.execute(mine.values(progress=done), execution_options={"synchronize_session": False})
 
 
-class _Nowhere:
-    """Takes a package that lies in the archive already, to have its digests."""
+class Passing:
+    """Takes a package and passes it on; to nowhere if it lies there already, and only its digests are wanted."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch, self._size = watch, 0
+    def __init__(self, watch: Watch, take: Callable[[bytes], object] | None = None) -> None:
+        self._watch, self._take, self._size = watch, take, 0
 
     def write(self, content: bytes, /) -> None:
+        """The next bytes."""
+        if self._take is not None:
+            self._take(content)
         self._size += len(content)
         self._watch(self._size)
 
@@ -202,7 +218,7 @@ def _written(runtime: Runtime, archive: Archive, package: Package, name: str, wa
             if archive.size(name) is None:
                 raise
     archive.drop(name)
-    return write_package(package, runtime.store, _Nowhere(watch))
+    return write_package(package, runtime.store, Passing(watch))
 
 
 def _write_again(runtime: Runtime, job: ClaimedJob) -> None:
@@ -211,7 +227,8 @@ def _write_again(runtime: Runtime, job: ClaimedJob) -> None:
         go_on(tx, row)
 
 
-def _watched(pieces: Iterable[bytes], watch: Watch) -> Iterator[bytes]:
+def watched(pieces: Iterable[bytes], watch: Watch) -> Iterator[bytes]:
+    """The same pieces, of which the watch is told."""
     done = 0
     for piece in pieces:
         done += len(piece)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 
 from vault.archive import bag
@@ -41,6 +42,16 @@ _CONSTANT = (
 _GATHERED = 1024 * 1024
 
 
+class Source(Protocol):
+    """Where the files of a package are read: a store, or for a submission the archival package that it is made of."""
+
+    def size(self, name: str) -> int | None:
+        """Bytes of an object, or None if there is none."""
+
+    def read(self, name: str, start: int, end: int) -> Iterator[bytes]:
+        """Bytes `start` up to, not including, `end`."""
+
+
 class Unsound(Tampered):
     """An object that a package is made of is not what was stored; `version_id` says of which version."""
 
@@ -67,7 +78,7 @@ class Written:
     files: Mapping[str, Sums]
 
 
-def write_package(package: Package, store: Store, sink: Sink) -> Written:
+def write_package(package: Package, store: Source, sink: Sink) -> Written:
     """The package's tar is in the sink, from its first byte to its last.
 
     Raises `Unsound` when an object is not the one that was recorded, `Absent` when it is gone: what the sink has taken by
@@ -133,16 +144,17 @@ def _stored(
 class _Writer:
     def __init__(self, package: Package, sink: Sink, counting: Lanes) -> None:
         self._name, self._counting = package.name, counting
+        self._has_objects = not package.is_submission
         self._tar = TarWriter(sink, counting)
         self.files: dict[str, Sums] = {}
 
     def add(self, path: str, content: bytes) -> None:
         self._add(path, len(content), [content])
 
-    def add_file(self, file: PackedFile, store: Store) -> None:
+    def add_file(self, file: PackedFile, store: Source) -> None:
         """The object as it was recorded, under its header if it has one."""
         counted = self._counting.sum("sha256", Lanes.OBJECT)
-        self._add(file.path, file.size, _packed(file, store, counted.update))
+        self._add(file.path, file.size, _packed(file, store, counted.update, self._has_objects))
         if counted.hex() != file.object_digest.hex():
             raise Unsound(file.id)
 
@@ -193,8 +205,13 @@ def _constant_files() -> dict[str, bytes]:
     return {f"data/{name}": (_ROOM / name).read_bytes() for name in sorted(_CONSTANT)}
 
 
-def _packed(file: PackedFile, store: Store, count: Callable[[bytes], None]) -> Iterator[bytes]:
-    """The file's bytes in the package; all bytes of the object are counted, those that a header replaces too."""
+def _packed(
+    file: PackedFile, store: Source, count: Callable[[bytes], None], is_object: bool
+) -> Iterator[bytes]:
+    """The file's bytes in the package; all bytes of the object are counted, those that a header replaces too.
+
+    What is no stored object, but a file out of a package, begins with an age header and names no version.
+    """
     if store.size(file.object_name) is None:
         raise Absent(file.id)
     if store.size(file.object_name) != file.object_length or file.object_length < HEAD:
@@ -204,7 +221,7 @@ def _packed(file: PackedFile, store: Store, count: Callable[[bytes], None]) -> I
     with suppress(StopIteration):
         while len(start) < HEAD:
             start += next(pieces)
-    if head_version(start[:HEAD]) != file.id:
+    if is_object and head_version(start[:HEAD]) != file.id:
         raise Unsound(file.id)
     count(start)
     yield start if file.header is None else file.header + start[POINTER:]

@@ -28,10 +28,9 @@ def package_premis(package: Package) -> bytes:
     root = _root()
     _object(root, "representation", {"objectIdentifier": _identified("object", package.name)})
     packed = [package.name]
-    note = "SHA-256 of every stored object equals the one recorded when it was stored"
-    _event(root, package, "fixity check", package.packaged_at, packed, note)
-    note = f"Package made of {len(package.files)} files, case closed on {package.closed_on.isoformat()}"
-    _event(root, package, "information package creation", package.packaged_at, packed, note)
+    compared, made = _notes(package)
+    _event(root, package, "fixity check", package.packaged_at, packed, compared)
+    _event(root, package, "information package creation", package.packaged_at, packed, made)
     program, organisation = package.agent, package.organisation
     _grow(root, "agent", _agent(program[0], "software") | {"agentVersion": program[1]})
     _grow(root, "agent", _agent(organisation, "organization"))
@@ -60,6 +59,17 @@ def files_premis(package: Package, files: Mapping[str, Sums]) -> bytes:
         )
     _grow(root, "agent", _agent(package.agent[0], "software") | {"agentVersion": package.agent[1]})
     return written(root)
+
+
+def _notes(package: Package) -> tuple[str, str]:
+    """What was compared, and what the package was made of."""
+    closed = f"case closed on {package.closed_on.isoformat()}"
+    if package.made_of is None:
+        compared = "SHA-256 of every stored object equals the one recorded when it was stored"
+        return compared, f"Package made of {len(package.files)} files, {closed}"
+    origin = f"AIP-{package.id}-v{package.version}"
+    compared = f"SHA-256 of every file equals the one in {origin}, whose tar has SHA-256 {package.made_of}"
+    return compared, f"Submission made of the {len(package.files)} files of {origin}, {closed}"
 
 
 def _file(file: PackedFile, sums: Sums, is_permanent: bool) -> _Tree:

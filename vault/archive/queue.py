@@ -14,7 +14,9 @@ from vault.access.policy import Permission, permits
 from vault.archive.models import ArchivalPackage, Closure, Reopening
 from vault.archive.package_pages import PackageRow, package_rows
 from vault.archive.retrieval import retrieving_among
-from vault.cases.models import ACTIVE, ARCHIVED, ARCHIVING, CLOSED, OUTCOMES, Case, Individual
+from vault.archive.transfer_models import PackageTransfer
+from vault.archive.transfer_pages import state_of
+from vault.cases.models import ACTIVE, ARCHIVED, ARCHIVING, CLOSED, OUTCOMES, TRANSFERRED, Case, Individual
 from vault.matrix.pages import names_of
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ class ReadyRow(BaseModel):
 class ClosedRow(BaseModel):
     """A case that is not active any more; `is_to_reopen` while a proposal to reopen it waits.
 
-    While it is being archived, so many of its `packages` are `archived`; `has_stopped` once one waits for somebody.
+    While it is being archived, so many of its `packages` are `archived`; `has_stopped` once one waits for somebody. Of an
+    archived case `transfer` says how far its permanent records are on their way to a records repository, if they are.
     `is_retrieving`: files are to come back; copies that did are due to go again at `due_at`.
     """
 
@@ -53,6 +56,7 @@ class ClosedRow(BaseModel):
     has_stopped: bool
     is_retrieving: bool
     due_at: datetime | None
+    transfer: str | None
 
 
 class QueuePage(BaseModel):
@@ -75,8 +79,10 @@ def queue_page(tx: Transaction) -> QueuePage:
     closed = (
         select(Case, Closure, waiting)
         .join(Closure, Closure.case_id == Case.id)
-        .where(Case.state.in_((CLOSED, ARCHIVING, ARCHIVED)), Closure.reopened_at.is_(None), mine)
-        .order_by(Case.state == ARCHIVED, Closure.closed_at.desc(), Closure.id)
+        .where(
+            Case.state.in_((CLOSED, ARCHIVING, ARCHIVED, TRANSFERRED)), Closure.reopened_at.is_(None), mine
+        )
+        .order_by(Case.state.in_((ARCHIVED, TRANSFERRED)), Closure.closed_at.desc(), Closure.id)
     )
     found = [(case, closure, waits) for case, closure, waits in tx.session.execute(closed.limit(MOST))]
     return QueuePage(
@@ -99,6 +105,7 @@ def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> lis
     names = names_of(tx, [closure.closed_by_id for _, closure, _ in found])
     packages = _packages(tx, [closure.id for _, closure, _ in found])
     retrieving, due = retrieving_among(tx, [case.id for case, _, _ in found])
+    transfers = _transfers(tx, [case.id for case, _, _ in found])
     return [
         ClosedRow(
             case_id=case.id,
@@ -114,9 +121,20 @@ def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> lis
             has_stopped=any(row.has_stopped for row in packages[closure.id]),
             is_retrieving=case.id in retrieving,
             due_at=due.get(case.id),
+            transfer=transfers.get(closure.id),
         )
         for case, closure, is_to_reopen in found
     ]
+
+
+def _transfers(tx: Transaction, cases: list[UUID]) -> dict[UUID, str]:
+    """How far the permanent package of a closing is, by the closing."""
+    query = (
+        select(ArchivalPackage.closure_id, PackageTransfer)
+        .join(ArchivalPackage, ArchivalPackage.id == PackageTransfer.package_id)
+        .where(PackageTransfer.case_id.in_(cases), PackageTransfer.dropped_at.is_(None))
+    )
+    return {closure_id: state_of(tx, row) for closure_id, row in tx.session.execute(query)}
 
 
 def _packages(tx: Transaction, closures: list[UUID]) -> dict[UUID, list[PackageRow]]:

@@ -28,6 +28,7 @@ from vault.stores import archive_of
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from sqlalchemy.orm import Session
 
@@ -124,12 +125,17 @@ def _lay(archive: Archive, name: str, content: bytes, until: datetime | None) ->
         archive.extend_retention(name, archive.kept(name).version, until)
 
 
-def _settle_case(tx: Transaction, row: ArchivalPackage) -> None:
-    """Held by its row, so that of two last packages one sees the other."""
+def held_case(tx: Transaction, case_id: UUID) -> Case:
+    """The case, held until this commit, so that of two last packages one sees the other; what was written is."""
     columns = load_only(Case.office_id, Case.state, Case.changed_at, Case.revision)
-    query = select(Case).options(columns, lazyload("*")).where(Case.id == row.case_id)
+    query = select(Case).options(columns, lazyload("*")).where(Case.id == case_id)
     case = tx.session.scalars(query.with_for_update(**for_change(Case))).one()
     tx.session.flush()
+    return case
+
+
+def _settle_case(tx: Transaction, row: ArchivalPackage) -> None:
+    case = held_case(tx, row.case_id)
     same = (ArchivalPackage.closure_id == row.closure_id, ArchivalPackage.state != ARCHIVED)
     if tx.session.scalar(select(func.count()).select_from(ArchivalPackage).where(*same)):
         return

@@ -12,7 +12,7 @@ from vault.access.policy import Permission
 from vault.db import Row
 
 STATES = ("active", "closed", "archiving", "archived", "transferred")
-ACTIVE, CLOSED, ARCHIVING, ARCHIVED = STATES[:4]
+ACTIVE, CLOSED, ARCHIVING, ARCHIVED, TRANSFERRED = STATES
 PRIORITIES = ("normal", "urgent", "emergency")
 
 

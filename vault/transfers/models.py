@@ -74,13 +74,14 @@ class Reading(Row):
     last_at: Mapped[datetime]
 
 
-EXPORT, ARCHIVE = "export", "archive"
+EXPORT, ARCHIVE, TRANSFER = "export", "archive", "transfer"
 
 
 class CopyMade(Row):
     """The inventory of copies: a header that lets a file key leave the system, for whom, by whom.
 
-    `purpose`: an export, for keys that somebody named, or an archival package, for archive identities, by their ids.
+    `purpose`: an export, for keys that somebody named; an archival package, for archive identities, by their ids; or the
+    transfer, by its id, of such a package to a records repository, whose headers are the same.
     """
 
     __tablename__ = "copies_made"

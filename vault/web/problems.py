@@ -41,6 +41,7 @@ class Meaning(NamedTuple):
 
 TABLE: dict[type[errors.VaultError], Meaning] = {
     errors.Invalid: Meaning(400, _("Something needs correcting"), _("Nothing was changed.")),
+    errors.WrongReceipt: Meaning(422, _("This receipt does not fit"), _("Nothing was changed.")),
     errors.Unauthenticated: Meaning(401, _("You are not signed in"), _("Sign in, then repeat what you did.")),
     errors.FactorDue: Meaning(
         401, _("Your second factor is due"), _("Prove it, or add one, then repeat what you did.")

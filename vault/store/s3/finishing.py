@@ -75,13 +75,13 @@ def _completed(bucket: Bucket, growth: Growth, key: str) -> Found:
         number, part = numbered
         source = {"Bucket": bucket.name, "Key": part_key(bucket, growth.name, part)}
         answer = bucket.ask("upload_part_copy", **upload, PartNumber=number, CopySource=source)
-        return _tags(number, answer["CopyPartResult"])
+        return part_tags(number, answer["CopyPartResult"])
 
     parts = side_by_side(copy, enumerate(growth.state.whole, 1))
     if growth.state.rest:
         content = b"".join(growth.content_of(part) for part in growth.state.rest)
         asked = {**upload, **bucket.service.digests(content), "PartNumber": len(parts) + 1}
-        parts.append(_tags(len(parts) + 1, bucket.ask("upload_part", **asked, Body=content)))
+        parts.append(part_tags(len(parts) + 1, bucket.ask("upload_part", **asked, Body=content)))
     condition = {"IfNoneMatch": "*"} if bucket.is_conditional else {}
     try:
         answer = bucket.ask(
@@ -95,7 +95,7 @@ def _completed(bucket: Bucket, growth: Growth, key: str) -> Found:
     )
 
 
-def _tags(number: int, answer: dict[str, Any]) -> dict[str, Any]:
+def part_tags(number: int, answer: dict[str, Any]) -> dict[str, Any]:
     """By what the server knows the part again: its entity tag, and its checksum if it keeps one."""
     checksums = {
         name: tag for name, tag in answer.items() if name.startswith("Checksum") and name != "ChecksumType"
