@@ -3,6 +3,7 @@
 from vault.access import caseload, cells, clearances, grants, principals, refusals, remarks, signing, throttle
 from vault.archive import models as archive
 from vault.audit import models as audit
+from vault.backups import models as backups
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
 from vault.cases import models as cases
@@ -37,6 +38,7 @@ TABLES = (
     throttle,
     archive,
     audit,
+    backups,
     bundles,
     cases,
     desks,

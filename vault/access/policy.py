@@ -104,6 +104,7 @@ class Permission(StrEnum):
     CASE_ARCHIVE = "case.archive"
     PACKAGE_SEE = "package.see"
     PACKAGE_DOWNLOAD = "package.download"
+    BACKUP_CONFIRM = "backup.confirm"
 
 
 class Scope(StrEnum):
@@ -171,24 +172,12 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.DOCUMENT_MOVE: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.DOCUMENT_EXPORT: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.SHARE_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
-    Permission.SHARE_SEE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
-    Permission.SHARE_REVOKE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
+    Permission.SHARE_SEE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
+    Permission.SHARE_REVOKE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
     Permission.LOAN_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
-    Permission.LOAN_SEE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
-    Permission.LOAN_REVOKE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
+    Permission.LOAN_SEE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
+    Permission.LOAN_REVOKE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.LOAN_READ: (_rule(Scope.BORROWER, *_STAFF, Role.INTERPRETER),),
     Permission.TEAM_SEE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.TEAM_MANAGE: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
@@ -196,6 +185,7 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.AUDIT_SEE: (_rule(Scope.EVERYWHERE, Role.AUDITOR), _rule(Scope.OFFICE, Role.CONTROLLER)),
     Permission.SYSTEM_SEE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.CLOCK_CONFIRM: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
+    Permission.BACKUP_CONFIRM: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.MATRIX_SEE: (_rule(Scope.OFFICE, *_OFFICE),),
     Permission.MATRIX_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.CLEARANCE_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
