@@ -210,6 +210,16 @@ def url_of(name: str, part: str) -> str:
 
 
 @contextmanager
+def may_make_databases() -> Iterator[None]:
+    """Both owners may; on SQLite whoever writes files does."""
+    for change in ("CREATEDB", "NOCREATEDB"):
+        for role in OWNERS.values() if is_postgresql() else ():
+            _admin().execute(f'ALTER ROLE "{role}" {change}')
+        if change == "CREATEDB":
+            yield
+
+
+@contextmanager
 def new_roles(*names: str) -> Iterator[None]:
     """Roles that may sign in and nothing else; the databases in which they get rights must be gone before them."""
     for name in names:

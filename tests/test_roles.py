@@ -26,9 +26,11 @@ from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.archive.accessioning import ASK
 from vault.archive.packaging import SIGN
 from vault.assembly import open_runtime, set_up
+from vault.audit.checkpoints import KEEP as CHECKPOINT
 from vault.audit.guards import REFUSAL
 from vault.audit.models import AuditEntry
 from vault.audit.verification import verify_log
+from vault.backups.service import EXPIRE
 from vault.bundles.members import add_member, remove_member
 from vault.bundles.models import Version
 from vault.cli import casevault
@@ -336,12 +338,15 @@ def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: 
     with make.runtime.session() as session:
         session.add(Destruction(slot_id=slot.id, ordered_at=place.clock.now()))
         job = enqueue(session, "slots.finish_destructions", None, place.clock.now())
+        signing = [enqueue(session, name, None, place.clock.now()) for name in (CHECKPOINT, EXPIRE)]
         deployment = deployment_id(session)
     engine, store = place.engine("keys", "keystore"), make.runtime.store
     kms = open_kms(place.settings.kms, deployment)
     keys = worker(place, "keys", Keystore(engine, kms, store, None, place.clock.now))
     assert run_job(keys, job.id)
     assert not make.runtime.keystore.is_live(slot.id)
+    assert all(run_job(keys, each.id) for each in signing)
+    assert list(store.names("checkpoints/"))
     before = make.runtime.keystore.status()["epoch"]
     assert keys.keystore.rotate_epoch() == before + 1
     keys.clock.move(days=31)

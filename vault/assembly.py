@@ -7,6 +7,7 @@ deployment id. `open_runtime` opens what is there and looks whether something wa
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from vault.backups.queries import was_longer
 from vault.clock import Clock
 from vault.db import make_engine, upsert
 from vault.deployment import Deployment, deployment_id
@@ -29,9 +31,11 @@ from vault.migrations import check_earlier, downgrade, is_current, upgrade
 from vault.runtime import Rings, Runtime
 from vault.settings import Settings
 from vault.slots import destruction_state, finish_destructions
-from vault.store.base import open_store
+from vault.store.base import Store, open_store
 
 MIGRATIONS = "database"
+RESTORING = "restoring.json"
+"""In the data folder while backups are put back: until it is gone the vault stays sealed."""
 
 
 def set_up(settings: Settings) -> None:
@@ -79,11 +83,16 @@ def open_runtime(settings: Settings, bell: Rings | None = None, clock: Clock | N
     return runtime
 
 
-def open_for_restore(settings: Settings) -> Runtime:
-    """A runtime that opens nothing to people: for `restore`, when parts were put back and may disagree."""
-    clock = Clock()
+def open_for_restore(
+    settings: Settings, clock: Clock | None = None, seen: Callable[[Store], Store] = lambda store: store
+) -> Runtime:
+    """A runtime that opens nothing to people: for `restore`, when parts were put back and may disagree.
+
+    `seen` is how the object store is to be looked at.
+    """
+    clock = clock or Clock()
     database, engine = make_engine(settings.database_url), make_engine(settings.keystore_url)
-    store = open_store(settings.store, **settings.s3)
+    store = seen(open_store(settings.store, **settings.s3))
     deployment = found_deployment(engine, clock.now(), _identity(database))
     keystore = Keystore(engine, open_kms(settings.kms, deployment), store, settings.keystore_copy, clock.now)
     bell = Bell(settings.broker_url, settings.data)
@@ -91,10 +100,14 @@ def open_for_restore(settings: Settings) -> Runtime:
 
 
 def was_restored(runtime: Runtime) -> bool:
-    """Whether database or keystore have forgotten an end that the ledger remembers."""
+    """Whether database or keystore have forgotten what others remember, or are being put back.
+
+    The ledger remembers ends of slots; a checkpoint, that the log was longer once, since the last restore.
+    """
     with runtime.session() as session:
         found = find_discrepancies(runtime.keystore, lambda slot_id: destruction_state(session, slot_id))
-    return bool(found.restored)
+        is_shorter = was_longer(session, runtime.store)
+    return bool(found.restored) or is_shorter or (runtime.settings.data / RESTORING).exists()
 
 
 def _make_first_keyring(settings: Settings, keystore: Engine) -> None:

@@ -101,11 +101,12 @@ def audit() -> None:
 @JSON
 @click.pass_obj
 def audit_verify(context: Any, as_json: bool) -> None:
-    """Recompute the whole log: exit 0 if it holds, 1 and the first bad entry if not, 2 if that cannot be decided."""
-    from vault.audit.verification import verify_log
+    """Recompute the log and compare checkpoints: exit 0 if it holds, 1 and the first bad entry if not, 2 if undecided."""
+    from vault.audit.comparison import checked_against_store
 
-    with context.runtime.session() as session:
-        verdict = verify_log(session)
+    runtime = context.runtime
+    with runtime.session() as session:
+        verdict = checked_against_store(session, runtime.keystore, runtime.store)
     tell(asdict(verdict), as_json)
     sys.exit(verdict.exit_code)
 
@@ -200,23 +201,6 @@ def fixity_run(context: Any, as_json: bool) -> None:
 def _ids(runtime: Any, query: Any) -> list[UUID]:
     with runtime.session() as session:
         return list(session.scalars(query))
-
-
-@click.command()
-@DRY_RUN
-@JSON
-@click.pass_obj
-def restore(context: Any, dry_run: bool, as_json: bool) -> None:
-    """Replay the ledger of ended slots after databases were put back; suspends live links, ends all sessions."""
-    from vault.assembly import open_for_restore, was_restored
-    from vault.restoration import restore_vault
-
-    runtime = open_for_restore(context.settings)
-    if dry_run:
-        tell({"restored": was_restored(runtime)}, as_json)
-        return
-    tell(asdict(restore_vault(runtime)), as_json)
-    click.echo("The vault may open again. Restart it, and ask owners of links to look at them.", err=True)
 
 
 @click.command()

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from vault.addresses import is_loopback
+from vault.backups.queries import PARTS, warnings
 from vault.clock import ClockState, read_clock
 from vault.errors import VaultError
 from vault.inspection.scanner import Scanner
@@ -37,6 +38,7 @@ def diagnose(runtime: Runtime) -> list[Finding]:
         _second_copy(runtime),
         _keyring(runtime),
         _epoch(runtime),
+        *_backups(runtime),
         _clock(runtime),
         _jobs(runtime),
         _mail(runtime),
@@ -68,6 +70,14 @@ def _epoch(runtime: Runtime) -> Finding:
     if runtime.clock.now() > began_at + runtime.settings.epoch_length + GRACE:
         return _finding("epoch", "warning", "The epoch key is overdue. Run: casevault keys rotate")
     return _finding("epoch", "ok", "")
+
+
+def _backups(runtime: Runtime) -> list[Finding]:
+    """Backups of the database and of the keystore, and the last drill: one finding each."""
+    now = runtime.clock.now()
+    with runtime.session() as session:
+        notes = dict(warnings(session, runtime.keystore, now))
+    return [_finding(part, "warning" if part in notes else "ok", notes.get(part, "")) for part in PARTS]
 
 
 def _clock(runtime: Runtime) -> Finding:

@@ -32,6 +32,8 @@ MODULES_WITH_JOBS = (
     "vault.archive.bringing_back",
     "vault.archive.delivering",
     "vault.archive.accessioning",
+    "vault.audit.checkpoints",
+    "vault.backups.service",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -54,6 +56,8 @@ PERIODIC = {
     "transfers.sweep_store": timedelta(days=1),
     "archive.move_locks_on": timedelta(days=1),
     "archive.ask_receipts": timedelta(hours=1),
+    "audit.keep_checkpoint": timedelta(hours=1),
+    "backups.expire": timedelta(hours=1),
 }
 """How often a sweep queues each of these jobs."""
 

@@ -5,6 +5,7 @@ from vault.archive import models as archive
 from vault.archive import retrieval_models as retrievals
 from vault.archive import transfer_models as handovers
 from vault.audit import models as audit
+from vault.backups import models as backups
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
 from vault.cases import models as cases
@@ -40,6 +41,7 @@ TABLES = (
     throttle,
     archive,
     audit,
+    backups,
     bundles,
     cases,
     desks,

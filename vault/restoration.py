@@ -1,8 +1,9 @@
 """Bringing a restored vault forward: the ledger of slots that died is replayed onto databases already put back.
 
-Keystore first (rebuilt from its second copy where that is newer), then every slot of the ledger dies again, then each row
-whose slot is dead takes the locks of the successor that lives. Live links are suspended until their owners look at
-them, and every session ends. All of it can be repeated.
+Keystore first (rebuilt from its second copy where that is newer), then every slot of the ledger dies again, then the log is
+compared with its checkpoints, then each row whose slot is dead takes the locks of the successor that lives. Live links are
+suspended until their owners look at them, every session ends, and if the database is older, every sign-in is locked until
+somebody has looked at the roles. All of it can be repeated.
 """
 
 from __future__ import annotations
@@ -23,14 +24,20 @@ from vault.access.grants import Grant
 from vault.access.principals import Principal
 from vault.access.remarks import Remark
 from vault.access.teams import MANY
+from vault.audit.checkpoints import Head, keep_checkpoint, named_checkpoints
+from vault.audit.comparison import Compared, compare_log
+from vault.backups.models import Restore
 from vault.bundles.models import Bookmark, Bundle, Document, Unlocking, Version
 from vault.cases.models import Case
 from vault.db import Instant
+from vault.deployment import deployment_id
 from vault.drops.models import FileRequest
+from vault.errors import Misconfigured
 from vault.keystore.restoration import Successors, rebuild, replay
 from vault.keystore.service import Keystore
 from vault.people.factor_models import Factor, RecoveryCode
-from vault.people.models import Enrolment, PersonSession
+from vault.people.models import Enrolment, Person, PersonSession
+from vault.people.service import shut_sign_in
 from vault.runtime import Runtime, Transaction
 from vault.shares.models import Loan, Share
 from vault.shares.request_models import ShareBatch, ShareRequest
@@ -45,29 +52,63 @@ TABLES: dict[str, type[Any]] = {model.__tablename__: model for model in KEPT}
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore found and did, in numbers."""
+    """What a restore found and did, in numbers.
+
+    `lost_from` to `lost_to` are the entries of the log that are known to be lost, `slots_missing` the rows whose slot
+    nobody has any more: what they lock is lost.
+    """
 
     slots_rebuilt: int
     slots_killed: int
+    slots_missing: int
+    backups_adopted: int
     rows_followed: int
     rows_ended: int
     links_suspended: int
     sessions_ended: int
+    sign_ins_locked: int
+    log_size: int
+    lost: int
+    lost_from: int | None
+    lost_to: int | None
 
 
-def restore_vault(runtime: Runtime) -> Restored:
-    """Replay ledger and lock objects; afterwards the vault may open again."""
+def restore_vault(runtime: Runtime, vouched: Head | None = None) -> Restored:
+    """Replay ledger and lock objects; afterwards the vault may open again. `vouched` is the head of the log that the
+    manifest of a backup tells, where the database comes from one.
+
+    Raises `Tampered` if the log is not the one that was signed.
+    """
     rebuilt = rebuild_keystore(runtime.keystore)
+    adopted = runtime.keystore.backups.adopt()
     killed = replay(runtime.keystore)
     successors = Successors(runtime.keystore)
     with runtime.transaction(SYSTEM) as tx:
-        _acknowledge_ledger(tx)
-        followed, ended = _follow_all(tx, successors)
+        compared = _compare(tx, vouched)
+        forgotten = _acknowledge_ledger(tx)
+        followed, ended, missing = _follow_all(tx, successors)
         suspended = _suspend_links(tx)
         sessions = _end_sessions(tx)
         _withdraw_one_time_words(tx)
-        result = Restored(rebuilt, killed, followed, ended, suspended, sessions)
+        is_older = vouched is not None or forgotten > 0 or compared.lost > 0
+        result = Restored(
+            slots_rebuilt=rebuilt,
+            slots_killed=killed,
+            slots_missing=missing,
+            backups_adopted=adopted,
+            rows_followed=followed,
+            rows_ended=ended,
+            links_suspended=suspended,
+            sessions_ended=sessions,
+            sign_ins_locked=_lock_sign_ins(tx) if is_older else 0,
+            log_size=compared.size,
+            lost=compared.lost,
+            lost_from=compared.lost_from,
+            lost_to=compared.lost_to,
+        )
         tx.record("vault.restored", **asdict(result))
+        _note_restore(tx, compared)
+    keep_checkpoint(runtime)
     runtime.is_sealed = False
     return result
 
@@ -77,24 +118,54 @@ def rebuild_keystore(keystore: Keystore) -> int:
     return rebuild(keystore).slots if keystore.copy.deployment_id() is not None else 0
 
 
-def _acknowledge_ledger(tx: Transaction) -> None:
-    """The database knows of every end that the ledger remembers."""
+def _compare(tx: Transaction, vouched: Head | None) -> Compared:
+    deployment = deployment_id(tx.session)
+    if deployment is None:
+        raise Misconfigured("This vault was never set up. Run: casevault db upgrade")
+    return compare_log(tx.session, tx.keystore, tx.store, deployment, vouched)
+
+
+def _note_restore(tx: Transaction, compared: Compared) -> None:
+    """Checkpoints from before this moment may tell of entries that are lost."""
+    until = max([tx.now, *(each.at for each in named_checkpoints(tx.store))])
+    row = Restore(restored_at=tx.now, known_until=until, log_size=compared.size, lost=compared.lost)
+    tx.session.add(row)
+
+
+def _lock_sign_ins(tx: Transaction) -> int:
+    """Nobody signs in with roles that may have been taken away since: each account is looked at and unlocked.
+
+    Returns how many were open.
+    """
+    is_open = (Person.left_at.is_(None), Person.sign_in_locked_at.is_(None))
+    people = tx.session.scalars(select(Person).where(*is_open)).all()
+    for person in people:
+        shut_sign_in(tx, person, reason="restored")
+    return len(people)
+
+
+def _acknowledge_ledger(tx: Transaction) -> int:
+    """The database knows of every end that the ledger remembers; returns how many it had forgotten."""
+    forgotten = 0
     for slot_id, entry in tx.keystore.ends().items():
         known = tx.session.scalar(select(Destruction).where(Destruction.slot_id == slot_id))
         if known is None:
             known = Destruction(slot_id=slot_id, successor_id=entry.successor_id, ordered_at=entry.at)
             tx.session.add(known)
+            forgotten += 1
         known.state, known.done_at = DONE, known.done_at or tx.now
     tx.session.flush()
+    return forgotten
 
 
-def _follow_all(tx: Transaction, successors: Successors) -> tuple[int, int]:
-    """Rows brought to their living slot, and rows whose line of slots has ended."""
-    followed = ended = 0
+def _follow_all(tx: Transaction, successors: Successors) -> tuple[int, int, int]:
+    """Rows brought to their living slot, rows whose line of slots has ended, and rows whose slot nobody knows."""
+    followed = ended = missing = 0
     for model in SLOTTED:
         for row in tx.session.scalars(select(model).where(model.slot_id.is_not(None))).all():
             if tx.keystore.is_live(row.slot_id):
                 continue
+            missing += not successors.knows(row.slot_id)
             line = successors.line(row.slot_id)
             kept = [tx.keystore.kept_locks(row.id, slot_id) for slot_id in line]
             if not kept or kept[-1] is None:
@@ -109,7 +180,7 @@ def _follow_all(tx: Transaction, successors: Successors) -> tuple[int, int]:
         if upload.dropped_at is None and upload.slot_id and not tx.keystore.is_live(upload.slot_id):
             upload.dropped_at = tx.now
             ended += 1
-    return followed, ended
+    return followed, ended, missing
 
 
 def _take(session: Session, row: Any, slot_id: UUID, kept: dict[str, Any]) -> None:

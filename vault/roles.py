@@ -42,6 +42,8 @@ READER_COLUMNS = (
 )
 """What the courier knows of a person: no name."""
 
+BACKUPS = "select update(gone_at gone)"
+"""Of backups of the keystore the web processes say that they are gone; who takes them is the keystore's owner."""
 PACKAGE_STEPS = "state progress error_code failed_version_id"
 """What every step of a package says of itself."""
 
@@ -61,7 +63,8 @@ RIGHTS: dict[str, dict[str, Rights]] = {
     "web": {
         "database": _WEB | LOG_READER | CLOCK | START,
         "keystore": START
-        | {"deployment": "select update(number)", "epochs": "select", "slots": "select insert update"},
+        | {"deployment": "select update(number)", "epochs": "select", "slots": "select insert update"}
+        | {"keystore_backups": BACKUPS},
     },
     "archive": {
         "database": START
@@ -90,6 +93,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
         | LOG_WRITER
         | {
             "destructions": "select update(state done_at)",
+            "restores": "select",
             "packages": f"select update({PACKAGE_STEPS} receipt_key_id receipt_signature)",
             "signing_keys": "select insert",
         },
@@ -98,6 +102,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "deployment": "select update(number)",
             "epochs": "select insert update delete",
             "slots": "select insert update",
+            "keystore_backups": "select insert update",
         },
     },
     "courier": {

@@ -22,36 +22,31 @@ SECOND_FACTORS = ("required", "privileged", "optional")
 LOCKS = ("governance", "compliance")
 CHECKSUMS = ("when_supported", "when_required")
 MEBIBYTE = 1024 * 1024
+DAY = timedelta(days=1)
 
 
-def _seconds(text: str) -> timedelta:
-    return timedelta(seconds=_positive(text))
-
-
-def _minutes(text: str) -> timedelta:
-    return timedelta(minutes=_positive(text))
-
-
-def _hours(text: str) -> timedelta:
-    return timedelta(hours=_positive(text))
-
-
-def _days(text: str) -> timedelta:
-    return timedelta(days=_positive(text))
+def _count(text: str, least: int = 0) -> int:
+    number = int(text)
+    if number < least:
+        raise ValueError(f"a number of at least {least} is needed")
+    return number
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError("a number of at least 1 is needed")
-    return number
+    return _count(text, least=1)
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError("a number of at least 0 is needed")
-    return number
+def _times(unit: timedelta, most: int = 1_000_000) -> Callable[[str], timedelta]:
+    def read(text: str) -> timedelta:
+        if _positive(text) > most:
+            raise ValueError(f"a number of at most {most} is needed")
+        return int(text) * unit
+
+    return read
+
+
+_seconds, _minutes = _times(timedelta(seconds=1)), _times(timedelta(minutes=1))
+_hours, _days = _times(timedelta(hours=1)), _times(DAY)
 
 
 def _hour(text: str) -> int:
@@ -187,6 +182,9 @@ class Settings:
     )
     epoch_length: timedelta = _setting(
         "EPOCH_DAYS", _days, timedelta(days=30), help="days after which the keystore's epoch key is replaced"
+    )
+    keystore_backup_kept: timedelta = _setting(
+        "KEYSTORE_BACKUP_DAYS", _times(DAY, 30), 30 * DAY, help="days a backup of the keystore is kept"
     )
     form_limit: int = _setting("FORM_LIMIT", _positive, 25 * MEBIBYTE, help="bytes, one file sent by form")
     file_limit: int = _setting("FILE_LIMIT", _positive, 5 * 1024 * MEBIBYTE, help="bytes, one file")

@@ -17,11 +17,21 @@ PIPES = (
     *("jobs", "keystore", "kms", "languages", "mail", "migrations", "store"),
 )
 FRAME = ("access", "audit", "rotation", "runtime", "slots", "stores")
-ROOMS = ("people", "cases", "bundles", "transfers", "shares", "drops", "matrix", "archive")
+ROOMS = ("people", "backups", "cases", "bundles", "transfers", "shares", "drops", "matrix", "archive")
 """In their order: each may know those before it."""
 FRONT = (
-    *("app", "assembly", "cli", "client", "commands", "demo", "diagnosis", "handlers", "models"),
-    *("pacing", "restoration", "roles", "serving", "supervisor", "testing", "web", "__main__"),
+    *("app", "assembly", "cli", "client", "commands", "demo", "diagnosis", "drill", "handlers", "models"),
+    *(
+        "pacing",
+        "reinstatement",
+        "restoration",
+        "roles",
+        "serving",
+        "supervisor",
+        "testing",
+        "web",
+        "__main__",
+    ),
 )
 FLOORS = {part: floor for floor, parts in enumerate((STONE, PIPES, FRAME, ROOMS, FRONT)) for part in parts}
 TOP = 4

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from tests.factory import PASSWORD
 from tests.recordings import wav
-from vault.access.actor import STRANGER, Role
+from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.access.grants import Grant
 from vault.access.policy import Permission
 from vault.audit.verification import verify_log
@@ -22,6 +22,7 @@ from vault.matrix.models import CaseMove
 from vault.matrix.receiving import accept_move
 from vault.people.models import Person, PersonSession
 from vault.people.passwords import change_password
+from vault.people.service import unlock_sign_in
 from vault.people.sessions import start_session
 from vault.people.teams import add_to_team, create_team, take_off_team
 from vault.shares.batches import request_batch
@@ -53,6 +54,9 @@ def office(machine):
 
 
 def sign_in(machine, person_id, password):
+    """As after a restore: an administrator has looked at the account and unlocked it."""
+    with machine.runtime.transaction(SYSTEM) as tx:
+        unlock_sign_in(tx, person_id)
     with machine.runtime.transaction(STRANGER) as tx:
         profile = tx.session.get_one(Person, person_id).principal.profile
     with machine.runtime.transaction(STRANGER) as tx:

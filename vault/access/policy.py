@@ -106,6 +106,7 @@ class Permission(StrEnum):
     PACKAGE_DOWNLOAD = "package.download"
     CASE_RETRIEVE = "case.retrieve"
     RETRIEVAL_REWRAP = "retrieval.rewrap"
+    BACKUP_CONFIRM = "backup.confirm"
 
 
 class Scope(StrEnum):
@@ -186,6 +187,7 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.AUDIT_SEE: (_rule(Scope.EVERYWHERE, Role.AUDITOR), _rule(Scope.OFFICE, Role.CONTROLLER)),
     Permission.SYSTEM_SEE: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.CLOCK_CONFIRM: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
+    Permission.BACKUP_CONFIRM: (_rule(Scope.EVERYWHERE, Role.ADMINISTRATOR),),
     Permission.MATRIX_SEE: (_rule(Scope.OFFICE, *_OFFICE),),
     Permission.MATRIX_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
     Permission.CLEARANCE_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),

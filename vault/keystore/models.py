@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, MetaData, SmallInteger
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, MetaData, SmallInteger
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from vault.db import NAMES, Instant
@@ -59,3 +59,29 @@ class Slot(KeystoreBase):
     created_at: Mapped[datetime]
     destroyed_at: Mapped[datetime | None]
     successor_id: Mapped[UUID | None]
+
+
+class KeystoreBackup(KeystoreBase):
+    """A copy of the keystore that somebody may put back: begun before its first byte, over once it is gone.
+
+    `masters` are the versions of the master key, one of which opens the epochs in it. `gone` says how it went.
+    """
+
+    __tablename__ = "keystore_backups"
+    __table_args__ = (
+        CheckConstraint("expires_at > begun_at", name="expires"),
+        CheckConstraint("first_epoch <= last_epoch", name="epochs"),
+        CheckConstraint("(gone_at IS NULL) = (gone IS NULL)", name="gone"),
+        CheckConstraint("gone in ('deleted', 'confirmed')", name="way"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    place: Mapped[str]
+    begun_at: Mapped[datetime]
+    taken_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+    first_epoch: Mapped[int]
+    last_epoch: Mapped[int]
+    masters: Mapped[list[int]] = mapped_column(JSON)
+    gone_at: Mapped[datetime | None] = mapped_column(index=True)
+    gone: Mapped[str | None]

@@ -62,6 +62,10 @@ class Successors:
         self._keystore = keystore
         self._ends = keystore.ends()
 
+    def knows(self, slot_id: UUID) -> bool:
+        """Whether the ledger tells of the end of this slot."""
+        return slot_id in self._ends
+
     def follow(self, slot_id: UUID) -> UUID | None:
         """The living slot that this one, or the last of its successors, is; None if the line has ended."""
         line = self.line(slot_id)

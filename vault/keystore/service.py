@@ -22,6 +22,7 @@ from vault.crypto.locks import slot_lock
 from vault.crypto.secret import random_key
 from vault.db import reader_of
 from vault.errors import Misconfigured, NotFound, Tampered, VaultSealed
+from vault.keystore.backups import KeystoreBackups
 from vault.keystore.epochs import (
     Epochs,
     Relocked,
@@ -76,6 +77,7 @@ class Keystore:
         self._clock = clock
         self._ledger = Ledger(store)
         self.epochs = Epochs(engine, kms, self.copy, clock)
+        self.backups = KeystoreBackups(engine, store, clock)
 
     def prepare(self) -> None:
         """There is an epoch, and the second copy is complete. To be called once at each start.

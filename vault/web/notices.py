@@ -54,6 +54,7 @@ NOTICES = {
     "recovery-ended": _("The recovery is ended."),
     "recovery-reviewed": _("The review is recorded."),
     "clock-confirmed": _("The clock is confirmed."),
+    "backup-gone": _("The backup counts as destroyed."),
 }
 
 

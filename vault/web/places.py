@@ -44,7 +44,7 @@ def places() -> list[Place]:
             Permission.MATRIX_SEE,
             Place(gettext("Office"), "/office/matrix", "settings", also=("/office/", "/recoveries/")),
         ),
-        (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system", also=("/office/",))),
+        (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system", also=("/office/", "/backups"))),
     )
     lent = [Place(gettext("Lent to me"), "/lent", "document")] if who.has(Role.INTERPRETER) else []
     kept = [Place(gettext("Archive"), "/archive", "archive")] if who.has(Role.ARCHIVIST) else []
