@@ -55,7 +55,7 @@ class Commands(click.Group):
         "keys": "vault.commands:keys",
         "audit": "vault.commands:audit",
         "jobs": "vault.commands:jobs",
-        "fixity": "vault.commands:fixity",
+        "fixity": "vault.archive.commands:fixity",
         "restore": "vault.commands:restore",
         "check": "vault.commands:check",
         "archive": "vault.archive.commands:archive",

@@ -29,6 +29,9 @@ MODULES_WITH_JOBS = (
     "vault.archive.packaging",
     "vault.archive.receipting",
     "vault.archive.locking",
+    "vault.transfers.deep",
+    "vault.archive.fixity",
+    "vault.archive.repairing",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -50,6 +53,8 @@ PERIODIC = {
     "drops.remind": timedelta(hours=1),
     "transfers.sweep_store": timedelta(days=1),
     "archive.move_locks_on": timedelta(days=1),
+    "transfers.read_objects": timedelta(days=1),
+    "archive.check_fixity": timedelta(days=1),
 }
 """How often a sweep queues each of these jobs."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from vault.addresses import clamd, database_place, is_loopback, listener, mail_from, site, smtp_url
+from vault.addresses import clamd, database_place, is_loopback, listener, mail_from, overlap, site, smtp_url
 from vault.crypto.passwords import Argon2Profile, new_profile
 from vault.errors import Fault, Misconfigured
 
@@ -108,6 +108,7 @@ class Settings:
         "S3_CHECKSUMS", _one_of(*CHECKSUMS), "", help="when_supported or when_required"
     )
     archive_store: str = _setting("ARCHIVE_STORE", str, "", help="disk:PATH or s3://BUCKET/PREFIX")
+    archive_copy: str = _setting("ARCHIVE_COPY", str, "", help="a second one, named in the same way")
     archive_lock: str = _setting(
         "ARCHIVE_LOCK", _one_of(*LOCKS), "governance", help="what keeps packages in a bucket with Object Lock"
     )
@@ -117,6 +118,7 @@ class Settings:
         timedelta(days=3653),
         help="days that a package of permanent records is locked",
     )
+    fixity_cycle: timedelta = _setting("FIXITY_DAYS", _days, timedelta(days=90), help="days to read all once")
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")
@@ -310,11 +312,10 @@ class Settings:
 
     def _archive_in_store(self) -> list[Fault]:
         """What is kept for ever has other rights, another lock and other copies than what changes daily."""
-        archive, store = f"{self.archive_store.rstrip('/')}/", f"{self.store.rstrip('/')}/"
-        if not self.archive_store or not (archive.startswith(store) or store.startswith(archive)):
-            return []
-        said = "this is the object store, or one lies within the other; the archive is another place"
-        return [Fault("CASEVAULT_ARCHIVE_STORE", said)]
+        said = "object store, archive and second archive are three places, none of which lies within another"
+        pairs = (("archive_store", "store"), ("archive_copy", "store"), ("archive_copy", "archive_store"))
+        found = {one for one, other in pairs if overlap(getattr(self, one), getattr(self, other))}
+        return [Fault(f"{PREFIX}{name.upper()}", said) for name in sorted(found)]
 
 
 def _described() -> list[Any]:

@@ -300,7 +300,8 @@ def killed_at(runtime, act: int) -> bool:
         acts = itertools.count(1)
 
         def look(event: str, given: tuple[object, ...]) -> None:
-            is_act = event.startswith(("open", "os.")) and any("/archive/" in str(each) for each in given)
+            is_there = any(place in str(each) for each in given for place in ("/archive/", "/second/"))
+            is_act = event.startswith(("open", "os.")) and is_there
             if is_act and next(acts) == act:
                 os.kill(os.getpid(), signal.SIGKILL)
 

@@ -180,4 +180,10 @@ EVENTS: dict[str, str] = {
     "package.receipted": "The receipt of a package was signed.",
     "package.downloaded": "An archivist downloaded a package: ciphertext, as it lies in the archive.",
     "archive.failed": "A package could not be made or kept; `code` says why, `version` which stored file was at fault.",
+    "package.checked": "A copy of a package was read whole; `fault` says what was wrong, if anything was.",
+    "package.copied": "A package has a further copy, in the second archive, read back whole.",
+    "package.repaired": "A copy of a package was made anew, from another that was read whole in the same act.",
+    "incident.found": "A copy of a package failed a check; `kind` says how, `good` how many copies are left.",
+    "incident.repaired": "What was wrong with a copy of a package is right again.",
+    "incident.closed": "A person has looked at what had been wrong with a copy, and closed the incident.",
 }
