@@ -2,109 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from tests.archive.test_archiving import due, killed_at
-from tests.archiving import Archivings
-from tests.factory import PDF
-from vault.archive.alarms import count_alarms
-from vault.archive.fixity import CHECK, LOOK, due_copies
+from tests.copies import Vaults, break_head, cut, flip
+from vault.archive.fixity import CHECK, LOOK
 from vault.archive.incidents import close_incident
-from vault.archive.models import ArchivalPackage, Closure, Incident, PackageCopy
+from vault.archive.models import Incident
 from vault.archive.receipting import receipt_name
-from vault.diagnosis import diagnose
 from vault.errors import Conflict, NotFound, StoreUnavailable
 from vault.jobs import Job, enqueue, run_job
 from vault.store.archive import FIRST, SECOND
 from vault.stores import archives_of
-from vault.transfers.fixity import CHECK as CHECK_FILES
-
-FORM = {"form.pdf": PDF}
-
-
-class Vaults(Archivings):
-    """Two archives, and what becomes of the files in them."""
-
-    def __init__(self, make, alone: bool = False) -> None:
-        super().__init__(make)
-        if not alone:
-            place = self.runtime.settings.data / "second"
-            self.runtime.settings = replace(self.runtime.settings, archive_copy=f"disk:{place}")
-
-    def archived(self) -> ArchivalPackage:
-        """A package, whole in every archive that there is."""
-        closure = self.closed(FORM)
-        self.archive(closure)
-        self.work()
-        self.look()
-        return self.packages(closure)[0]
-
-    def look(self) -> None:
-        """The daily job ran, and all that it ordered."""
-        self.order(LOOK)
-
-    def read(self, copy: PackageCopy) -> None:
-        """The copy is read whole, and what follows from that is done."""
-        self.order(CHECK, copy.id)
-
-    def order(self, name: str, subject_id=None) -> None:
-        self.make.clock.move(minutes=1)
-        with self.runtime.session() as session:
-            enqueue(session, name, subject_id, self.make.clock.now())
-        self.work()
-
-    def copies(self, lost: bool = False) -> list[PackageCopy]:
-        """All of the present ones, the first archive's first."""
-        with self.runtime.session() as session:
-            query = select(PackageCopy).where(
-                PackageCopy.lost_at.is_not(None) if lost else PackageCopy.lost_at.is_(None)
-            )
-            return list(session.scalars(query.order_by(PackageCopy.store, PackageCopy.id)))
-
-    def incidents(self) -> list[tuple[str, str]]:
-        """Kind and state of each, in the order in which they were found."""
-        with self.runtime.session() as session:
-            found = session.scalars(select(Incident).order_by(Incident.found_at, Incident.kind))
-            return [(each.kind, each.state) for each in found]
-
-    def file(self, copy: PackageCopy) -> Path:
-        """Where its bytes lie, writable."""
-        folder = "archive" if copy.store == FIRST else "second"
-        (path,) = self.runtime.settings.data.glob(
-            f"{folder}/objects/packages/*/{Path(copy.object_name).name}"
-        )
-        path.chmod(0o600)
-        return path
-
-    def content(self, copy: PackageCopy) -> bytes:
-        return archives_of(self.runtime)[copy.store].get(copy.object_name)
 
 
 @pytest.fixture
 def office(make):
     return Vaults(make)
-
-
-def flip(path: Path) -> None:
-    """One bit is another."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-512])
-
-
-def break_head(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b"ustar", b"usTar", 1))
 
 
 DAMAGES = {"wrong_digest": flip, "wrong_size": cut, "missing": Path.unlink, "not_a_package": break_head}
@@ -240,100 +159,6 @@ def test_an_incident_is_closed_by_a_person_once_it_is_right_again(office, runtim
         close_incident(tx, incident.id, "A disk was changed.")
     assert office.incidents() == [("wrong_size", "closed")]
     assert trail()[-1] == "incident.closed"
-
-
-def many(office, count: int) -> None:
-    """So many packages, each with a copy that was read just now; only their rows."""
-    row = office.archived()
-    with office.runtime.session() as session:
-        session.execute(update(PackageCopy).values(lost_at=office.make.clock.now()))
-        closure = session.get_one(Closure, row.closure_id)
-        for number in range(2, count + 2):
-            later = copied(closure, number=number, reopened_at=office.make.clock.now())
-            session.add(later)
-            session.flush()
-            package = copied(row, closure_id=later.id, version=number, object_name=f"packages/{later.id}.tar")
-            session.add(package)
-            session.flush()
-            copy = PackageCopy(package_id=package.id, object_name=package.object_name, mode="none")
-            copy.verified_at, copy.turn = office.make.clock.now(), number - 2
-            session.add(copy)
-
-
-def copied(row, **values):
-    """Another row of the same table, alike but for these values."""
-    same = {column.name: getattr(row, column.name) for column in row.__table__.columns}
-    return type(row)(**same | {"id": uuid4()} | values)
-
-
-def read_today(runtime) -> list[str]:
-    """What is due on the vault's day; the rows say then that it was read."""
-    with runtime.session() as session:
-        due = due_copies(session, runtime.clock.now(), 90)
-        for copy_id in due:
-            session.get_one(PackageCopy, copy_id).verified_at = runtime.clock.now()
-    return due
-
-
-def test_every_copy_is_read_once_in_ninety_days_and_no_day_has_more_than_its_share(office, runtime, clock):
-    many(office, 100)
-    read = Counter()
-    for _ in range(90):
-        clock.move(days=1)
-        due = read_today(runtime)
-        assert len(due) <= 3  # of 100 in 90 days: two, or one more
-        read.update(due)
-    assert len(read) == 100
-    assert set(read.values()) == {1}
-
-
-def test_what_was_missed_is_made_up_for_oldest_first_without_a_flood(office, runtime, clock):
-    many(office, 90)
-    for _ in range(60):
-        clock.move(days=1)
-        read_today(runtime)
-    clock.move(days=60)  # nobody was there
-    with runtime.session() as session:
-        oldest = session.scalars(
-            select(PackageCopy.id).order_by(PackageCopy.verified_at, PackageCopy.id)
-        ).first()
-        assert count_alarms(session, runtime.settings, clock.now()).not_read == 58
-    first = read_today(runtime)
-    assert oldest in first
-    read = [first]
-    for _ in range(60):
-        clock.move(days=1)
-        read.append(read_today(runtime))
-    assert max(map(len, read)) == 2
-    with runtime.session() as session:
-        assert count_alarms(session, runtime.settings, clock.now()).not_read == 0
-
-
-def finding(runtime) -> dict[str, str]:
-    return next(found for found in diagnose(runtime) if found["part"] == "fixity")
-
-
-def test_the_alarm_does_not_need_the_worker_that_is_dead(office, runtime):
-    office.archived()
-    office.order(CHECK_FILES)
-    office.look()
-    assert finding(runtime)["state"] == "ok"
-    office.make.clock.move(hours=38)
-    late = finding(runtime)
-    assert late["state"] == "warning"
-    assert "2 copies were not looked at for more than a day" in late["note"]
-    assert "1 stored files were not looked at" in late["note"]
-    office.look()
-    assert "copies" not in finding(runtime)["note"]
-    office.make.clock.move(days=92)
-    assert "2 copies are overdue to be read whole" in finding(runtime)["note"]
-    first, second = office.copies()
-    office.file(first).unlink()
-    office.file(second).unlink()
-    office.look()
-    bad = finding(runtime)
-    assert bad["state"] == "failed"
-    assert "Of 1 packages no copy is good" in bad["note"]
 
 
 def test_a_repair_that_is_killed_anywhere_leaves_one_good_copy(office, runtime, clock, trail):

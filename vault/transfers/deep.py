@@ -43,7 +43,7 @@ def read_objects(runtime: Runtime, job: ClaimedJob) -> None:
     before = datetime.fromisoformat(job.details["before"]) if "before" in job.details else None
     with runtime.session() as session:
         left = int(job.details.get("left", 0)) or day_limit(session, runtime.settings)
-    while left > 0 and time.monotonic() - began < SLICE and (found := due_versions(runtime, before)):
+    while left > 0 and time.monotonic() - began < SLICE and (found := _due(runtime, before)):
         for version in found:
             results.append(check_object(runtime, job, version, hold))
             left -= version.object_length if before is None else 0
@@ -53,7 +53,7 @@ def read_objects(runtime: Runtime, job: ClaimedJob) -> None:
         renew(tx.session, job, tx.now)
         if results:
             tx.record("fixity.checked", depth="deep", checked=len(results), failed=results.count(False))
-        if left > 0 and due_versions(runtime, before):
+        if left > 0 and due_versions(tx, before):
             enqueue(tx.session, READ, None, tx.now, details={**job.details, "left": left})
 
 
@@ -81,12 +81,16 @@ def day_limit(session: Session, settings: Settings) -> int:
     return max(2 * int(total) // settings.fixity_cycle.days, LEAST)
 
 
-def due_versions(runtime: Runtime, before: datetime | None = None) -> Sequence[Version]:
+def due_versions(tx: Transaction, before: datetime | None = None) -> Sequence[Version]:
     """Some of those whose day is today or that were missed, longest unread first; or of all that was not read since."""
-    due = before > LAST_READ if before else is_due(runtime.clock.now(), runtime.settings.fixity_cycle)
+    due = is_due(tx.now, tx.settings.fixity_cycle) if before is None else before > LAST_READ
     query = select(Version).options(OF_THE_OBJECT).where(is_stored(), due)
-    with runtime.session() as session:
-        return session.scalars(query.order_by(LAST_READ, Version.id).limit(AT_ONCE)).all()
+    return tx.session.scalars(query.order_by(LAST_READ, Version.id).limit(AT_ONCE)).all()
+
+
+def _due(runtime: Runtime, before: datetime | None) -> Sequence[Version]:
+    with runtime.reading(SYSTEM) as tx:
+        return due_versions(tx, before)
 
 
 def is_due(now: datetime, cycle: timedelta) -> ColumnElement[bool]:
