@@ -17,7 +17,7 @@ from tests.recordings import wav
 from vault.access.actor import SYSTEM, Actor, Role
 from vault.access.caseload import AccessReason
 from vault.access.principals import Principal
-from vault.archive.models import ArchivalPackage, ArchiveIdentity, Closure
+from vault.archive.models import ArchivalPackage, ArchiveIdentity, Closure, Incident, PackageCopy
 from vault.archive.retrieval_models import Retrieval
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
@@ -141,6 +141,7 @@ class World:
             "identity_id": [self._identity(people)],
             "package_id": [package := self._package(people[0], case)],
             "retrieval_id": [self._retrieval(people[1], case, package)],
+            "incident_id": [self._incident(package)],
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
 
@@ -242,6 +243,20 @@ class World:
         with self.make.runtime.session() as session:
             session.add(row)
             return row.id
+
+    def _incident(self, package_id: UUID) -> UUID:
+        """A copy of the package was missing, and is there again."""
+        with self.make.runtime.session() as session:
+            row = session.get_one(ArchivalPackage, package_id)
+            copy = PackageCopy(id=uuid4(), package_id=row.id, object_name=row.object_name, mode="none")
+            copy.verified_at = self.make.clock.now()
+            session.add(copy)
+            session.flush()
+            incident = Incident(id=uuid4(), package_id=row.id, copy_id=copy.id, office_id=row.office_id)
+            incident.case_id, incident.kind, incident.state = row.case_id, "missing", "repaired"
+            incident.found_at = incident.repaired_at = self.make.clock.now()
+            session.add(incident)
+            return incident.id
 
     def _reason(self, person: Person, bundle: Bundle) -> UUID:
         """Why a colleague, to whom the case is not assigned, opened the bundle."""

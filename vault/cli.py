@@ -55,7 +55,7 @@ class Commands(click.Group):
         "keys": "vault.commands:keys",
         "audit": "vault.commands:audit",
         "jobs": "vault.commands:jobs",
-        "fixity": "vault.commands:fixity",
+        "fixity": "vault.archive.commands:fixity",
         "backup": "vault.backups.commands:backup",
         "restore": "vault.backups.commands:restore",
         "check": "vault.commands:check",

@@ -1,4 +1,4 @@
-"""Commands of those who keep the vault running: keys, log, jobs, fixity, restore, check."""
+"""Commands of those who keep the vault running: keys, log, jobs, restore, check."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from sqlalchemy import select
 
 from vault.errors import NotFound, VaultError
-from vault.jobs import FAILED, QUEUED, Job, run_job
+from vault.jobs import FAILED, Job, run_job
 from vault.jobs import sweep as sweep_jobs
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
@@ -169,38 +169,6 @@ def jobs_sweep(context: Any, as_json: bool) -> None:
     done = sum(run_job(context.runtime, job_id) for job_id in waiting)
     tell({"due": len(waiting), "done": done}, as_json)
     sys.exit(0 if done == len(waiting) else 1)
-
-
-@click.group()
-def fixity() -> None:
-    """Whether what was stored is still there, whole."""
-
-
-@fixity.command("run")
-@JSON
-@click.pass_obj
-def fixity_run(context: Any, as_json: bool) -> None:
-    """Check every stored object now; exit 1 if one is missing or has another size."""
-    from vault.access.actor import SYSTEM
-    from vault.bundles.models import Version
-    from vault.transfers.fixity import CHECK
-
-    runtime = context.runtime
-    with runtime.transaction(SYSTEM) as tx:
-        tx.later(CHECK)
-    waiting = select(Job.id).where(Job.name == CHECK, Job.state == QUEUED)
-    while job_ids := _ids(runtime, waiting):
-        done = [run_job(runtime, job_id) for job_id in job_ids]
-        if not all(done):
-            break
-    failed = _ids(runtime, select(Version.id).where(Version.check_failed_at.is_not(None)))
-    tell({"failed": len(failed), "versions": [str(version_id) for version_id in failed]}, as_json)
-    sys.exit(1 if failed else 0)
-
-
-def _ids(runtime: Any, query: Any) -> list[UUID]:
-    with runtime.session() as session:
-        return list(session.scalars(query))
 
 
 @click.command()

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from vault.addresses import is_loopback
+from vault.archive.alarms import count_alarms
 from vault.backups.queries import PARTS, warnings
 from vault.clock import ClockState, read_clock
 from vault.errors import VaultError
@@ -27,6 +28,21 @@ GRACE = timedelta(days=1)
 LATE = timedelta(hours=1)
 """How long a notice may wait for the mail server."""
 
+ALARMS = {
+    "failed": "{failed} copies of packages are not what was written.",
+    "hopeless": "Of {hopeless} packages no copy is good: nothing is repaired by itself.",
+    "files_failed": "{files_failed} stored files are missing or are not what was stored.",
+    "open": "{open} incidents are open.",
+    "repaired": "{repaired} incidents are repaired and wait for somebody to close them.",
+    "not_looked_at": "{not_looked_at} copies were not looked at for more than a day. Does a worker run?",
+    "not_read": "{not_read} copies are overdue to be read whole.",
+    "files_not_looked_at": "{files_not_looked_at} stored files were not looked at for more than a day.",
+    "files_not_read": "{files_not_read} stored files are overdue to be read whole.",
+    "unanswered": "For {unanswered} copies the archive did not answer last.",
+    "single": "{single} packages lack their copy in the second archive.",
+}
+"""What `fixity` says of each count that is not nought."""
+
 
 def diagnose(runtime: Runtime) -> list[Finding]:
     """One finding for each part: `ok`, `warning` or `failed`, and what to do."""
@@ -41,6 +57,7 @@ def diagnose(runtime: Runtime) -> list[Finding]:
         *_backups(runtime),
         _clock(runtime),
         _jobs(runtime),
+        _fixity(runtime),
         _mail(runtime),
         _inspection(),
         _letters(),
@@ -94,6 +111,17 @@ def _jobs(runtime: Runtime) -> Finding:
     with runtime.session() as session:
         failed = session.scalar(select(func.count()).select_from(Job).where(Job.state == FAILED)) or 0
     return _finding("jobs", "warning" if failed else "ok", f"{failed} failed" if failed else "")
+
+
+def _fixity(runtime: Runtime) -> Finding:
+    """What is not what was stored, and checks that do not come: counted here, whether a worker lives or not."""
+    with runtime.session() as session:
+        alarms = count_alarms(session, runtime.settings, runtime.clock.now())
+    notes = [note.format(**alarms.model_dump()) for name, note in ALARMS.items() if getattr(alarms, name)]
+    if alarms.hopeless and alarms.is_alone:
+        notes.append("There is one archive alone, so none can be repaired by itself.")
+    state = "failed" if alarms.is_found else "warning" if notes else "ok"
+    return _finding("fixity", state, " ".join(notes))
 
 
 def _mail(runtime: Runtime) -> Finding:

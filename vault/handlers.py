@@ -34,6 +34,9 @@ MODULES_WITH_JOBS = (
     "vault.archive.accessioning",
     "vault.audit.checkpoints",
     "vault.backups.service",
+    "vault.transfers.deep",
+    "vault.archive.fixity",
+    "vault.archive.repairing",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -58,6 +61,8 @@ PERIODIC = {
     "archive.ask_receipts": timedelta(hours=1),
     "audit.keep_checkpoint": timedelta(hours=1),
     "backups.expire": timedelta(hours=1),
+    "transfers.read_objects": timedelta(days=1),
+    "archive.check_fixity": timedelta(days=1),
 }
 """How often a sweep queues each of these jobs."""
 

@@ -33,7 +33,7 @@ FORGOTTEN = (
 """Tables whose rows the web processes delete; all others only gain rows, or change them."""
 OBJECT_COLUMNS = (
     "id document_id bundle_id case_id office_id number length object_name object_length object_digest"
-    " seal checked_at check_failed_at media_type deposited_at"
+    " seal checked_at check_failed_at read_at media_type deposited_at"
 )
 """What a version says of its object: no lock, no head, no name."""
 
@@ -46,6 +46,8 @@ BACKUPS = "select update(gone_at gone)"
 """Of backups of the keystore the web processes say that they are gone; who takes them is the keystore's owner."""
 PACKAGE_STEPS = "state progress error_code failed_version_id"
 """What every step of a package says of itself."""
+COPY_CHECKS = "mode kept_until verified_at looked_at unanswered turn failed_at fault lost_at"
+"""What checks and repairs say of a copy."""
 
 RETRIEVED_COLUMNS = "id retrieval_id version_id old_start new_start"
 COPIED_COLUMNS = "object_name nonce object_length object_digest copied_at"
@@ -71,13 +73,14 @@ RIGHTS: dict[str, dict[str, Rights]] = {
         | CLOCK
         | JOBS
         | LOG_WRITER
-        | {"versions": f"select({OBJECT_COLUMNS}) update(checked_at check_failed_at)"}
+        | {"versions": f"select({OBJECT_COLUMNS}) update(checked_at check_failed_at read_at)"}
         | {
             "documents": "select(id document_type)",
             "archive_headers": "select(closure_id version_id header)",
             "archive_indexes": "select(closure_id disposal files object_name object_digest)",
             "packages": f"select update({PACKAGE_STEPS} size sha256 sha512 oxum archived_at)",
-            "package_copies": "select insert update(mode kept_until)",
+            "package_copies": f"select insert update({COPY_CHECKS})",
+            "incidents": "select insert update(state repaired_at repaired_by_id)",
             "retrievals": "select update(copied_at error_code)",
             "retrieved_files": f"select({RETRIEVED_COLUMNS} copied_at) update({COPIED_COLUMNS})",
             "bundles": "select(id arrivals_at) update(arrivals_at)",

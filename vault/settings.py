@@ -103,6 +103,7 @@ class Settings:
         "S3_CHECKSUMS", _one_of(*CHECKSUMS), "", help="when_supported or when_required"
     )
     archive_store: str = _setting("ARCHIVE_STORE", str, "", help="disk:PATH or s3://BUCKET/PREFIX")
+    archive_copy: str = _setting("ARCHIVE_COPY", str, "", help="a second one, named in the same way")
     archive_lock: str = _setting(
         "ARCHIVE_LOCK", _one_of(*LOCKS), "governance", help="what keeps packages in a bucket with Object Lock"
     )
@@ -116,6 +117,7 @@ class Settings:
     transfer: str = _setting(
         "TRANSFER", str, "", help="drop of a records repository: folder:PATH or s3://BUCKET/PREFIX"
     )
+    fixity_cycle: timedelta = _setting("FIXITY_DAYS", _days, timedelta(days=90), help="days to read all once")
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")
@@ -312,7 +314,8 @@ class Settings:
 
     def _places_meet(self) -> list[Fault]:
         """What is kept for ever, or handed over, has other rights, another lock and other copies than what changes daily."""
-        places = {"STORE": self.store, "ARCHIVE_STORE": self.archive_store, "TRANSFER": self.transfer}
+        places = {"STORE": self.store, "ARCHIVE_STORE": self.archive_store}
+        places |= {"ARCHIVE_COPY": self.archive_copy, "TRANSFER": self.transfer}
         said = (
             "another part of the vault lies here, or one lies within the other; it needs a place of its own"
         )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from vault.errors import VaultError
 from vault.runtime import Runtime
 from vault.settings import Settings
-from vault.store.archive import Archive, open_archive
+from vault.store.archive import FIRST, SECOND, Archive, open_archive
 from vault.store.drop import Drop, open_drop
 from vault.store.s3.retention import S3Archive, lock_of
 from vault.store.s3.store import S3Store
@@ -23,6 +23,10 @@ DEFAULT = (
     "The bucket locks by itself, so what an upload leaves cannot be removed. Take its default retention away."
 )
 POLICY = "A folder: read-only files, and the vault's own rule. Whoever owns the disk can remove them."
+ALONE = (
+    "Packages lie in one archive alone: one that goes bad there cannot be repaired. Set CASEVAULT_ARCHIVE_COPY"
+    " to another place."
+)
 UNLOCKED = (
     "The bucket has no Object Lock: whoever has its credentials can remove packages. Make one that has."
 )
@@ -43,12 +47,26 @@ def drop_of(settings: Settings) -> Drop:
     return open_drop(settings.transfer, **settings.s3)
 
 
+def archives_of(runtime: Runtime) -> dict[str, Archive]:
+    """The first archive and, where there is one, the second. Raises `Misconfigured`."""
+    found, settings = {FIRST: archive_of(runtime)}, runtime.settings
+    if settings.archive_copy:
+        found[SECOND] = open_archive(
+            settings.archive_copy, settings.archive_lock, runtime.clock.now, **settings.s3
+        )
+    return found
+
+
 def look_at_stores(runtime: Runtime) -> Iterator[tuple[str, str, str]]:
-    """Part, state and note of the bucket of objects, if they lie in one, and of the archive."""
+    """Part, state and note of the bucket of objects, if they lie in one, and of each archive."""
     store = runtime.store
     if isinstance(store, S3Store):
         yield ("bucket", *_told(lambda: _bucket(runtime, store, is_archive=False)))
-    yield ("archive", *_told(lambda: _archive(runtime)))
+    yield ("archive", *_told(lambda: _archive(runtime, FIRST)))
+    if runtime.settings.archive_copy:
+        yield ("second archive", *_told(lambda: _archive(runtime, SECOND)))
+    else:
+        yield ("second archive", "warning", ALONE)
     if runtime.settings.transfer:
         yield ("transfer", *_told(lambda: _drop(runtime)))
 
@@ -62,8 +80,8 @@ def _told(look: Callable[[], tuple[list[str], str]]) -> tuple[str, str]:
     return ("warning", " ".join(warnings)) if warnings else ("ok", good)
 
 
-def _archive(runtime: Runtime) -> tuple[list[str], str]:
-    archive = archive_of(runtime)
+def _archive(runtime: Runtime, which: str) -> tuple[list[str], str]:
+    archive = archives_of(runtime)[which]
     return _bucket(runtime, archive, is_archive=True) if isinstance(archive, S3Archive) else ([], POLICY)
 
 

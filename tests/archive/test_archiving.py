@@ -294,8 +294,9 @@ def test_a_worker_that_is_killed_anywhere_leaves_one_package_and_one_receipt(off
         assert trail().count(event) == 1
 
 
-def killed_at(runtime, act: int, place: str = "/archive/") -> bool:
-    """Whether a worker was killed at so manieth an act on the archive, or elsewhere; it had done all its jobs where not."""
+def killed_at(runtime, act: int, *places: str) -> bool:
+    """Whether a worker was killed at so manieth an act on the archives, or elsewhere; it had done all its jobs where not."""
+    places = places or ("/archive/", "/second/")
     child = os.fork()
     if not child:
         runtime.engine.dispose(close=False)
@@ -303,7 +304,8 @@ def killed_at(runtime, act: int, place: str = "/archive/") -> bool:
         acts = itertools.count(1)
 
         def look(event: str, given: tuple[object, ...]) -> None:
-            is_act = event.startswith(("open", "os.")) and any(place in str(each) for each in given)
+            is_there = any(place in str(each) for each in given for place in places)
+            is_act = event.startswith(("open", "os.")) and is_there
             if is_act and next(acts) == act:
                 os.kill(os.getpid(), signal.SIGKILL)
 

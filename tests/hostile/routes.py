@@ -115,6 +115,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "reason": "they wait for the signature",
     },
     "/exceptions/<>/ending": {"reason": "signed"},
+    "/incidents/<>/closure": {"reason": "a disk was changed"},
     "/documents/<>/declarations": {"declaration": NOBODY, "version": NOBODY},
     "/disclosures/search": {"number": "815-26-00001"},
     "/disclosures/export": {"reason": "asked by the mission"},

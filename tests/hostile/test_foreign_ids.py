@@ -24,7 +24,7 @@ KINDS = {
     *("cell_id", "team_id", "loan_id", "token_id", "factor_id", "step_up_id"),
     *("desk_id", "recovery_id", "reason_id", "round_id", "move_id"),
     *("agreement_id", "recipient_id", "exception_id", "request_id", "policy_id", "file_request_id"),
-    *("batch_id", "identity_id", "package_id", "retrieval_id"),
+    *("batch_id", "identity_id", "package_id", "retrieval_id", "incident_id"),
 }
 PLACE = "n"
 """The number of a page, beside an id."""
@@ -99,6 +99,7 @@ NEEDS_MORE = {
     ("/cases/<>/retrieval", 409),  # the case is not archived
     *((f"/retrievals/<>/{act}", 403) for act in ("approval", "rewrapping")),  # a caseworker does neither
     *((f"/retrievals/<>/{act}", 409) for act in ("order", "answer", "copying")),  # nobody approved it yet
+    ("/incidents/<>/closure", 404),  # a caseworker sees none
     ("/cases/<>/outcomes", 400),  # which individual is not said
     ("/documents/<>/declarations", 404),  # which declaration is not said
 }

@@ -107,6 +107,8 @@ class Permission(StrEnum):
     CASE_RETRIEVE = "case.retrieve"
     RETRIEVAL_REWRAP = "retrieval.rewrap"
     BACKUP_CONFIRM = "backup.confirm"
+    FIXITY_SEE = "fixity.see"
+    INCIDENT_CLOSE = "incident.close"
 
 
 class Scope(StrEnum):
@@ -138,6 +140,7 @@ _LEADS = (Role.SUPERVISOR, Role.CONTROLLER)
 _OFFICE = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
 _CLOSERS = (Role.ARCHIVIST, *_LEADS)
 _RECORDS = (_rule(Scope.OFFICE, *_CLOSERS, Role.RECORDS_AUTHORITY), _rule(Scope.EVERYWHERE, Role.AUDITOR))
+_LENT = (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS))
 _OVERSIGHT = (Role.SUPERVISOR, Role.RECORDS_AUTHORITY, Role.AUDITOR)
 
 MATRIX: dict[Permission, tuple[Rule, ...]] = {
@@ -180,6 +183,12 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.LOAN_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.LOAN_SEE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.LOAN_REVOKE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
+    Permission.SHARE_SEE: _LENT,
+    Permission.SHARE_REVOKE: _LENT,
+    Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
+    Permission.LOAN_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
+    Permission.LOAN_SEE: _LENT,
+    Permission.LOAN_REVOKE: _LENT,
     Permission.LOAN_READ: (_rule(Scope.BORROWER, *_STAFF, Role.INTERPRETER),),
     Permission.TEAM_SEE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.TEAM_MANAGE: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
@@ -234,6 +243,11 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.PACKAGE_DOWNLOAD: (_rule(Scope.OFFICE, Role.ARCHIVIST),),
     Permission.CASE_RETRIEVE: (_rule(Scope.OFFICE, Role.CASEWORKER, *_CLOSERS),),
     Permission.RETRIEVAL_REWRAP: (_rule(Scope.OFFICE, *_CLOSERS),),
+    Permission.FIXITY_SEE: (
+        _rule(Scope.OFFICE, Role.ARCHIVIST, Role.CONTROLLER),
+        _rule(Scope.EVERYWHERE, Role.AUDITOR, Role.ADMINISTRATOR),
+    ),
+    Permission.INCIDENT_CLOSE: (_rule(Scope.OFFICE, Role.ARCHIVIST, Role.CONTROLLER),),
 }
 
 

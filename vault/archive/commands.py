@@ -1,19 +1,22 @@
-"""Commands about the archive: `casevault archive status|verify`. They show ids, states, sizes and times; no case number."""
+"""Commands: `casevault archive status|verify`, `casevault fixity run`. They show ids, sizes and times; no case number."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import click
 from sqlalchemy import select
 
+from vault.archive.fixity import archive_for
+from vault.archive.fixity_runs import found_wrong, run_now
 from vault.archive.models import ARCHIVED, RECEIPTED, ArchivalPackage, PackageCopy
 from vault.archive.packaging import check_whole, code_of
 from vault.archive.receipting import check_laid
 from vault.commands import JSON, tell
 from vault.errors import VaultError
-from vault.stores import archive_of
+from vault.stores import archives_of
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime
@@ -47,21 +50,54 @@ def archive_verify(context: Any, as_json: bool) -> None:
         kept = select(ArchivalPackage, PackageCopy).join(
             PackageCopy, PackageCopy.package_id == ArchivalPackage.id
         )
-        kept = kept.where(ArchivalPackage.state.in_((RECEIPTED, ARCHIVED)))
+        kept = kept.where(ArchivalPackage.state.in_((RECEIPTED, ARCHIVED)), PackageCopy.lost_at.is_(None))
         found = session.execute(kept.order_by(ArchivalPackage.packaged_at, ArchivalPackage.id)).all()
-    place = archive_of(runtime)
-    told = [_told(row) | {"error": _fault_of(runtime, place, row, copy)} for row, copy in found]
+    archives = archives_of(runtime)
+    told = [
+        _told(row)
+        | {"archive": copy.store, "object": copy.object_name}
+        | {"error": _fault_of(runtime, archives, row, copy)}
+        for row, copy in found
+    ]
     tell(told, as_json)
     sys.exit(any(each["error"] for each in told))
+
+
+@click.group()
+def fixity() -> None:
+    """Whether what was stored is still there, whole."""
+
+
+@fixity.command("run")
+@click.option("--deep", is_flag=True, help="Read everything whole, instead of only looking at it.")
+@click.option(
+    "--package", "package_id", type=click.UUID, help="The copies of this package alone, read whole."
+)
+@JSON
+@click.pass_obj
+def fixity_run(context: Any, deep: bool, package_id: UUID | None, as_json: bool) -> None:
+    """Check stored files and packages now, and repair what can be; exit 1 if something is not what was stored."""
+    runtime = context.runtime
+    done = run_now(runtime, deep, package_id)
+    with runtime.session() as session:
+        found = found_wrong(session, package_id)
+    failed = [version for version in found.versions if package_id is None]
+    told = {"failed": len(failed) + len(found.copies), "versions": failed, "copies": found.copies}
+    told |= {"incidents": found.incidents, "done": done}
+    tell(told, as_json)
+    sys.exit(bool(failed or found.copies or found.incidents or not done))
 
 
 def _told(row: ArchivalPackage) -> dict[str, Any]:
     return {"package": str(row.id), "object": row.object_name, "state": row.state, "size": row.size}
 
 
-def _fault_of(runtime: Runtime, place: Archive, row: ArchivalPackage, copy: PackageCopy) -> str | None:
+def _fault_of(
+    runtime: Runtime, archives: dict[str, Archive], row: ArchivalPackage, copy: PackageCopy
+) -> str | None:
     """What is wrong with it, as a code."""
     try:
+        place = archive_for(archives, copy.store)
         check_whole(row, place.read_version(copy.object_name, copy.store_version, 0, row.size or 0))
         if row.state == ARCHIVED:
             with runtime.session() as session:

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fetched:
-    """The object and its version in the archive, its bytes, and what it is called."""
+    """The object and its version in one of the archives, its bytes, and what it is called."""
 
     id: UUID
     name: str
     size: int
+    store: str
     place: tuple[str, str | None]
 
     def watch(self, runtime: Runtime, actor: Actor) -> Callable[[], bool]:
@@ -44,9 +45,10 @@ def fetch_package(tx: Transaction, package_id: UUID, is_sent: bool = True) -> Fe
     row = tx.load(ArchivalPackage, package_id, Permission.PACKAGE_DOWNLOAD)
     if row.state not in (RECEIPTED, ARCHIVED):
         raise Conflict("This package is not in the archive yet.")
-    copy = tx.session.scalars(select(PackageCopy).where(PackageCopy.package_id == row.id)).one()
+    present = PackageCopy.package_id == row.id, PackageCopy.lost_at.is_(None)
+    good_first = PackageCopy.failed_at.is_not(None), PackageCopy.store
+    copy = tx.session.scalars(select(PackageCopy).where(*present).order_by(*good_first).limit(1)).one()
     if is_sent:
         tx.record("package.downloaded", row, version=row.version, size=row.size)
-    return Fetched(
-        row.id, f"AIP-{row.aip_id}-v{row.version}", row.size or 0, (copy.object_name, copy.store_version)
-    )
+    place = (copy.object_name, copy.store_version)
+    return Fetched(row.id, f"AIP-{row.aip_id}-v{row.version}", row.size or 0, copy.store, place)

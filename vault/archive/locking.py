@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from vault.access.actor import SYSTEM
+from vault.archive.fixity import archive_for
 from vault.archive.models import ARCHIVED, ArchivalPackage, PackageCopy
 from vault.archive.receipting import receipt_name
 from vault.bundles.document_types import PERMANENT
 from vault.clock import ClockState, read_clock
 from vault.jobs import ClaimedJob, handles, renew
-from vault.stores import archive_of
+from vault.stores import archives_of
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime
@@ -39,13 +40,14 @@ def move_locks_on(runtime: Runtime, job: ClaimedJob) -> None:
             select(ArchivalPackage, PackageCopy)
             .join(PackageCopy, PackageCopy.package_id == ArchivalPackage.id)
             .where(ArchivalPackage.disposal == PERMANENT, ArchivalPackage.state == ARCHIVED)
-            .where(PackageCopy.kept_until < until - EVERY)
+            .where(PackageCopy.kept_until < until - EVERY, PackageCopy.lost_at.is_(None))
         )
         found = tx.session.execute(
             query.order_by(PackageCopy.kept_until, PackageCopy.id).limit(AT_ONCE)
         ).all()
-    archive = archive_of(runtime)
+    archives = archives_of(runtime)
     for row, copy in found:
+        archive = archive_for(archives, copy.store)
         receipt = receipt_name(row)
         archive.extend_retention(receipt, archive.kept(receipt).version, until)
         kept = archive.extend_retention(copy.object_name, copy.store_version, until)

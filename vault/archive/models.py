@@ -11,14 +11,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 from vault.access.policy import Permission
 from vault.bundles.document_types import PERMANENT, TEMPORARY, TRANSIENT
 from vault.db import Number, Row
+from vault.store.archive import FIRST, STORES
 
 CLASSES = (PERMANENT, TRANSIENT, TEMPORARY)
 """Disposal classes, each in a package of its own."""
 LENT = ("link", "loan")
+CONTENT_FAULTS = ("missing", "wrong_size", "wrong_digest", "not_a_package")
+"""What can be wrong with the bytes of a copy: only another copy mends that."""
+FAULTS = (*CONTENT_FAULTS, "wrong_version", "lock_missing")
+INCIDENT_STATES = ("open", "repaired", "closed")
+OPEN, REPAIRED, SETTLED = INCIDENT_STATES
 PACKAGE_STATES = ("queued", "written", "verified", "receipted", "archived")
 QUEUED, WRITTEN, VERIFIED, RECEIPTED, ARCHIVED = PACKAGE_STATES
 _LIVE = text("retired_at IS NULL")
 _STANDING = text("reopened_at IS NULL")
+_UNREPAIRED = text("state = 'open'")
+_PRESENT = text("lost_at IS NULL")
 _WAITING = text("approved_at IS NULL AND dropped_at IS NULL")
 
 
@@ -217,14 +225,79 @@ class ArchivalPackage(Row):
 
 
 class PackageCopy(Row):
-    """Where a package lies in the archive: the object's version where there are such, what keeps it, and until when."""
+    """Where a package lies in an archive: the object's version where there are such, what keeps it, and until when.
+
+    A package has one in each archive; one that was made anew elsewhere is `lost_at` then, and kept as history.
+    `verified_at`: read whole last and found good; `looked_at`: looked at last, with an answer; `unanswered`: so often the
+    archive did not answer since. `turn` numbers the copies, so that a day's share of deep checks is known. `failed_at` says
+    since when its bytes are not what was written, and `fault` how.
+    """
 
     __tablename__ = "package_copies"
-    __table_args__ = (UniqueConstraint("package_id", "object_name"),)
+    __table_args__ = (
+        UniqueConstraint("package_id", "store", "object_name"),
+        CheckConstraint(f"store in {STORES}", name="store"),
+        CheckConstraint("(failed_at IS NULL) = (fault IS NULL)", name="failed"),
+        CheckConstraint(f"fault in {CONTENT_FAULTS}", name="fault"),
+        CheckConstraint("unanswered >= 0", name="unanswered"),
+        Index(
+            "uq_package_copies_present",
+            "package_id",
+            "store",
+            unique=True,
+            sqlite_where=_PRESENT,
+            postgresql_where=_PRESENT,
+        ),
+    )
 
     package_id: Mapped[UUID] = mapped_column(ForeignKey("packages.id"))
+    store: Mapped[str] = mapped_column(String(10), default=FIRST)
     object_name: Mapped[str] = mapped_column(String(80))
     store_version: Mapped[str | None] = mapped_column(String(200))
     mode: Mapped[str] = mapped_column(String(20))
     kept_until: Mapped[datetime | None]
     verified_at: Mapped[datetime]
+    looked_at: Mapped[datetime | None]
+    unanswered: Mapped[int] = mapped_column(default=0)
+    turn: Mapped[int | None]
+    failed_at: Mapped[datetime | None]
+    fault: Mapped[str | None] = mapped_column(String(20))
+    lost_at: Mapped[datetime | None]
+
+
+class Incident(Row):
+    """A copy that failed a check. States: open → repaired (right again, or made anew) → closed by a person with a remark."""
+
+    __tablename__ = "incidents"
+    __sees__ = Permission.FIXITY_SEE
+    __table_args__ = (
+        CheckConstraint(f"kind in {FAULTS}", name="kind"),
+        CheckConstraint(f"state in {INCIDENT_STATES}", name="state"),
+        CheckConstraint("(state = 'open') = (repaired_at IS NULL)", name="repaired"),
+        CheckConstraint(
+            "(state = 'closed') = (closed_at IS NOT NULL) and (closed_at IS NULL) = (closed_by_id IS NULL)"
+            " and (closed_at IS NULL) = (remark_id IS NULL)",
+            name="closed",
+        ),
+        Index(
+            "uq_incidents_open",
+            "copy_id",
+            "kind",
+            unique=True,
+            sqlite_where=_UNREPAIRED,
+            postgresql_where=_UNREPAIRED,
+        ),
+    )
+
+    package_id: Mapped[UUID] = mapped_column(ForeignKey("packages.id"), index=True)
+    copy_id: Mapped[UUID] = mapped_column(ForeignKey("package_copies.id"), index=True)
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(10), default=OPEN)
+    found_at: Mapped[datetime]
+    repaired_at: Mapped[datetime | None]
+    repaired_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("package_copies.id"))
+    closed_at: Mapped[datetime | None]
+    closed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
+    remark_id: Mapped[UUID | None]

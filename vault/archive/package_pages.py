@@ -54,13 +54,15 @@ class WrongFile(BaseModel):
 
 
 class CopyRow(BaseModel):
-    """Where it lies: the object, its version where the archive has such, what keeps it, and until when."""
+    """Where it lies: which archive, the object, its version where the archive has such, what keeps it, and until when."""
 
+    store: str
     object_name: str
     store_version: str | None
     mode: str
     kept_until: datetime | None
     verified_at: datetime
+    fault: str | None
 
 
 class PackageReceipt(BaseModel):
@@ -108,7 +110,8 @@ def package_page(tx: Transaction, row: ArchivalPackage) -> PackagePage:
     """The page of a package that was loaded with the permission to see it."""
     (shown,) = package_rows(tx, [row])
     case = tx.session.get_one(Case, row.case_id)
-    copies = select(PackageCopy).where(PackageCopy.package_id == row.id)
+    present = PackageCopy.package_id == row.id, PackageCopy.lost_at.is_(None)
+    copies = select(PackageCopy).where(*present).order_by(PackageCopy.store)
     transfer = transfer_row(tx, row)
     is_free = transfer is None or transfer.state == "lapsed"
     return PackagePage(

@@ -9,9 +9,10 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.archive.fetching import fetch_package
+from vault.archive.fixity import archive_for
 from vault.archive.models import ArchivalPackage
 from vault.archive.package_pages import PackagePage, package_page
-from vault.stores import archive_of
+from vault.stores import archives_of
 from vault.web.acting import actor, runtime, transaction
 from vault.web.lanes import in_lane
 from vault.web.openapi import documented
@@ -51,6 +52,7 @@ def content(package_id: UUID) -> ResponseReturnValue:
     is_sent = request.method == "GET"
     with transaction() as tx:
         fetched = fetch_package(tx, package_id, is_sent)
-    pieces = archive_of(runtime()).read_version(*fetched.place, 0, fetched.size) if is_sent else None
+    archive = archive_for(archives_of(runtime()), fetched.store)
+    pieces = archive.read_version(*fetched.place, 0, fetched.size) if is_sent else None
     watch = fetched.watch(runtime(), actor())
     return send_stored(f"{fetched.name}.tar", fetched.size, pieces, watch)

@@ -128,7 +128,7 @@ def _stored(
 ) -> Written:
     if archive.partial_size(name) is None:
         archive.begin(name)
-    growing = _Growing(archive, name, watch)
+    growing = Growing(archive, name, watch)
     try:
         written = write_package(package, store, growing)
         growing.flush()
@@ -168,7 +168,7 @@ class _Writer:
         self.files[path] = counted.sums()
 
 
-class _Growing:
+class Growing:
     """An object that takes what is written to it in pieces of a megabyte; nobody waits for the disk before the end."""
 
     def __init__(self, archive: Store, name: str, watch: Callable[[int], object]) -> None:

@@ -59,7 +59,7 @@ def keep_receipt(runtime: Runtime, job: ClaimedJob) -> None:
             content = signed_receipt(session, row)
             copies = select(PackageCopy.kept_until).where(PackageCopy.package_id == row.id)
             until = session.scalar(copies)
-        _lay(archive_of(runtime), receipt_name(row), content, until)
+        lay_receipt(archive_of(runtime), receipt_name(row), content, until)
         with step(runtime, job) as (tx, row):
             row.state, row.archived_at = ARCHIVED, tx.now
             _settle_case(tx, row)
@@ -112,7 +112,7 @@ def receipt_name(row: ArchivalPackage) -> str:
     return row.object_name.removesuffix(".tar") + ".json"
 
 
-def _lay(archive: Archive, name: str, content: bytes, until: datetime | None) -> None:
+def lay_receipt(archive: Archive, name: str, content: bytes, until: datetime | None) -> None:
     """The object is there with this content, once. Errors: `OtherThere`."""
     try:
         if archive.size(name) is None:

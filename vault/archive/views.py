@@ -8,7 +8,7 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission, may_ever
-from vault.archive import identity_views, package_views, retrieval_views, transfer_views
+from vault.archive import fixity_views, identity_views, package_views, retrieval_views, transfer_views
 from vault.archive.archiving import archive_case
 from vault.archive.closing import close_case, standing_closure
 from vault.archive.forms import Approval, CaseClosing, WithReason
@@ -30,6 +30,7 @@ identity_views.register(bp)
 package_views.register(bp)
 retrieval_views.register(bp)
 transfer_views.register(bp)
+fixity_views.register(bp)
 
 
 @bp.app_template_global("standing_closure")

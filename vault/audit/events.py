@@ -202,4 +202,10 @@ EVENTS: dict[str, str] = {
     "backup.drilled": "Backups were tried beside the vault; `faults` says how many things were wrong.",
     "keystore.backed_up": "A backup of the keystore was taken; it holds epochs from `first` to `last`.",
     "keystore.backup_gone": "A backup of the keystore is gone: deleted here, or a person said that it was destroyed.",
+    "package.checked": "A copy of a package was read whole; `fault` says what was wrong, if anything was.",
+    "package.copied": "A package has a further copy, in the second archive, read back whole.",
+    "package.repaired": "A copy of a package was made anew, from another that was read whole in the same act.",
+    "incident.found": "A copy of a package failed a check; `kind` says how, `good` how many copies are left.",
+    "incident.repaired": "What was wrong with a copy of a package is right again.",
+    "incident.closed": "A person has looked at what had been wrong with a copy, and closed the incident.",
 }

@@ -130,7 +130,8 @@ class Version(Row):
     """One deposited file: an age object in the store and the locks that open it. Available if and only if sealed.
 
     `length` is of the plaintext, `object_length` of the object, both in bytes; `head` is the object's first 126 bytes.
-    `duration_ms` is a recording's, where it could be read and believed.
+    `duration_ms` is a recording's, where it could be read and believed. `checked_at`: the object was looked at last;
+    `read_at`: read whole and compared; `check_failed_at`: it was not what it should be.
     """
 
     __tablename__ = "versions"
@@ -161,6 +162,7 @@ class Version(Row):
     deposited_at: Mapped[datetime]
     checked_at: Mapped[datetime | None]
     check_failed_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
 
 
 class Bookmark(Row):

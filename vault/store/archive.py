@@ -18,15 +18,24 @@ GOVERNANCE, COMPLIANCE, POLICY, NONE = "governance", "compliance", "policy", "no
 """What keeps an object: a lock that an account's owner may lift, one that nobody may, the vault's own rule, nothing."""
 
 
+STORES = ("first", "second")
+FIRST, SECOND = STORES
+"""The archives of a vault: where packages are written, and where each has another copy, if there is such a place."""
+
+
 @dataclass(frozen=True)
 class Kept:
-    """An object of the archive: its version where there are such, its bytes, what keeps it, and until when."""
+    """An object of the archive: its version where there are such, its bytes, what keeps it, and until when.
+
+    `sha256` is what the server itself says of the bytes, where it does.
+    """
 
     name: str
     version: str | None
     size: int
     mode: str
     until: datetime | None
+    sha256: bytes | None = None
 
 
 class Archive(Store, Protocol):

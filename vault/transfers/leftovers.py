@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from vault.access.actor import SYSTEM
 from vault.clock import ClockState, read_clock
 from vault.jobs import ClaimedJob, handles, renew
-from vault.stores import archive_of
+from vault.stores import archives_of
 from vault.transfers.models import Upload
 from vault.transfers.uploads import DISCARD, discard_bytes, drop_upload
 
@@ -73,9 +73,9 @@ def discard_dropped(runtime: Runtime, job: ClaimedJob) -> None:
 
 @handles(SWEEP)
 def sweep_store(runtime: Runtime, job: ClaimedJob) -> None:  # noqa: ARG001
-    """Remove what crashes left in the object store and in the archive, and nobody knows, a day later."""
+    """Remove what crashes left in the object store and in the archives, and nobody knows, a day later."""
     if _is_steady(runtime):
-        for store in (runtime.store, archive_of(runtime)):
+        for store in (runtime.store, *archives_of(runtime).values()):
             store.sweep(runtime.clock.now() - LEFT_FOR)
 
 

@@ -5,6 +5,7 @@ The vault never asks to lift a lock, and needs no right to. Legal holds are anot
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,10 +52,11 @@ class S3Archive(S3Store):
 
     def kept(self, name: str, version: str | None = None) -> Kept:
         named = {"VersionId": version} if version else {}
-        answer = self.bucket.ask("head_object", Key=self.object_key(name), **named)
+        answer = self.bucket.ask("head_object", Key=self.object_key(name), ChecksumMode="ENABLED", **named)
         mode = str(answer.get("ObjectLockMode", NONE)).lower()
         version = version or answer.get("VersionId")
-        return Kept(name, version, answer["ContentLength"], mode, answer.get("ObjectLockRetainUntilDate"))
+        until = answer.get("ObjectLockRetainUntilDate")
+        return Kept(name, version, answer["ContentLength"], mode, until, _whole_sha256(answer))
 
     def extend_retention(self, name: str, version: str | None, until: datetime) -> Kept:
         present = self.kept(name, version)
@@ -83,6 +85,12 @@ class S3Archive(S3Store):
         if not self.lock.is_there:
             return {}
         return {"ObjectLockMode": self._mode.upper(), "ObjectLockRetainUntilDate": until}
+
+
+def _whole_sha256(answer: dict[str, Any]) -> bytes | None:
+    """What the server says of an object that was put in one act; of one in parts it knows no digest of the whole."""
+    said = str(answer.get("ChecksumSHA256", ""))
+    return base64.b64decode(said) if said and "-" not in said else None
 
 
 def lock_of(store: S3Store) -> Lock:
