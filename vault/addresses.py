@@ -127,9 +127,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def overlap(one: str, other: str) -> bool:
-    """Whether two places of objects are the same, or one lies within the other; no place overlaps with none."""
-    here, there = f"{one.rstrip('/')}/", f"{other.rstrip('/')}/"
-    return bool(one and other) and (here.startswith(there) or there.startswith(here))

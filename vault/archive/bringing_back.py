@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session, load_only
 
 from vault.access.actor import SYSTEM
 from vault.archive import bag, tar
-from vault.archive.models import ArchivalPackage, ArchiveHeader, PackageCopy
+from vault.archive.copies import archive_for, copy_to_read
+from vault.archive.models import ArchivalPackage, ArchiveHeader
 from vault.archive.package import CONTENT
 from vault.archive.packaging import HOPELESS, NotWhole, code_of
 from vault.archive.retrieval_models import Retrieval, RetrievedFile
@@ -29,7 +30,7 @@ from vault.bundles.models import Bundle, Version
 from vault.crypto.header import HEAD, NONCE, POINTER
 from vault.errors import VaultError
 from vault.jobs import ClaimedJob, LeaseLost, handles, renew
-from vault.stores import archive_of
+from vault.stores import archives_of
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime
@@ -106,9 +107,14 @@ def _bring(runtime: Runtime, job: ClaimedJob) -> None:
         package = session.get_one(ArchivalPackage, retrieval.package_id)
         members = _members(session, package)
         files = session.scalars(_files(retrieval.id).order_by(RetrievedFile.version_id)).all()
-        place = select(PackageCopy.object_name, PackageCopy.store_version)
-        name, version = session.execute(place.where(PackageCopy.package_id == package.id)).one()
-    shelf = Shelf(archive_of(runtime), f"AIP-{package.aip_id}-v{package.version}", name, version)
+        copy = copy_to_read(session, package.id)
+    if copy is None:
+        raise NotWhole("This package lies nowhere in the archive.")
+    archive, folder = (
+        archive_for(archives_of(runtime), copy.store),
+        f"AIP-{package.aip_id}-v{package.version}",
+    )
+    shelf = Shelf(archive, folder, copy.object_name, copy.store_version)
     listed = _manifest(shelf, package, max(each.start + each.size for each in members.values()))
     for file in [each for each in files if each.copied_at is None]:
         copied = _copy(runtime.store, shelf, file, members[file.version_id], listed)

@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 from sqlalchemy import select
 
-from vault.archive.fixity import archive_for
+from vault.archive.copies import archive_for
 from vault.archive.fixity_runs import found_wrong, run_now
 from vault.archive.models import ARCHIVED, RECEIPTED, ArchivalPackage, PackageCopy
 from vault.archive.packaging import check_whole, code_of

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from vault.access.actor import SYSTEM
-from vault.archive.models import ArchivalPackage, PackageCopy
+from vault.archive.copies import archive_for, copy_to_read
+from vault.archive.models import ArchivalPackage
 from vault.archive.packaging import (
     NotWhole,
     OtherThere,
@@ -28,7 +27,7 @@ from vault.archive.submission import Opened, submission_of
 from vault.archive.transfer_models import PackageTransfer
 from vault.errors import Conflict, VaultError
 from vault.jobs import ClaimedJob, LeaseLost, handles, renew
-from vault.stores import archive_of, drop_of
+from vault.stores import archives_of, drop_of
 
 if TYPE_CHECKING:
     from vault.archive.package import Package
@@ -77,11 +76,10 @@ def _opened(runtime: Runtime, row: PackageTransfer, watch: Watch) -> Opened:
     """The package as it lies in the archive, read back whole."""
     with runtime.session() as session:
         package = session.get_one(ArchivalPackage, row.package_id)
-        copies = select(PackageCopy).where(PackageCopy.package_id == package.id)
-        copy = session.scalars(copies.order_by(PackageCopy.verified_at, PackageCopy.id)).first()
+        copy = copy_to_read(session, package.id)
     if copy is None:
         raise NotWhole("This package lies nowhere in the archive.")
-    archive, place = archive_of(runtime), (copy.object_name, copy.store_version)
+    archive, place = archive_for(archives_of(runtime), copy.store), (copy.object_name, copy.store_version)
     report = check_whole(package, watched(archive.read_version(*place, 0, package.size or 0), watch))
     return Opened(report, lambda start, end: archive.read_version(*place, start, end))
 

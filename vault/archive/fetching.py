@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import select
-
 from vault.access.policy import Permission
-from vault.archive.models import ARCHIVED, RECEIPTED, ArchivalPackage, PackageCopy
+from vault.archive.copies import copy_to_read
+from vault.archive.models import ARCHIVED, RECEIPTED, ArchivalPackage
 from vault.errors import Conflict
 from vault.transfers.reading import session_lives
 
@@ -45,9 +44,9 @@ def fetch_package(tx: Transaction, package_id: UUID, is_sent: bool = True) -> Fe
     row = tx.load(ArchivalPackage, package_id, Permission.PACKAGE_DOWNLOAD)
     if row.state not in (RECEIPTED, ARCHIVED):
         raise Conflict("This package is not in the archive yet.")
-    present = PackageCopy.package_id == row.id, PackageCopy.lost_at.is_(None)
-    good_first = PackageCopy.failed_at.is_not(None), PackageCopy.store
-    copy = tx.session.scalars(select(PackageCopy).where(*present).order_by(*good_first).limit(1)).one()
+    copy = copy_to_read(tx.session, row.id)
+    if copy is None:
+        raise Conflict("This package lies nowhere in the archive.")
     if is_sent:
         tx.record("package.downloaded", row, version=row.version, size=row.size)
     place = (copy.object_name, copy.store_version)

@@ -16,6 +16,7 @@ from sqlalchemy import Select, and_, exists, func, select, update
 
 from vault.access.actor import SYSTEM
 from vault.archive.checking import looked_faults, read_fault
+from vault.archive.copies import archive_for
 from vault.archive.incidents import held_copy, note_faults, settle_faults
 from vault.archive.models import (
     ARCHIVED,
@@ -152,13 +153,6 @@ def due_copies(session: Session, now: datetime, days: int) -> list[UUID]:
 def copy_with_package(session: Session, copy_id: UUID | None) -> Pair | None:
     """A copy that is not lost, and its package."""
     return next((Pair(*each) for each in session.execute(_pairs().where(PackageCopy.id == copy_id))), None)
-
-
-def archive_for(archives: dict[str, Archive], store: str) -> Archive:
-    """The archive of that name. `StoreUnavailable` where no setting names it any more."""
-    if store not in archives:
-        raise StoreUnavailable("This vault has no second archive any more.")
-    return archives[store]
 
 
 def order(tx: Transaction, name: str, subject_id: UUID) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from vault.access.actor import SYSTEM
-from vault.archive.fixity import archive_for
+from vault.archive.copies import archive_for
 from vault.archive.models import ARCHIVED, ArchivalPackage, PackageCopy
 from vault.archive.receipting import receipt_name
 from vault.bundles.document_types import PERMANENT

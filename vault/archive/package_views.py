@@ -8,8 +8,8 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
+from vault.archive.copies import archive_for
 from vault.archive.fetching import fetch_package
-from vault.archive.fixity import archive_for
 from vault.archive.models import ArchivalPackage
 from vault.archive.package_pages import PackagePage, package_page
 from vault.stores import archives_of

@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 
 from vault.access.actor import SYSTEM
 from vault.archive.checking import read_fault
-from vault.archive.fixity import COPY, REPAIR, Pair, archive_for, copy_with_package, tell_read
+from vault.archive.copies import archive_for
+from vault.archive.fixity import COPY, REPAIR, Pair, copy_with_package, tell_read
 from vault.archive.incidents import held_copy, settle_faults
 from vault.archive.models import ARCHIVED, ArchivalPackage, PackageCopy
 from vault.archive.packing import Growing
