@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from vault.addresses import clamd, database_place, is_loopback, listener, mail_from, meeting, site, smtp_url
 from vault.crypto.passwords import Argon2Profile, new_profile
 from vault.errors import Fault, Misconfigured
+from vault.setting_values import count, days, folder, hour, hours, minutes, one_of, positive, seconds, times
 
 PREFIX = "CASEVAULT_"
 PROFILES = ("embedded", "demo", "production")
@@ -23,50 +24,6 @@ LOCKS = ("governance", "compliance")
 CHECKSUMS = ("when_supported", "when_required")
 MEBIBYTE = 1024 * 1024
 DAY = timedelta(days=1)
-
-
-def _count(text: str, least: int = 0) -> int:
-    number = int(text)
-    if number < least:
-        raise ValueError(f"a number of at least {least} is needed")
-    return number
-
-
-def _positive(text: str) -> int:
-    return _count(text, least=1)
-
-
-def _times(unit: timedelta, most: int = 1_000_000) -> Callable[[str], timedelta]:
-    def read(text: str) -> timedelta:
-        if _positive(text) > most:
-            raise ValueError(f"a number of at most {most} is needed")
-        return int(text) * unit
-
-    return read
-
-
-_seconds, _minutes = _times(timedelta(seconds=1)), _times(timedelta(minutes=1))
-_hours, _days = _times(timedelta(hours=1)), _times(DAY)
-
-
-def _hour(text: str) -> int:
-    hour = int(text)
-    if not 0 <= hour <= 23:
-        raise ValueError("an hour from 0 to 23 is needed")
-    return hour
-
-
-def _folder(text: str) -> Path:
-    return Path(text).expanduser().resolve()
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"one of {', '.join(choices)} is needed")
-        return text
-
-    return read
 
 
 def _setting(
@@ -79,123 +36,121 @@ def _setting(
 class Settings:
     """One value per setting; defaults are the embedded ones. Times are timedeltas, sizes bytes."""
 
-    data: Path = _setting("DATA", _folder, Path("data"), help="folder of the embedded parts")
-    profile: str = _setting("PROFILE", _one_of(*PROFILES), "embedded", help="embedded, demo or production")
+    data: Path = _setting("DATA", folder, Path("data"), help="folder of the embedded parts")
+    profile: str = _setting("PROFILE", one_of(*PROFILES), "embedded", help="embedded, demo or production")
     mfa: str = _setting(
-        "MFA", _one_of(*SECOND_FACTORS), "", help="second factors: required, privileged or optional"
+        "MFA", one_of(*SECOND_FACTORS), "", help="second factors: required, privileged or optional"
     )
     bind: str = _setting(
         "BIND", listener, "127.0.0.1:8000", help="address and port the web server listens on"
     )
     base_url: str = _setting("BASE_URL", site, "", help="the only source of links")
-    tls_cert: Path | None = _setting("TLS_CERT", _folder, None, help="certificate file (PEM)")
-    tls_key: Path | None = _setting("TLS_KEY", _folder, None, help="its private key (PEM)")
-    trusted_proxies: int = _setting("TRUSTED_PROXIES", _count, 0, help="proxies in front of the vault")
+    tls_cert: Path | None = _setting("TLS_CERT", folder, None, help="certificate file (PEM)")
+    tls_key: Path | None = _setting("TLS_KEY", folder, None, help="its private key (PEM)")
+    trusted_proxies: int = _setting("TRUSTED_PROXIES", count, 0, help="proxies in front of the vault")
     database_url: str = _setting("DATABASE_URL", str, "", secret=True, help="the database")
     keystore_url: str = _setting(
         "KEYSTORE_URL", str, "", secret=True, help="the keystore, apart from the database"
     )
-    keystore_copy: Path | None = _setting("KEYSTORE_COPY", _folder, None, help="second copy, on another disk")
+    keystore_copy: Path | None = _setting("KEYSTORE_COPY", folder, None, help="second copy, on another disk")
     store: str = _setting("STORE", str, "", help="disk:PATH or s3://BUCKET/PREFIX")
     s3_endpoint: str = _setting("S3_ENDPOINT", site, "", help="address of an S3 server other than AWS's")
     s3_region: str = _setting("S3_REGION", str, "", help="its region")
     s3_checksums: str = _setting(
-        "S3_CHECKSUMS", _one_of(*CHECKSUMS), "", help="when_supported or when_required"
+        "S3_CHECKSUMS", one_of(*CHECKSUMS), "", help="when_supported or when_required"
     )
     archive_store: str = _setting("ARCHIVE_STORE", str, "", help="disk:PATH or s3://BUCKET/PREFIX")
     archive_copy: str = _setting("ARCHIVE_COPY", str, "", help="a second one, named in the same way")
     archive_lock: str = _setting(
-        "ARCHIVE_LOCK", _one_of(*LOCKS), "governance", help="what keeps packages in a bucket with Object Lock"
+        "ARCHIVE_LOCK", one_of(*LOCKS), "governance", help="what keeps packages in a bucket with Object Lock"
     )
     retention: timedelta = _setting(
         "RETENTION_DAYS",
-        _days,
+        days,
         timedelta(days=3653),
         help="days that a package of permanent records is locked",
     )
-    retrieved: timedelta = _setting("RETRIEVED_DAYS", _days, timedelta(days=30), help="days a copy stays")
+    retrieved: timedelta = _setting("RETRIEVED_DAYS", days, timedelta(days=30), help="days a copy stays")
     transfer: str = _setting(
         "TRANSFER", str, "", help="drop of a records repository: folder:PATH or s3://BUCKET/PREFIX"
     )
-    fixity_cycle: timedelta = _setting("FIXITY_DAYS", _days, timedelta(days=90), help="days to read all once")
+    fixity_cycle: timedelta = _setting("FIXITY_DAYS", days, timedelta(days=90), help="days to read all once")
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
     broker_url: str = _setting("BROKER_URL", str, "", secret=True, help="what rings the worker")
     smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")
     mail_from: str = _setting("MAIL_FROM", mail_from, "", help="who mails come from")
     clamd: str = _setting("CLAMD", clamd, "", help="the virus scanner: unix:PATH or tcp:HOST:PORT")
-    web_threads: int = _setting("WEB_THREADS", _positive, 48, help="requests at once, per web process")
-    web_processes: int = _setting("WEB_PROCESSES", _positive, 2, help="web processes")
+    web_threads: int = _setting("WEB_THREADS", positive, 48, help="requests at once, per web process")
+    web_processes: int = _setting("WEB_PROCESSES", positive, 2, help="web processes")
     head_patience: timedelta = _setting(
-        "HEAD_SECONDS", _seconds, timedelta(seconds=10), help="seconds for the head of a request"
+        "HEAD_SECONDS", seconds, timedelta(seconds=10), help="seconds for the head of a request"
     )
     body_patience: timedelta = _setting(
-        "BODY_SECONDS", _seconds, timedelta(seconds=30), help="seconds a sender may be slower than 1 KiB/s"
+        "BODY_SECONDS", seconds, timedelta(seconds=30), help="seconds a sender may be slower than 1 KiB/s"
     )
     reader_patience: timedelta = _setting(
-        "READER_SECONDS", _seconds, timedelta(seconds=60), help="seconds a reader may be slower than 1 KiB/s"
+        "READER_SECONDS", seconds, timedelta(seconds=60), help="seconds a reader may be slower than 1 KiB/s"
     )
-    session_idle: timedelta = _setting(
-        "SESSION_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes"
-    )
+    session_idle: timedelta = _setting("SESSION_IDLE_MINUTES", minutes, timedelta(minutes=30), help="minutes")
     privileged_idle: timedelta = _setting(
-        "PRIVILEGED_IDLE_MINUTES", _minutes, timedelta(minutes=15), help="minutes, for privileged roles"
+        "PRIVILEGED_IDLE_MINUTES", minutes, timedelta(minutes=15), help="minutes, for privileged roles"
     )
-    session_absolute: timedelta = _setting("SESSION_HOURS", _hours, timedelta(hours=12), help="hours")
-    unlock_idle: timedelta = _setting("UNLOCK_IDLE_MINUTES", _minutes, timedelta(minutes=15), help="minutes")
+    session_absolute: timedelta = _setting("SESSION_HOURS", hours, timedelta(hours=12), help="hours")
+    unlock_idle: timedelta = _setting("UNLOCK_IDLE_MINUTES", minutes, timedelta(minutes=15), help="minutes")
     visitor_idle: timedelta = _setting(
-        "RECIPIENT_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes"
+        "RECIPIENT_IDLE_MINUTES", minutes, timedelta(minutes=30), help="minutes"
     )
     rejoin: timedelta = _setting(
-        "REJOIN_HOURS", _hours, timedelta(hours=72), help="hours an opening can be rejoined"
+        "REJOIN_HOURS", hours, timedelta(hours=72), help="hours an opening can be rejoined"
     )
-    share_default: timedelta = _setting("SHARE_DAYS", _days, timedelta(days=7), help="days a link lives")
-    share_longest: timedelta = _setting("SHARE_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    share_default: timedelta = _setting("SHARE_DAYS", days, timedelta(days=7), help="days a link lives")
+    share_longest: timedelta = _setting("SHARE_MAX_DAYS", days, timedelta(days=30), help="days at most")
     code_life: timedelta = _setting(
-        "CODE_MINUTES", _minutes, timedelta(minutes=10), help="minutes an e-mailed code is good for"
+        "CODE_MINUTES", minutes, timedelta(minutes=10), help="minutes an e-mailed code is good for"
     )
-    digest_hour: int = _setting("DIGEST_HOUR", _hour, 6, help="hour of the day, UTC, of daily summaries")
-    loan_default: timedelta = _setting("LOAN_DAYS", _days, timedelta(days=7), help="days a loan lives")
-    loan_longest: timedelta = _setting("LOAN_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    digest_hour: int = _setting("DIGEST_HOUR", hour, 6, help="hour of the day, UTC, of daily summaries")
+    loan_default: timedelta = _setting("LOAN_DAYS", days, timedelta(days=7), help="days a loan lives")
+    loan_longest: timedelta = _setting("LOAN_MAX_DAYS", days, timedelta(days=30), help="days at most")
     request_default: timedelta = _setting(
-        "REQUEST_DAYS", _days, timedelta(days=14), help="days a file request is open"
+        "REQUEST_DAYS", days, timedelta(days=14), help="days a file request is open"
     )
-    request_longest: timedelta = _setting("REQUEST_MAX_DAYS", _days, timedelta(days=60), help="days at most")
+    request_longest: timedelta = _setting("REQUEST_MAX_DAYS", days, timedelta(days=60), help="days at most")
     account_life: timedelta = _setting(
-        "ACCOUNT_DAYS", _days, timedelta(days=365), help="days an account works"
+        "ACCOUNT_DAYS", days, timedelta(days=365), help="days an account works"
     )
     dormant_after: timedelta = _setting(
-        "DORMANT_DAYS", _days, timedelta(days=30), help="days without a sign-in before it is locked"
+        "DORMANT_DAYS", days, timedelta(days=30), help="days without a sign-in before it is locked"
     )
     recertify_every: timedelta = _setting(
-        "RECERTIFICATION_DAYS", _days, timedelta(days=30), help="days from one recertification to the next"
+        "RECERTIFICATION_DAYS", days, timedelta(days=30), help="days from one recertification to the next"
     )
-    enrolment: timedelta = _setting("ENROLMENT_HOURS", _hours, timedelta(hours=72), help="hours")
+    enrolment: timedelta = _setting("ENROLMENT_HOURS", hours, timedelta(hours=72), help="hours")
     approval: timedelta = _setting(
         "APPROVAL_HOURS",
-        _hours,
+        hours,
         timedelta(hours=72),
         help="hours until a request lapses without a second person",
     )
     recovery_wait: timedelta = _setting(
-        "RECOVERY_WAIT", _hours, timedelta(hours=24), help="hours before desk 1 may release a bundle's half"
+        "RECOVERY_WAIT", hours, timedelta(hours=24), help="hours before desk 1 may release a bundle's half"
     )
     upload_kept: timedelta = _setting(
-        "UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept"
+        "UPLOAD_DAYS", days, timedelta(days=7), help="days an unfinished upload is kept"
     )
     epoch_length: timedelta = _setting(
-        "EPOCH_DAYS", _days, timedelta(days=30), help="days after which the keystore's epoch key is replaced"
+        "EPOCH_DAYS", days, timedelta(days=30), help="days after which the keystore's epoch key is replaced"
     )
     keystore_backup_kept: timedelta = _setting(
-        "KEYSTORE_BACKUP_DAYS", _times(DAY, 30), 30 * DAY, help="days a backup of the keystore is kept"
+        "KEYSTORE_BACKUP_DAYS", times(DAY, 30), 30 * DAY, help="days a backup of the keystore is kept"
     )
-    form_limit: int = _setting("FORM_LIMIT", _positive, 25 * MEBIBYTE, help="bytes, one file sent by form")
-    file_limit: int = _setting("FILE_LIMIT", _positive, 5 * 1024 * MEBIBYTE, help="bytes, one file")
+    form_limit: int = _setting("FORM_LIMIT", positive, 25 * MEBIBYTE, help="bytes, one file sent by form")
+    file_limit: int = _setting("FILE_LIMIT", positive, 5 * 1024 * MEBIBYTE, help="bytes, one file")
     bundle_quota: int = _setting(
-        "BUNDLE_QUOTA", _positive, 100 * 1024 * MEBIBYTE, help="bytes, all files of one bundle"
+        "BUNDLE_QUOTA", positive, 100 * 1024 * MEBIBYTE, help="bytes, all files of one bundle"
     )
-    argon2_memory: int = _setting("ARGON2_MEMORY_KIB", _positive, 64 * 1024, help="KiB, for new passwords")
-    argon2_time: int = _setting("ARGON2_TIME", _positive, 3, help="passes, for new passwords")
-    argon2_lanes: int = _setting("ARGON2_LANES", _positive, 4, help="lanes, for new passwords")
+    argon2_memory: int = _setting("ARGON2_MEMORY_KIB", positive, 64 * 1024, help="KiB, for new passwords")
+    argon2_time: int = _setting("ARGON2_TIME", positive, 3, help="passes, for new passwords")
+    argon2_lanes: int = _setting("ARGON2_LANES", positive, 4, help="lanes, for new passwords")
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
