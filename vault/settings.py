@@ -72,7 +72,7 @@ class Settings:
     )
     retrieved: timedelta = _setting("RETRIEVED_DAYS", days, timedelta(days=30), help="days a copy stays")
     transfer: str = _setting(
-        "TRANSFER", str, "", help="drop of a records repository: folder:PATH or s3://BUCKET/PREFIX"
+        "TRANSFER", str, "", help="a repository's drop: folder:PATH or s3://BUCKET/PREFIX"
     )
     fixity_cycle: timedelta = _setting("FIXITY_DAYS", days, timedelta(days=90), help="days to read all once")
     kms: str = _setting("KMS", str, "", help="keyring:PATH or aws:KEY_ARN")
@@ -271,9 +271,7 @@ class Settings:
         """What is kept for ever, or handed over, has other rights, another lock and other copies than what changes daily."""
         places = {"STORE": self.store, "ARCHIVE_STORE": self.archive_store}
         places |= {"ARCHIVE_COPY": self.archive_copy, "TRANSFER": self.transfer}
-        said = (
-            "another part of the vault lies here, or one lies within the other; it needs a place of its own"
-        )
+        said = "another part of the vault lies here, or within it, or around it; name a place of its own"
         return [Fault(f"{PREFIX}{name}", said) for name in meeting(places)]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from tests.browsing import Browser
 from tests.factory import PDF
 from tests.retrievals import TOOL, Retrievals
-from vault.archive import retrieval_views
+from vault.archive import retrieval_views, returning
 from vault.archive.ordering import order_files
 from vault.archive.retrieval import approve_retrieval, drop_retrieval, propose_retrieval
 from vault.archive.retrieval_models import RetrievedFile
@@ -250,7 +250,10 @@ def test_an_archived_case_whose_files_are_here_is_just_reopened(office):
     assert office.waiting_for(case.id) is None
 
 
-def test_a_reopened_case_gets_its_documents_back_and_the_next_package_is_version_two(office, tmp_path):
+def test_a_reopened_case_gets_its_documents_back_and_the_next_package_is_version_two(
+    office, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(returning, "AT_ONCE", 1)
     closure = office.archived({"form.pdf": PDF, "long.pdf": BIG})
     (first,) = office.packages(closure)
     office.erase(closure)
@@ -264,6 +267,8 @@ def test_a_reopened_case_gets_its_documents_back_and_the_next_package_is_version
     order = office.order(retrieval, bundle)
     office.bring(retrieval, office.answer(order, tmp_path / "safe"))
     office.work()
+    office.open(bundle)
+    assert office.waiting_files(retrieval) == 1
     office.open(bundle)
     assert [(kind, content) for *_, kind, content in office.returned(retrieval)] == [
         ("rrf", PDF),

@@ -276,6 +276,20 @@ def test_a_receipt_that_does_not_fit_changes_nothing_and_is_told_once(office, ru
     assert office.state(closure) == "transferred"
 
 
+def test_a_receipt_that_cannot_be_read_keeps_no_other_waiting(office, runtime, clock):
+    closures = [office.archived(ONE)]
+    clock.move(minutes=1)
+    closures.append(office.closed(ONE))
+    office.archive(closures[1])
+    office.work()
+    rows = [office.delivered(office.permanent(closure)) for closure in closures]
+    with runtime.session() as session:
+        session.get_one(PackageTransfer, rows[0].id).ticket = f"{rows[0].name}.tar/x"
+    office.lay(rows[1], office.receipt(rows[1]))
+    office.ask()
+    assert [office.state(closure) for closure in closures] == ["archived", "transferred"]
+
+
 def test_a_receipt_is_typed_in_if_its_digest_is_that_of_what_was_delivered(office, runtime, trail):
     closure = office.archived(ONE)
     package = office.permanent(closure)

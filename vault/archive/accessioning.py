@@ -20,7 +20,7 @@ from vault.bundles.document_types import PERMANENT
 from vault.cases.models import ARCHIVED, TRANSFERRED
 from vault.crypto.kdf import sha256
 from vault.db import for_change
-from vault.errors import WrongReceipt
+from vault.errors import VaultError, WrongReceipt
 from vault.jobs import ClaimedJob, handles, renew
 from vault.stores import drop_of
 
@@ -35,7 +35,10 @@ ASK = "archive.ask_receipts"
 
 @handles(ASK)
 def ask_receipts(runtime: Runtime, job: ClaimedJob) -> None:
-    """Each receipt that lies at the drop and fits is taken; of another it is noted, once, why it does not count."""
+    """Each receipt that lies at the drop and fits is taken; of another it is noted, once, why it does not count.
+
+    One that cannot be read keeps no other waiting; the job ends with what was wrong then.
+    """
     with runtime.session() as session:
         waiting = select(PackageTransfer.id).where(
             PackageTransfer.delivered_at.is_not(None), PackageTransfer.received_at.is_(None)
@@ -44,13 +47,20 @@ def ask_receipts(runtime: Runtime, job: ClaimedJob) -> None:
     if not ids:
         return
     drop = drop_of(runtime.settings)
+    faults: list[VaultError] = []
     for transfer_id in ids:
         with runtime.session() as session:
             renew(session, job, runtime.clock.now())
             ticket = session.get_one(PackageTransfer, transfer_id).ticket or ""
-        content = receipt_at(drop, ticket)
-        if content is not None:
-            _take(runtime, job, transfer_id, content)
+        try:
+            content = receipt_at(drop, ticket)
+        except VaultError as fault:
+            faults.append(fault)
+        else:
+            if content is not None:
+                _take(runtime, job, transfer_id, content)
+    if faults:
+        raise faults[0]
 
 
 def receipt_at(drop: Drop, ticket: str) -> bytes | None:

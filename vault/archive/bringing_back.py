@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session, load_only
 
 from vault.access.actor import SYSTEM
@@ -124,7 +124,8 @@ def _bring(runtime: Runtime, job: ClaimedJob) -> None:
     _settle(runtime, job)
 
 
-def _files(retrieval_id: UUID):  # type: ignore[no-untyped-def]
+def _files(retrieval_id: UUID) -> Select[tuple[RetrievedFile]]:
+    """What the worker may know of them."""
     columns = ("retrieval_id", "version_id", "old_start", "new_start", "copied_at")
     only = load_only(*(getattr(RetrievedFile, name) for name in columns))
     return select(RetrievedFile).options(only).where(RetrievedFile.retrieval_id == retrieval_id)

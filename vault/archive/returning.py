@@ -27,15 +27,13 @@ from vault.crypto.payload import CHUNK, check_size, read_range
 from vault.crypto.secret import Secret, compare
 from vault.db import for_change
 from vault.drops.keys import DIGEST, KEY_NUMBER, NAME, TITLE
-from vault.errors import Invalid, NotFound, Tampered
+from vault.drops.taking_in import AT_ONCE
+from vault.errors import Invalid, NotFound, StoreUnavailable, Tampered
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from vault.runtime import Transaction
-
-AT_ONCE = 20
-"""Files taken back by one opening."""
 
 
 class Opened(NamedTuple):
@@ -50,8 +48,21 @@ class Opened(NamedTuple):
 
 @at_opening
 def take_back_some(tx: Transaction, opened: OpenBundle) -> None:
-    """The first files that wait are documents; the rest wait for the next opening, which may be the next request."""
-    left = AT_ONCE
+    """The first files that wait are documents; the rest wait for the next opening, which may be the next request.
+
+    While the store does not answer all wait, and the bundle opens.
+    """
+    try:
+        left = _take_back_all(tx, opened, AT_ONCE)
+    except StoreUnavailable:
+        left = 0
+    if left == 0:
+        # Drops, whose turn at an opening is before, have taken the mark away if nothing waits there.
+        opened.bundle.arrivals_at = tx.now
+
+
+def _take_back_all(tx: Transaction, opened: OpenBundle, left: int) -> int:
+    """So many at most; returns how many more could have come."""
     for retrieval in _waiting(tx, opened):
         case = tx.session.get_one(Case, retrieval.case_id)
         if not takes_retrieved(case.state, RETRIEVED if retrieval.kind == COPY else ""):
@@ -63,8 +74,7 @@ def take_back_some(tx: Transaction, opened: OpenBundle) -> None:
             _take_back(tx, opened, retrieval, file)
             left -= 1
         _settle(tx, retrieval)
-    if left == 0:
-        opened.bundle.arrivals_at = tx.now
+    return left
 
 
 def waiting_of(tx: Transaction, retrieval: Retrieval) -> int:

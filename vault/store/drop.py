@@ -18,6 +18,7 @@ from vault.errors import Conflict, Misconfigured, NotFound, StoreUnavailable
 from vault.store.base import PIECE, S3_PLACE, key_prefix
 
 THERE = "A file of that name is there."
+UNREAD = "A file in the folder of the records repository cannot be read."
 Take = Callable[[bytes], object]
 """Takes the next bytes of a file."""
 Fill = Callable[[Take], object]
@@ -73,6 +74,8 @@ class FolderDrop:
             state = (self._found() / name).lstat()
         except FileNotFoundError:
             return None
+        except OSError as fault:
+            raise StoreUnavailable(UNREAD) from fault
         return state.st_size if stat.S_ISREG(state.st_mode) else None
 
     def read(self, name: str) -> Iterator[bytes]:
@@ -136,3 +139,5 @@ def _pieces(path: Path) -> Iterator[bytes]:
                 yield piece
     except FileNotFoundError:
         raise NotFound("There is no such file.") from None
+    except OSError as fault:
+        raise StoreUnavailable(UNREAD) from fault
