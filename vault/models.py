@@ -2,6 +2,7 @@
 
 from vault.access import caseload, cells, clearances, grants, principals, refusals, remarks, signing, throttle
 from vault.archive import models as archive
+from vault.archive import removal_models as removals
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
@@ -48,6 +49,7 @@ TABLES = (
     people,
     policies,
     recoveries,
+    removals,
     requests,
     shares,
     signing,

@@ -180,4 +180,12 @@ EVENTS: dict[str, str] = {
     "package.receipted": "The receipt of a package was signed.",
     "package.downloaded": "An archivist downloaded a package: ciphertext, as it lies in the archive.",
     "archive.failed": "A package could not be made or kept; `code` says why, `version` which stored file was at fault.",
+    "case.removal_proposed": "Somebody signed that the active copies of an archived case's permanent records are removed.",
+    "case.removal_approved": "A second person signed the same list; the removal cools off.",
+    "case.removal_ended": "A removal was cancelled, or does not hold any more: `reason` says why.",
+    "case.removal_stopped": "A removal stands still; `code` says why, `package` which package was not what was stored.",
+    "case.removal_begun": "Both approvals were checked, and the removal began: there is no way back.",
+    "case.slots_destroyed": "The slots of everything that a removal names are dead.",
+    "case.objects_removed": "The objects of everything that a removal names are gone.",
+    "certificate.issued": "A certificate of what was removed was signed.",
 }
