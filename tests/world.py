@@ -17,6 +17,8 @@ from tests.recordings import wav
 from vault.access.actor import SYSTEM, Actor, Role
 from vault.access.caseload import AccessReason
 from vault.access.principals import Principal
+from vault.archive.certificates import Act as RemovedAct
+from vault.archive.certificates import issue_certificate
 from vault.archive.models import ArchivalPackage, ArchiveIdentity, Closure, Incident, PackageCopy
 from vault.archive.retrieval_models import Retrieval
 from vault.bundles.bookmarks import add_bookmark
@@ -142,6 +144,7 @@ class World:
             "package_id": [package := self._package(people[0], case)],
             "retrieval_id": [self._retrieval(people[1], case, package)],
             "incident_id": [self._incident(package)],
+            "certificate_id": [self._certificate(case)],
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
 
@@ -257,6 +260,14 @@ class World:
             incident.found_at = incident.repaired_at = self.make.clock.now()
             session.add(incident)
             return incident.id
+
+    def _certificate(self, case: Case) -> UUID:
+        """A certificate that says nothing."""
+        values = {"organisation": "An office", "technique": "", "keystore_backups_until": "2026-01-02"}
+        lists: dict[str, list[str]] = {"limitations": [], "packages": [], "approvals": [], "removed": []}
+        act = RemovedAct("migration", uuid4(), case.id, case.office_id, values | lists)
+        with self.make.runtime.transaction(SYSTEM) as tx:
+            return issue_certificate(tx, act).id
 
     def _reason(self, person: Person, bundle: Bundle) -> UUID:
         """Why a colleague, to whom the case is not assigned, opened the bundle."""

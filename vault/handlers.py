@@ -37,6 +37,8 @@ MODULES_WITH_JOBS = (
     "vault.transfers.deep",
     "vault.archive.fixity",
     "vault.archive.repairing",
+    "vault.archive.removing",
+    "vault.archive.erasing",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -63,6 +65,7 @@ PERIODIC = {
     "backups.expire": timedelta(hours=1),
     "transfers.read_objects": timedelta(days=1),
     "archive.check_fixity": timedelta(days=1),
+    "archive.begin_removals": timedelta(minutes=10),
 }
 """How often a sweep queues each of these jobs."""
 

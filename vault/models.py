@@ -2,6 +2,7 @@
 
 from vault.access import caseload, cells, clearances, grants, principals, refusals, remarks, signing, throttle
 from vault.archive import models as archive
+from vault.archive import removal_models as removals
 from vault.archive import retrieval_models as retrievals
 from vault.archive import transfer_models as handovers
 from vault.audit import models as audit
@@ -53,6 +54,7 @@ TABLES = (
     people,
     policies,
     recoveries,
+    removals,
     requests,
     retrievals,
     shares,

@@ -134,6 +134,12 @@ class Settings:
     recovery_wait: timedelta = _setting(
         "RECOVERY_WAIT", hours, timedelta(hours=24), help="hours before desk 1 may release a bundle's half"
     )
+    cool_off: timedelta = _setting(
+        "COOL_OFF_HOURS",
+        hours,
+        timedelta(hours=72),
+        help="hours from the last approval of what cannot be undone",
+    )
     upload_kept: timedelta = _setting(
         "UPLOAD_DAYS", days, timedelta(days=7), help="days an unfinished upload is kept"
     )

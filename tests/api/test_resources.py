@@ -33,6 +33,11 @@ POST /retrievals/{retrieval_id}/answer
 POST /retrievals/{retrieval_id}/rewrapping
 POST /retrievals/{retrieval_id}/copying
 GET /archive/rewrap_headers.py
+GET POST /cases/{case_id}/removal
+POST /cases/{case_id}/removal/approval
+POST /cases/{case_id}/removal/cancellation
+GET /certificates/{certificate_id}
+GET /certificates/{certificate_id}/content
 GET /packages/{package_id}
 GET /packages/{package_id}/content
 POST /packages/{package_id}/transfer

@@ -156,6 +156,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "received_on": "2026-01-02",
         "sha256": "0" * 64,
     },
+    "/cases/<>/removal": {"seen": "0" * 64, "number": "815-26-00001"},
+    "/cases/<>/removal/approval": {"seen": "0" * 64, "number": "815-26-00001"},
     "/office/archive-identities": {
         "recipient": age_recipient(public_key(bytes(32))),
         "holder": "the records room",

@@ -24,7 +24,7 @@ KINDS = {
     *("cell_id", "team_id", "loan_id", "token_id", "factor_id", "step_up_id"),
     *("desk_id", "recovery_id", "reason_id", "round_id", "move_id"),
     *("agreement_id", "recipient_id", "exception_id", "request_id", "policy_id", "file_request_id"),
-    *("batch_id", "identity_id", "package_id", "retrieval_id", "incident_id"),
+    *("batch_id", "identity_id", "package_id", "retrieval_id", "incident_id", "certificate_id"),
 }
 PLACE = "n"
 """The number of a page, beside an id."""
@@ -95,6 +95,7 @@ NEEDS_MORE = {
     *((f"/cases/<>/reopening{act}", 403) for act in ("", "/approval", "/withdrawal")),
     *((f"/packages/<>/transfer{act}", 404) for act in ("", "/approval", "/withdrawal")),  # nor of packages
     *((f"/packages/<>/{act}", 404) for act in ("delivery", "receipt")),
+    *((f"/cases/<>/removal{act}", 403) for act in ("", "/approval", "/cancellation")),
     *((f"/office/archive-identities/<>/{act}", 404) for act in ("confirmation", "retirement")),
     ("/cases/<>/retrieval", 409),  # the case is not archived
     *((f"/retrievals/<>/{act}", 403) for act in ("approval", "rewrapping")),  # a caseworker does neither

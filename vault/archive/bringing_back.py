@@ -124,7 +124,7 @@ def _bring(runtime: Runtime, job: ClaimedJob) -> None:
     _settle(runtime, job)
 
 
-def _files(retrieval_id: UUID) -> Select[tuple[RetrievedFile]]:
+def _files(retrieval_id: UUID) -> Select[RetrievedFile]:
     """What the worker may know of them."""
     columns = ("retrieval_id", "version_id", "old_start", "new_start", "copied_at")
     only = load_only(*(getattr(RetrievedFile, name) for name in columns))

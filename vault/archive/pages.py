@@ -114,6 +114,7 @@ class ClosurePage(BaseModel):
     may_close: bool
     may_reopen: bool
     may_archive: bool
+    may_remove: bool
 
 
 def closure_page(tx: Transaction, case: Case) -> ClosurePage:
@@ -133,6 +134,7 @@ def closure_page(tx: Transaction, case: Case) -> ClosurePage:
         may_close=is_active and tx.allows(Permission.CASE_CLOSE, case),
         may_reopen=case.state in (CLOSED, ARCHIVED) and tx.allows(Permission.CASE_REOPEN, case),
         may_archive=standing is not None and _may_archive(tx, case, standing, packages),
+        may_remove=case.state == ARCHIVED and tx.allows(Permission.CASE_ARCHIVE, case),
     )
 
 

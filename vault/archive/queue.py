@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from vault.access.policy import Permission, permits
 from vault.archive.models import ArchivalPackage, Closure, Reopening
 from vault.archive.package_pages import PackageRow, package_rows
+from vault.archive.removal_models import ENDED, Removal
 from vault.archive.retrieval import retrieving_among
 from vault.archive.transfer_models import PackageTransfer
 from vault.archive.transfer_pages import state_of
@@ -38,9 +39,10 @@ class ReadyRow(BaseModel):
 class ClosedRow(BaseModel):
     """A case that is not active any more; `is_to_reopen` while a proposal to reopen it waits.
 
-    While it is being archived, so many of its `packages` are `archived`; `has_stopped` once one waits for somebody. Of an
-    archived case `transfer` says how far its permanent records are on their way to a records repository, if they are.
-    `is_retrieving`: files are to come back; copies that did are due to go again at `due_at`.
+    While it is being archived, so many of its `packages` are `archived`; `has_stopped` once one waits for somebody, or the
+    removal of its active copies does; `removal` is how far that is. Of an archived case `transfer` says how far its
+    permanent records are on their way to a records repository, if they are. `is_retrieving`: files are to come back;
+    copies that did are due to go again at `due_at`.
     """
 
     case_id: UUID
@@ -57,6 +59,7 @@ class ClosedRow(BaseModel):
     is_retrieving: bool
     due_at: datetime | None
     transfer: str | None
+    removal: str | None
 
 
 class QueuePage(BaseModel):
@@ -106,6 +109,7 @@ def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> lis
     packages = _packages(tx, [closure.id for _, closure, _ in found])
     retrieving, due = retrieving_among(tx, [case.id for case, _, _ in found])
     transfers = _transfers(tx, [case.id for case, _, _ in found])
+    removals = _removals(tx, [closure.id for _, closure, _ in found])
     return [
         ClosedRow(
             case_id=case.id,
@@ -118,10 +122,12 @@ def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> lis
             state=case.state,
             packages=len(packages[closure.id]),
             archived=sum(row.state == ARCHIVED for row in packages[closure.id]),
-            has_stopped=any(row.has_stopped for row in packages[closure.id]),
+            has_stopped=any(row.has_stopped for row in packages[closure.id])
+            or _stands(removals.get(closure.id)),
             is_retrieving=case.id in retrieving,
             due_at=due.get(case.id),
             transfer=transfers.get(closure.id),
+            removal=removals[closure.id].state if closure.id in removals else None,
         )
         for case, closure, is_to_reopen in found
     ]
@@ -135,6 +141,16 @@ def _transfers(tx: Transaction, cases: list[UUID]) -> dict[UUID, str]:
         .where(PackageTransfer.case_id.in_(cases), PackageTransfer.dropped_at.is_(None))
     )
     return {closure_id: state_of(tx, row) for closure_id, row in tx.session.execute(query)}
+
+
+def _removals(tx: Transaction, closures: list[UUID]) -> dict[UUID, Removal]:
+    """The one of each closing that has not ended."""
+    live = select(Removal).where(Removal.closure_id.in_(closures), Removal.state != ENDED)
+    return {row.closure_id: row for row in tx.session.scalars(live)}
+
+
+def _stands(removal: Removal | None) -> bool:
+    return removal is not None and removal.error_code is not None
 
 
 def _packages(tx: Transaction, closures: list[UUID]) -> dict[UUID, list[PackageRow]]:

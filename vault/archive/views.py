@@ -8,7 +8,14 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission, may_ever
-from vault.archive import fixity_views, identity_views, package_views, retrieval_views, transfer_views
+from vault.archive import (
+    fixity_views,
+    identity_views,
+    package_views,
+    removal_views,
+    retrieval_views,
+    transfer_views,
+)
 from vault.archive.archiving import archive_case
 from vault.archive.closing import close_case, standing_closure
 from vault.archive.forms import Approval, CaseClosing, WithReason
@@ -31,6 +38,7 @@ package_views.register(bp)
 retrieval_views.register(bp)
 transfer_views.register(bp)
 fixity_views.register(bp)
+removal_views.register(bp)
 
 
 @bp.app_template_global("standing_closure")

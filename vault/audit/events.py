@@ -208,4 +208,12 @@ EVENTS: dict[str, str] = {
     "incident.found": "A copy of a package failed a check; `kind` says how, `good` how many copies are left.",
     "incident.repaired": "What was wrong with a copy of a package is right again.",
     "incident.closed": "A person has looked at what had been wrong with a copy, and closed the incident.",
+    "case.removal_proposed": "Somebody signed that the active copies of an archived case's permanent records are removed.",
+    "case.removal_approved": "A second person signed the same list; the removal cools off.",
+    "case.removal_ended": "A removal was cancelled, or does not hold any more: `reason` says why.",
+    "case.removal_stopped": "A removal stands still; `code` says why, `package` which package was not what was stored.",
+    "case.removal_begun": "Both approvals were checked, and the removal began: there is no way back.",
+    "case.slots_destroyed": "The slots of everything that a removal names are dead.",
+    "case.objects_removed": "The objects of everything that a removal names are gone.",
+    "certificate.issued": "A certificate of what was removed was signed.",
 }

@@ -131,7 +131,8 @@ class Version(Row):
 
     `length` is of the plaintext, `object_length` of the object, both in bytes; `head` is the object's first 126 bytes.
     `duration_ms` is a recording's, where it could be read and believed. `checked_at`: the object was looked at last;
-    `read_at`: read whole and compared; `check_failed_at`: it was not what it should be.
+    `read_at`: read whole and compared; `check_failed_at`: it was not what it should be. `removed_at`: its slot and object
+    have gone from here since; what is said of it stays.
     """
 
     __tablename__ = "versions"
@@ -163,6 +164,12 @@ class Version(Row):
     checked_at: Mapped[datetime | None]
     check_failed_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+
+    @property
+    def is_available(self) -> bool:
+        """Whether it can be read here."""
+        return self.seal is not None and self.removed_at is None
 
 
 class Bookmark(Row):

@@ -1,4 +1,4 @@
-"""The light fixity check: every sealed version's object is there and has its size. It needs no key.
+"""The light fixity check: the object of every version that can be read here is there and has its size. It needs no key.
 
 A run looks at 1,000 versions in the order of their ids and leaves the rest to a job that goes on behind the last one,
 so no slice comes near ten minutes. What had failed is good again only when it was read whole. `deep` reads the others.

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, and_, update
 from sqlalchemy.orm import load_only
 
 from vault.bundles.models import Version
@@ -43,7 +43,7 @@ class Holding:
 
 def is_stored() -> ColumnElement[bool]:
     """True for versions whose object is to be there."""
-    return Version.seal.is_not(None)
+    return and_(Version.seal.is_not(None), Version.removed_at.is_(None))
 
 
 def size_fault(store: Store, version: Version) -> str | None:

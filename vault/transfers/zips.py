@@ -59,7 +59,7 @@ def open_for_download(tx: Transaction, bundle_id: UUID) -> OpenBundle:
 
 
 def find_parcel(tx: Transaction, opened: OpenBundle, kind: str | None = None) -> Parcel:
-    """What the actor may download of the bundle and is not withdrawn, oldest first; with `kind` of that kind alone.
+    """What lies here and the actor may download, and is not withdrawn, oldest first; with `kind` of that kind alone.
 
     It looks at every file, so it is for a transaction that only reads. Errors: `Conflict` when there is nothing, `TooLarge`
     beyond 1,000 files, `Tampered` (says which, and has its refusal) when one of them is not what was sealed.
@@ -68,7 +68,7 @@ def find_parcel(tx: Transaction, opened: OpenBundle, kind: str | None = None) ->
     files = [
         (document, version)
         for document, version in files_of(tx, bundle, Permission.DOCUMENT_DOWNLOAD)
-        if document.withdrawn_at is None and kind in (None, document.kind)
+        if document.withdrawn_at is None and version.removed_at is None and kind in (None, document.kind)
     ]
     if not files:
         raise Conflict("There is nothing to download in this bundle.")
