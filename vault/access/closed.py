@@ -20,7 +20,8 @@ FROZEN = frozenset(
     }
 )
 """The permissions that nobody has in a case that is not active."""
-ACTIVE, ARCHIVED = "active", "archived"
+ACTIVE = "active"
+IN_ARCHIVE = frozenset({"archived", "transferred"})
 RETRIEVED = "retrieved_copy"
 """The one type of document that is added to a case that is not active: a copy out of its own package, for a while."""
 _CASES = table("cases", column_of("id", Uuid()), column_of("state", String()))
@@ -36,4 +37,4 @@ def is_active(model: type[Any]) -> ColumnElement[bool]:
 
 def takes_retrieved(state: str, document_type: str) -> bool:
     """Whether a file that comes back out of a package is added to a case in this state as a document of this type."""
-    return state == ACTIVE or (state == ARCHIVED and document_type == RETRIEVED)
+    return state == ACTIVE or (state in IN_ARCHIVE and document_type == RETRIEVED)

@@ -1,5 +1,5 @@
-"""Commands: `casevault archive status|verify`, `fixity run`, `certificate verify`. The first three show ids, states, sizes and
-times; no case number.
+"""Commands: `casevault archive status|verify`, `fixity run`, `certificate verify`. The first three show ids, states and
+sizes, no case number.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from sqlalchemy import Uuid, column, insert, select, table, update
 from vault.access.actor import SYSTEM
 from vault.access.signing import SigningKey
 from vault.archive.certificates import Act, issue_certificate
-from vault.archive.models import ArchivalPackage, Closure, PackageCopy
+from vault.archive.copies import standing_copies
+from vault.archive.models import ArchivalPackage, Closure
 from vault.archive.package import written_time
 from vault.archive.receipt import write_receipt
 from vault.archive.receipting import receipt_of_row
@@ -45,7 +46,7 @@ from vault.archive.removing import (
     unchecked,
 )
 from vault.bundles.models import Version
-from vault.cases.models import ARCHIVED, Case
+from vault.cases.models import IN_ARCHIVE, Case
 from vault.clock import ClockState, read_clock
 from vault.crypto.encoding import b64
 from vault.db import Instant
@@ -113,7 +114,7 @@ def what_stands_against(tx: Transaction, removal: Removal, said: Said) -> str | 
     """
     case = tx.session.execute(select(Case.state).where(Case.id == removal.case_id)).scalar_one()
     standing = select(Closure.id).where(Closure.id == removal.closure_id, Closure.reopened_at.is_(None))
-    if case != ARCHIVED or tx.session.scalar(standing) is None:
+    if case not in IN_ARCHIVE or tx.session.scalar(standing) is None:
         return "case"
     if tx.now >= holds_until(removal):
         return "lapsed"
@@ -236,14 +237,16 @@ def _approvals(removal: Removal, closer_id: UUID) -> list[dict[str, Any]]:
 
 
 def _package(tx: Transaction, row: ArchivalPackage) -> dict[str, Any]:
-    copies = select(PackageCopy.object_name, PackageCopy.store_version)
-    copies = copies.where(PackageCopy.package_id == row.id).order_by(PackageCopy.object_name)
+    copies = tx.session.scalars(standing_copies(row.id))
     key = select(SigningKey.public_key).where(SigningKey.id == row.receipt_key_id)
     return {
         "id": str(row.aip_id),
         "version": row.version,
         "disposal": row.disposal,
-        "copies": [{"object": name, "version": version} for name, version in tx.session.execute(copies)],
+        "copies": [
+            {"archive": each.store, "object": each.object_name, "version": each.store_version}
+            for each in copies
+        ],
         "receipt": {
             "text": write_receipt(receipt_of_row(row)).decode(),
             "signature": b64(row.receipt_signature or b""),

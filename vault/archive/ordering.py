@@ -29,7 +29,7 @@ from vault.archive.retrieval_models import COPY, Retrieval
 from vault.bundles.drop_keys import make_drop_key, vouched_drop_key
 from vault.bundles.models import TIERS, Bundle, Document, Version
 from vault.bundles.opening import open_bundle
-from vault.cases.models import ACTIVE, ARCHIVED, Case
+from vault.cases.models import ACTIVE, IN_ARCHIVE, Case
 from vault.crypto.header import parse_header
 from vault.crypto.identity import age_recipient
 from vault.crypto.kdf import sha256
@@ -166,7 +166,7 @@ def _require_orderable(tx: Transaction, retrieval: Retrieval, case: Case) -> Non
         raise Conflict("A second person approves first.")
     if retrieval.rewrapped_at is not None:
         raise Conflict("This order was answered already.")
-    if case.state != (ARCHIVED if retrieval.kind == COPY else ACTIVE):
+    if case.state not in (IN_ARCHIVE if retrieval.kind == COPY else (ACTIVE,)):
         raise Conflict("The case is not as it was when this was approved. Ask for the files anew.")
 
 

@@ -19,7 +19,7 @@ from vault.archive.models import Closure
 from vault.archive.removal_approvals import Said, approval_of, said_of
 from vault.archive.removal_models import CHECKED, COOLING, ENDED, PROPOSED, Removal
 from vault.archive.removing import end_removal, go_on_removing
-from vault.cases.models import ARCHIVED, Case
+from vault.cases.models import IN_ARCHIVE, Case
 from vault.cases.numbers import read_number
 from vault.crypto.secret import compare
 from vault.db import for_change
@@ -158,7 +158,7 @@ def lendings_of(tx: Transaction, case: Case) -> list[tuple[int, Share | Loan]]:
 def _archived(tx: Transaction, case_id: UUID) -> tuple[Case, Closure]:
     case = tx.load(Case, case_id, Permission.CASE_ARCHIVE, lock=True)
     closure = standing_closure(tx, case.id)
-    if case.state != ARCHIVED or closure is None:
+    if case.state not in IN_ARCHIVE or closure is None:
         raise Conflict("Only of an archived case active copies are removed.")
     if tx.actor.kind != "person":
         raise Refused("A person signs this, signed in. No program does.")

@@ -27,7 +27,7 @@ from vault.archive.removal_models import (
     RemovedVersion,
 )
 from vault.archive.removing import holds_until
-from vault.cases.models import ARCHIVED, Case
+from vault.cases.models import IN_ARCHIVE, Case
 from vault.crypto.encoding import b64
 from vault.matrix.approvals import has_lapsed, lapses_at
 from vault.matrix.pages import names_of
@@ -110,7 +110,7 @@ class CertificatePage(BaseModel):
 
 def removal_page(tx: Transaction, case: Case) -> RemovalPage:
     """The page for those who may archive the case. Load it with a permission first."""
-    closure = standing_closure(tx, case.id) if case.state == ARCHIVED else None
+    closure = standing_closure(tx, case.id) if case.state in IN_ARCHIVE else None
     removal = newest_removal(tx, closure.id) if closure is not None else None
     said = said_of(tx.session, case.id, closure.id) if closure is not None else None
     live = live_removal(tx, closure.id) if closure is not None else None

@@ -15,7 +15,8 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 
 from vault.access.actor import SYSTEM
-from vault.archive.models import ArchivalPackage, PackageCopy
+from vault.archive.copies import archive_for, standing_copies
+from vault.archive.models import ArchivalPackage
 from vault.archive.packaging import HOPELESS, check_whole, code_of
 from vault.archive.removal_models import (
     CHECKED,
@@ -33,7 +34,7 @@ from vault.clock import ClockState, read_clock
 from vault.db import for_change, upsert
 from vault.errors import Conflict, VaultError
 from vault.jobs import ClaimedJob, LeaseLost, handles, hasten, renew
-from vault.stores import archive_of
+from vault.stores import archives_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -231,9 +232,10 @@ def _cooling_of(package_id: UUID | None, now: datetime):  # type: ignore[no-unty
 def _read_back(runtime: Runtime, job: ClaimedJob) -> None:
     with runtime.session() as session:
         row = session.get_one(ArchivalPackage, job.subject_id)
-        copies = session.scalars(select(PackageCopy).where(PackageCopy.package_id == row.id)).all()
-    archive = archive_of(runtime)
+        copies = session.scalars(standing_copies(row.id)).all()
+    archives = archives_of(runtime)
     for copy in copies:
+        archive = archive_for(archives, copy.store)
         pieces = archive.read_version(copy.object_name, copy.store_version, 0, row.size or 0)
         check_whole(row, _held(pieces, runtime, job))
 

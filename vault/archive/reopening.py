@@ -16,7 +16,7 @@ from vault.access.remarks import checked_reason
 from vault.archive.closing import standing_closure
 from vault.archive.models import Closure, Reopening
 from vault.archive.retrieval import retrieve_reopened
-from vault.cases.models import ACTIVE, ARCHIVED, CLOSED, Case
+from vault.cases.models import ACTIVE, CLOSED, IN_ARCHIVE, Case
 from vault.errors import Conflict
 from vault.matrix.approvals import digest_of, has_lapsed, require_second
 from vault.people.step_up import Act
@@ -113,7 +113,7 @@ def digest_shown(reopening: Reopening) -> str:
 
 def _standing(tx: Transaction, case: Case) -> Closure:
     closure = standing_closure(tx, case.id)
-    if case.state not in (CLOSED, ARCHIVED) or closure is None:
+    if case.state not in (CLOSED, *IN_ARCHIVE) or closure is None:
         raise Conflict("Only a case that is closed or archived is reopened.")
     return closure
 

@@ -20,7 +20,7 @@ from vault.archive.models import ArchivalPackage, ArchiveHeader, Closure, Reopen
 from vault.archive.retrieval_models import COPY, REOPENING, Retrieval, RetrievedFile
 from vault.bundles.document_types import PERMANENT
 from vault.bundles.models import Document, Version
-from vault.cases.models import ARCHIVED, Case
+from vault.cases.models import IN_ARCHIVE, Case
 from vault.crypto.kdf import sha256
 from vault.errors import Conflict, Fault, Invalid
 from vault.matrix.approvals import digest_of, has_lapsed, require_second
@@ -45,7 +45,7 @@ def propose_retrieval(
     case = tx.load(Case, case_id, Permission.CASE_RETRIEVE, lock=True)
     closure = standing_closure(tx, case.id)
     package = package_in(tx, closure) if closure is not None else None
-    if case.state != ARCHIVED or package is None:
+    if case.state not in IN_ARCHIVE or package is None:
         raise Conflict("Only permanent records of an archived case are brought back.")
     reason = checked_reason(reason)
     wanted = _chosen(tx, package, versions)
@@ -129,7 +129,7 @@ def retrievals_of(tx: Transaction, case_id: UUID) -> Sequence[Retrieval]:
 
 def is_retrievable(tx: Transaction, case: Case) -> bool:
     """Whether files of the case can come back, or do or did."""
-    return case.state == ARCHIVED or bool(retrievals_of(tx, case.id))
+    return case.state in IN_ARCHIVE or bool(retrievals_of(tx, case.id))
 
 
 def retrieving_among(tx: Transaction, case_ids: Collection[UUID]) -> tuple[set[UUID], dict[UUID, datetime]]:
@@ -222,7 +222,7 @@ def _make_room(tx: Transaction, case: Case) -> None:
     present = open_retrieval(tx, case.id)
     if present is None:
         return
-    overtaken = case.state != ARCHIVED and present.rewrapped_at is None
+    overtaken = case.state not in IN_ARCHIVE and present.rewrapped_at is None
     if not overtaken and not waits_too_long(tx, present):
         raise Conflict(ON_THEIR_WAY)
     _drop(tx, present)

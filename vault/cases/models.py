@@ -13,6 +13,8 @@ from vault.db import Row
 
 STATES = ("active", "closed", "archiving", "archived", "transferred")
 ACTIVE, CLOSED, ARCHIVING, ARCHIVED, TRANSFERRED = STATES
+IN_ARCHIVE = (ARCHIVED, TRANSFERRED)
+"""Its packages are all in the archive."""
 PRIORITIES = ("normal", "urgent", "emergency")
 
 
