@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 WITHOUT_ROWS = {
     *("bench", "client", "crypto", "demo", "house", "inspection", "kms", "store"),
-    *("hostile/test_half_sessions.py", "hostile/test_slow_people.py", "hostile/test_strangers.py"),
+    *("hostile/test_bodies.py", "hostile/test_half_sessions.py", "hostile/test_slow_people.py"),
     *("hostile/test_content.py", "hostile/test_requests.py", "hostile/test_server.py"),
+    "hostile/test_strangers.py",
     *("archive/test_cold_open.py", "archive/test_index.py", "archive/test_oracles.py"),
     *("archive/test_packing.py", "archive/test_tar.py", "archive/test_verifying.py"),
-    *("transfers/test_tus_bucket.py", "transfers/test_tus_killed.py"),
+    *("transfers/test_tus_bucket.py", "transfers/test_tus_clients.py", "transfers/test_tus_killed.py"),
     *("transfers/test_recording_formats.py", "proof/test_slow_download.py"),
 }
 """Folders and files whose tests run on SQLite only. Clients keep none themselves; what they and browsers store, others
@@ -99,12 +100,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: not _is_among(item.path, LONG))
     other = "sqlite" if is_postgresql() else "postgresql"
     for item in items:
-        if is_postgresql() and (item.get_closest_marker("browser") or _is_among(item.path, WITHOUT_ROWS)):
+        if is_postgresql() and (_has(item, "browser", "once") or _is_among(item.path, WITHOUT_ROWS)):
             item.add_marker(pytest.mark.skip(reason="is the same on any database: runs with SQLite"))
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: give --long"))
         if item.get_closest_marker(other):
             item.add_marker(pytest.mark.skip(reason=f"is about {other}: give --database {other}"))
+
+
+def _has(item: pytest.Item, *markers: str) -> bool:
+    return any(item.get_closest_marker(name) for name in markers)
 
 
 def _is_among(path: Path, places: set[str]) -> bool:

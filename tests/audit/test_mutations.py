@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import pytest
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -110,6 +111,7 @@ MUTATIONS: list[tuple[Mutation, bool]] = [
 ]
 
 
+@pytest.mark.once
 def test_no_random_change_is_accepted(
     session: Session,
     fill: Callable[..., None],

@@ -106,12 +106,15 @@ def moment(world, tmp_path_factory):
     return world.moment(tmp_path_factory.mktemp("moment"))
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize(
+    "scope", [pytest.param(each, marks=[] if each == "read" else pytest.mark.once) for each in SCOPES]
+)
 def test_a_scope_reaches_its_resources_and_no_others(world, moment, scope):
     moment.put_back()
     assert reached(world, text_of(world, scope), api=True) == REACHED[scope]
 
 
+@pytest.mark.once
 def test_all_scopes_together_reach_no_page(world, moment):
     moment.put_back()
     assert reached(world, text_of(world, *(set(SCOPES) - {DROP})), api=False) == set()

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from vault.access.actor import SYSTEM
 from vault.clock import ClockState, advance_mark, read_clock
 from vault.handlers import PERIODIC, import_handlers
@@ -60,6 +62,7 @@ def test_an_hour_of_quiet_is_no_jump(runtime, clock):
     assert reading(runtime).state is ClockState.STEADY
 
 
+@pytest.mark.once
 def test_a_quiet_night_of_a_running_vault_is_no_jump(runtime, clock):
     import_handlers()
     act_once(runtime)

@@ -15,7 +15,7 @@ from vault.shares.arrivals import open_link
 RACERS, THREADS = 1000, 16
 
 
-@pytest.mark.parametrize("budget", [1, 3, 10])
+@pytest.mark.parametrize("budget", [1, pytest.param(3, marks=pytest.mark.once), 10])
 def test_a_thousand_racers_open_exactly_as_often_as_the_budget_says(make, runtime, trail, stored, budget):
     lent = make.share(openings=budget)
 

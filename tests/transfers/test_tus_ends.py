@@ -58,6 +58,7 @@ def test_of_two_who_want_the_last_gap_one_gets_it(app, desk):
     assert sorted(answers) == [201, 413, 413, 413]
 
 
+@pytest.mark.once
 def test_nobody_has_more_than_two_hundred_unfinished_uploads(sender):
     places = [sender.begun(5) for _ in range(quota.MOST_UNFINISHED)]
     assert sender.create(5).status_code == 413

@@ -325,6 +325,7 @@ def drive(app, new_desk, store, examples: int) -> None:
         assert not path.is_file() or MARKER not in path.read_bytes()
 
 
+@pytest.mark.once
 def test_whatever_happens_on_the_way_what_was_acknowledged_comes_back(app, new_desk, watched):
     drive(app, new_desk, watched, 15)
 

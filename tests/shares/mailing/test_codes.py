@@ -250,6 +250,7 @@ def test_r5_a_try_at_an_older_code_says_nothing_about_a_newer_one(make, act, clo
     assert proved is None
 
 
+@pytest.mark.once
 def test_fifty_wrong_codes_in_a_row_suspend_the_link(make, act, clock, opened, code_for, stored, trail):
     lent = make.share()
     for turn in range(MOST_GUESSES):
