@@ -32,7 +32,9 @@ SENTENCES = {
     "wrong-signature": "The signature does not fit the key and the receipt.",
 }
 
-OneLine = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\p{Cc}\p{Zl}\p{Zp}]+$")]
+OneLine = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")
+]
 Number = Annotated[OneLine, Field(max_length=80)]
 Receiver = Annotated[OneLine, Field(max_length=200)]
 Hex256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
