@@ -205,9 +205,11 @@ def test_what_stands_in_the_way_is_told_and_the_delivery_goes_on(office, runtime
         resume(office, package)
 
 
-def test_a_bucket_is_a_drop_as_well(office, runtime, moto):
+def test_a_bucket_is_a_drop_as_well_and_no_active_copy_is_needed(office, runtime, moto):
     closure = office.archived(ONE)
     package = office.permanent(closure)
+    for name in list(runtime.store.names()):
+        runtime.store.delete(name)
     bucket = moto.new_bucket()
     places = {"s3_endpoint": moto.url, "s3_region": "eu-central-1", "s3_checksums": "when_supported"}
     runtime.settings = replace(runtime.settings, transfer=f"s3://{bucket}/in", **places)
