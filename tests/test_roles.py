@@ -20,11 +20,13 @@ from tests.archiving import Archivings
 from tests.databases import Pair, bare_pair, new_roles, url_as
 from tests.factory import Factory, test_settings
 from tests.fakes import RecordingBell, SettableClock
+from tests.removals import Removals
 from tests.retrievals import Retrievals
 from tests.transfers_out import Handovers
 from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.archive.accessioning import ASK
 from vault.archive.packaging import SIGN
+from vault.archive.removing import CERTIFY, ERASE
 from vault.assembly import open_runtime, set_up
 from vault.audit.checkpoints import KEEP as CHECKPOINT
 from vault.audit.guards import REFUSAL
@@ -358,8 +360,8 @@ def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: 
     keys.close()
 
 
-class ArchiveOffice(Retrievals, Handovers):
-    """Whoever brings files back, and hands packages over."""
+class ArchiveOffice(Retrievals, Handovers, Removals):
+    """Whoever brings files back, hands packages over, and has active copies removed."""
 
 
 def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, make: Factory) -> None:
@@ -398,6 +400,11 @@ def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, mak
         enqueue(session, ASK, None, place.clock.now())
     done_by(make, archive, keys, office)
     assert office.state(closure) == "transferred"
+    office.sign(closure)
+    make.wait(hours=72, seconds=1)
+    office.begin()
+    done_by(make, archive, keys, office)
+    assert office.removal(closure).state == "certified"
     keys.close()
     archive.engine.dispose()
 
@@ -407,7 +414,9 @@ def done_by(make: Factory, archive: Runtime, keys: Runtime, office: Archivings) 
     while waiting := office.waiting():
         with make.runtime.session() as session:
             names = {job_id: session.get_one(Job, job_id).name for job_id in waiting}
-        assert all(run_job(keys if names[each] == SIGN else archive, each) for each in waiting)
+        assert all(
+            run_job(keys if names[each] in (SIGN, ERASE, CERTIFY) else archive, each) for each in waiting
+        )
 
 
 def deployment_of(make: Factory) -> UUID | None:

@@ -10,12 +10,13 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import Engine, delete, event, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.browsing import Browser
 from tests.factory import PASSWORD, PDF
 from tests.removals import Removals
+from tests.test_races import at_once, errors_in
 from vault.access.actor import SYSTEM, Role
 from vault.access.signing import CERTIFICATE, SigningKey
 from vault.archive.certificates import certificate_file, check_certificate
@@ -24,12 +25,14 @@ from vault.archive.removal_models import Removal
 from vault.bundles.models import Version
 from vault.deployment import deployment_id
 from vault.errors import Archived, Conflict, Refused, Tampered
-from vault.jobs import due, run_job
+from vault.jobs import HANDLERS, LeaseLost, claim, due, finish, run_job
 from vault.keystore.service import Keystore
 from vault.kms.base import open_kms
 from vault.people.leaving import record_leaving
 from vault.people.passwords import change_password
-from vault.slots import destruction_state
+from vault.restoration import restore_vault
+from vault.shares.rekeying import rekey_with_links
+from vault.slots import Destruction, destruction_state
 from vault.store.disk import DiskStore
 from vault.transfers.fixity import CHECK
 from vault.transfers.reading import open_content
@@ -246,13 +249,48 @@ def test_what_was_removed_says_that_it_lies_in_the_archive(office, closure, runt
     assert "Download" not in page
     content = owner.api("GET", f"/documents/{form.document_id}/content")
     assert (content.status_code, content.json["type"].rpartition("/")[2]) == (410, "archived")
-    assert owner.api("GET", f"/bundles/{form.bundle_id}/content.zip").status_code == 409
+    assert owner.api("GET", f"/bundles/{form.bundle_id}/content.zip").status_code == 410
     assert "in the archive" in owner.get(f"/bundles/{form.bundle_id}").text
     with runtime.transaction(SYSTEM) as tx:
         tx.later(CHECK)
     for job_id in _due(runtime):
         run_job(runtime, job_id)
     assert office.versions(closure)["rrf"].check_failed_at is None
+    again = office.again(office.owner)
+    office.make.confirmed(again, lambda tx: rekey_with_links(tx, form.bundle_id, "somebody watched"))
+    after = Browser(app, again).get(f"/documents/{form.document_id}")
+    assert (after.status_code, "Moved to the archive" in after.text) == (200, True)
+
+
+def test_a_database_that_was_put_back_says_again_what_was_removed(office, closure, runtime):
+    before = office.versions(closure)["rrf"]
+    office.sign(closure)
+    office.cool()
+    with runtime.session() as session:
+        session.execute(delete(Destruction).where(Destruction.slot_id == before.slot_id))
+        there = {"removed_at": None, "slot_id": before.slot_id}
+        session.execute(update(Version).where(Version.id == before.id).values(there))
+    restore_vault(runtime)
+    assert office.versions(closure)["rrf"].removed_at
+
+
+def test_two_workers_of_every_step_come_to_one_certificate(office, closure, runtime, trail):
+    office.sign(closure)
+    office.make.wait(hours=72, seconds=1)
+    office.begin()
+    while waiting := office.waiting():
+        for job_id in waiting:
+            claims = []
+            for _ in range(2):
+                with runtime.session() as session:
+                    claims.append(claim(session, job_id, runtime.clock.now()).claimed())
+                office.make.wait(minutes=11)
+            acts = [lambda job=job: HANDLERS[job.name](runtime, job) for job in claims]
+            assert errors_in(at_once(*acts)) in ([LeaseLost], [])  # none where it came when all was done
+            with runtime.session() as session:
+                finish(session, job_id, claims[-1].fence, runtime.clock.now())
+    assert office.removal(closure).state == "certified"
+    assert len(office.certificates(closure)) == trail().count("certificate.issued") == 1
 
 
 def test_a_worker_that_is_killed_anywhere_comes_to_the_same_end(make, runtime, trail):
@@ -265,7 +303,7 @@ def test_a_worker_that_is_killed_anywhere_comes_to_the_same_end(make, runtime, t
     kills = 0
     while office.removal(closure).state != "certified":
         office.begin()
-        kills += killed_at(runtime, kills + 2)
+        kills += killed_at(runtime, 2 * kills + 2)
         make.wait(minutes=11)
         assert kills < 60
     assert kills > 8

@@ -66,11 +66,11 @@ TECHNIQUE = (
     " and marker of it, and was looked for and not found."
 )
 LIMITATIONS = (
-    "Only the active copies in this vault were removed. The records live on, encrypted, in the packages named here; whoever"
-    " holds an archive identity of the office reads them.",
-    "Backups of the keystore may hold the slots until keystore_backups_until. Whoever has one of those, backups of the"
-    " database and of the objects, and opens the bundle, reads the files.",
-    "Recordings and temporary copies of the case were not removed.",
+    "Only the active copies in this vault were removed. The records live on, encrypted, in the package of permanent records"
+    " that is named here; whoever holds an archive identity of the office reads them.",
+    "Backups of the keystore may hold the slots until the day that is named here. Whoever has one of those, with backups of"
+    " the database and of the objects, and opens the bundle, reads the files.",
+    "Recordings and temporary copies of the case were not removed: their packages hold no key.",
     "What had left the vault before, by download, link, loan or export, was not reached.",
 )
 _PEOPLE = table("persons", column("id", Uuid()), column("left_at", Instant()))

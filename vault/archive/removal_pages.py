@@ -21,6 +21,7 @@ from vault.archive.removal_approvals import Said, said_of
 from vault.archive.removal_models import (
     CHECKED,
     COOLING,
+    ENDED,
     PROPOSED,
     Certificate,
     Removal,
@@ -158,9 +159,10 @@ def certificate_page(tx: Transaction, row: Certificate) -> CertificatePage:
 
 
 def newest_removal(tx: Transaction, closure_id: UUID) -> Removal | None:
-    """The removal of this closing that was proposed last, one that has ended too."""
+    """The removal of this closing that has not ended, else the one that was proposed last."""
     mine = select(Removal).where(Removal.closure_id == closure_id)
-    return tx.session.scalar(mine.order_by(Removal.proposed_at.desc(), Removal.id).limit(1))
+    newest = mine.order_by(Removal.state == ENDED, Removal.proposed_at.desc(), Removal.id)
+    return tx.session.scalar(newest.limit(1))
 
 
 def certificate_of(tx: Transaction, case_id: UUID) -> UUID | None:

@@ -98,6 +98,8 @@ def check_again(runtime: Runtime, job: ClaimedJob) -> None:
             key = [RemovalCheck.removal_id, RemovalCheck.package_id]
             noted = noted.on_conflict_do_update(index_elements=key, set_={"checked_at": tx.now})
             tx.session.execute(noted)
+            if removal.failed_package_id == job.subject_id:
+                removal.error_code = removal.failed_package_id = None
             if not unchecked(tx, removal):
                 removal.state = CHECKED
                 go_on_removing(tx, removal)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 
+MOVED = "This was moved to the archive. What lay here was removed; the record is in its package."
 Settle = Callable[["Transaction", "OpenBundle"], None]
 _WAITING: list[Settle] = []
 
@@ -118,9 +119,7 @@ class OpenBundle:
 def version_slot(tx: Transaction, version: Version) -> bytes:
     """SLK(version); `Archived` when the active copy was removed, `Tampered` once the slot is destroyed."""
     if version.removed_at is not None:
-        raise Archived(
-            "This was moved to the archive. What lay here was removed; the record is in its package."
-        )
+        raise Archived(MOVED)
     if version.slot_id is None:
         raise Tampered
     return tx.keystore.open_slot(version.slot_id, SlotKind.VERSION, version.id)
