@@ -16,6 +16,7 @@ from vault.inspection.walls import Walls, try_walls
 from vault.inspection.watermarks import can_join_letters
 from vault.jobs import FAILED, Job
 from vault.people.notice_models import Notice
+from vault.retention.scanning import late_offices
 from vault.runtime import Runtime
 from vault.stores import look_at_stores
 from vault.web.health import look_at_parts
@@ -39,6 +40,7 @@ def diagnose(runtime: Runtime) -> list[Finding]:
         _epoch(runtime),
         _clock(runtime),
         _jobs(runtime),
+        _retention(runtime),
         _mail(runtime),
         _inspection(),
         _letters(),
@@ -84,6 +86,13 @@ def _jobs(runtime: Runtime) -> Finding:
     with runtime.session() as session:
         failed = session.scalar(select(func.count()).select_from(Job).where(Job.state == FAILED)) or 0
     return _finding("jobs", "warning" if failed else "ok", f"{failed} failed" if failed else "")
+
+
+def _retention(runtime: Runtime) -> Finding:
+    with runtime.session() as session:
+        late = len(late_offices(session, runtime.clock.now()))
+    note = f"No scan of what is due has come to its end for a day, in offices: {late}." if late else ""
+    return _finding("retention", "failed" if late else "ok", note)
 
 
 def _mail(runtime: Runtime) -> Finding:

@@ -29,6 +29,7 @@ MODULES_WITH_JOBS = (
     "vault.archive.packaging",
     "vault.archive.receipting",
     "vault.archive.locking",
+    "vault.retention.scanning",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -50,6 +51,7 @@ PERIODIC = {
     "drops.remind": timedelta(hours=1),
     "transfers.sweep_store": timedelta(days=1),
     "archive.move_locks_on": timedelta(days=1),
+    "retention.scan": timedelta(days=1),
 }
 """How often a sweep queues each of these jobs."""
 

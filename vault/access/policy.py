@@ -104,6 +104,12 @@ class Permission(StrEnum):
     CASE_ARCHIVE = "case.archive"
     PACKAGE_SEE = "package.see"
     PACKAGE_DOWNLOAD = "package.download"
+    RETENTION_SEE = "retention.see"
+    RETENTION_CHANGE = "retention.change"
+    RETENTION_APPROVE = "retention.approve"
+    HOLD_SEE = "hold.see"
+    HOLD_PLACE = "hold.place"
+    HOLD_RELEASE = "hold.release"
 
 
 class Scope(StrEnum):
@@ -135,6 +141,7 @@ _LEADS = (Role.SUPERVISOR, Role.CONTROLLER)
 _OFFICE = tuple(role for role in Role if role is not Role.ADMINISTRATOR)
 _CLOSERS = (Role.ARCHIVIST, *_LEADS)
 _RECORDS = (_rule(Scope.OFFICE, *_CLOSERS, Role.RECORDS_AUTHORITY), _rule(Scope.EVERYWHERE, Role.AUDITOR))
+_LENDERS = (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS))
 _OVERSIGHT = (Role.SUPERVISOR, Role.RECORDS_AUTHORITY, Role.AUDITOR)
 
 MATRIX: dict[Permission, tuple[Rule, ...]] = {
@@ -171,24 +178,12 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.DOCUMENT_MOVE: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.DOCUMENT_EXPORT: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.SHARE_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
-    Permission.SHARE_SEE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
-    Permission.SHARE_REVOKE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
+    Permission.SHARE_SEE: _LENDERS,
+    Permission.SHARE_REVOKE: _LENDERS,
     Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
     Permission.LOAN_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
-    Permission.LOAN_SEE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
-    Permission.LOAN_REVOKE: (
-        _rule(Scope.OWNER, *_WRITERS),
-        _rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),
-    ),
+    Permission.LOAN_SEE: _LENDERS,
+    Permission.LOAN_REVOKE: _LENDERS,
     Permission.LOAN_READ: (_rule(Scope.BORROWER, *_STAFF, Role.INTERPRETER),),
     Permission.TEAM_SEE: (_rule(Scope.OFFICE, *_STAFF),),
     Permission.TEAM_MANAGE: (_rule(Scope.OFFICE, Role.SUPERVISOR, Role.CONTROLLER),),
@@ -240,8 +235,13 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.CASE_ARCHIVE: (_rule(Scope.OFFICE, *_CLOSERS),),
     Permission.PACKAGE_SEE: _RECORDS,
     Permission.PACKAGE_DOWNLOAD: (_rule(Scope.OFFICE, Role.ARCHIVIST),),
+    Permission.RETENTION_SEE: _RECORDS,
+    Permission.RETENTION_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.RETENTION_APPROVE: (_rule(Scope.OFFICE, *_LEADS, Role.RECORDS_AUTHORITY),),
+    Permission.HOLD_SEE: _RECORDS,
+    Permission.HOLD_PLACE: (_rule(Scope.OFFICE, *_CLOSERS, Role.RECORDS_AUTHORITY),),
+    Permission.HOLD_RELEASE: (_rule(Scope.OFFICE, Role.CONTROLLER, Role.RECORDS_AUTHORITY),),
 }
-
 
 NEEDS: dict[Permission, str] = {
     Permission.DOCUMENT_READ: "view",

@@ -180,4 +180,11 @@ EVENTS: dict[str, str] = {
     "package.receipted": "The receipt of a package was signed.",
     "package.downloaded": "An archivist downloaded a package: ciphertext, as it lies in the archive.",
     "archive.failed": "A package could not be made or kept; `code` says why, `version` which stored file was at fault.",
+    "retention.class_added": "An office's retention schedule got one more class.",
+    "retention.proposed": "A version of a retention class was proposed.",
+    "retention.approved": "A second person approved a version of a retention class; it is in force.",
+    "retention.dropped": "A proposed version of a retention class was taken back or declined.",
+    "retention.lapsed": "A proposed version of a retention class lapsed: nobody approved it in time.",
+    "hold.placed": "A hold was placed on a document, bundle, case or retention class: `level`.",
+    "hold.released": "Somebody else than who placed it released a hold.",
 }
