@@ -16,6 +16,7 @@ from tests.fakes import SettableClock
 from tests.recordings import wav
 from vault.access.actor import SYSTEM, Actor, Role
 from vault.access.caseload import AccessReason
+from vault.access.holds import Hold
 from vault.access.principals import Principal
 from vault.archive.certificates import Act as RemovedAct
 from vault.archive.certificates import issue_certificate
@@ -37,6 +38,7 @@ from vault.people.step_up import Act, ask_step_up
 from vault.people.teams import add_to_team, create_team
 from vault.people.tokens import end_tokens_of
 from vault.people.totp import keep_new_seed
+from vault.retention.schedule import found_schedule, schedule_of
 from vault.runtime import Transaction
 from vault.shares.batches import request_batch
 from vault.shares.loans import Wish, lend_document
@@ -145,6 +147,7 @@ class World:
             "retrieval_id": [self._retrieval(people[1], case, package)],
             "incident_id": [self._incident(package)],
             "certificate_id": [self._certificate(case)],
+            **self._kept(people[0], case),
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
 
@@ -268,6 +271,16 @@ class World:
         act = RemovedAct("migration", uuid4(), case.id, case.office_id, values | lists)
         with self.make.runtime.transaction(SYSTEM) as tx:
             return issue_certificate(tx, act).id
+
+    def _kept(self, person: Person, case: Case) -> dict[str, list[UUID]]:
+        """A class of the office's schedule, what it says, and a hold on the case."""
+        with self.make.runtime.transaction(SYSTEM) as tx:
+            found_schedule(tx, case.office_id)
+            rule = next(each.rule for each in schedule_of(tx, case.office_id) if each.rule)
+            hold = Hold(office_id=case.office_id, case_id=case.id, remark_id=uuid4())
+            hold.placed_by_id, hold.placed_at = person.id, tx.now
+            tx.add(hold)
+            return {"class_id": [rule.class_id], "rule_id": [rule.id], "hold_id": [hold.id]}
 
     def _reason(self, person: Person, bundle: Bundle) -> UUID:
         """Why a colleague, to whom the case is not assigned, opened the bundle."""

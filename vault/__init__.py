@@ -6,9 +6,9 @@ Floors; imports point down, and `tests/house` holds them:
               `cryptography`
     F1 pipes  db, clock, jobs, mail, languages, migrations; store (write-once objects), keystore (slots), kms (the master
               key), inspection (what an untrusted file is)
-    F2 frame  access (actors, grants, the one permission rule), audit (the log), slots, stores, rotation, runtime
-    F3 rooms  people < backups < cases < bundles < transfers < shares < drops < matrix < archive; each knows
-              those before it, and none above
+    F2 frame  access (actors, grants, holds, the one permission rule), audit (the log), slots, stores, rotation, runtime
+    F3 rooms  people < backups < cases < bundles < transfers < shares < drops < matrix < archive < retention;
+              each knows those before it, and none above
     F4 front  web, the rooms' views and commands, app, cli, assembly; the only one that knows Flask
 
 A room holds models (tables), service (verbs that change or disclose), queries, forms (what may be asked), pages (what is

@@ -43,6 +43,7 @@ ROOMS = (
     "vault.drops.views",
     "vault.matrix.views",
     "vault.archive.views",
+    "vault.retention.views",
     "vault.audit.views",
 )
 API = "/api/v1"

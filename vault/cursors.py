@@ -1,4 +1,4 @@
-"""Cursors of lists that run from the newest to the oldest: where the page before ended, by moment and id."""
+"""Cursors of lists in order of time, newest or oldest first: where the page before ended, by moment and id."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ def is_beyond(moment: Any, row_id: Any, cursor: str) -> ColumnElement[bool]:
     """True for the rows that follow, given their columns; `Invalid` at /after for what is no cursor."""
     last, last_id = _read(cursor)
     return or_(moment < last, and_(moment == last, row_id < last_id))
+
+
+def is_later(moment: Any, row_id: Any, cursor: str) -> ColumnElement[bool]:
+    """The same for a list that runs from the oldest to the newest."""
+    last, last_id = _read(cursor)
+    return or_(moment > last, and_(moment == last, row_id > last_id))
 
 
 def _read(cursor: str) -> tuple[datetime, UUID]:

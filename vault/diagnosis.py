@@ -18,6 +18,7 @@ from vault.inspection.walls import Walls, try_walls
 from vault.inspection.watermarks import can_join_letters
 from vault.jobs import FAILED, Job
 from vault.people.notice_models import Notice
+from vault.retention.scanning import late_offices
 from vault.runtime import Runtime
 from vault.stores import look_at_stores
 from vault.web.health import look_at_parts
@@ -58,6 +59,7 @@ def diagnose(runtime: Runtime) -> list[Finding]:
         _clock(runtime),
         _jobs(runtime),
         _fixity(runtime),
+        _retention(runtime),
         _mail(runtime),
         _inspection(),
         _letters(),
@@ -122,6 +124,13 @@ def _fixity(runtime: Runtime) -> Finding:
         notes.append("There is one archive alone, so none can be repaired by itself.")
     state = "failed" if alarms.is_found else "warning" if notes else "ok"
     return _finding("fixity", state, " ".join(notes))
+
+
+def _retention(runtime: Runtime) -> Finding:
+    with runtime.session() as session:
+        late = len(late_offices(session, runtime.clock.now()))
+    note = f"No scan of what is due has come to its end for a day, in offices: {late}." if late else ""
+    return _finding("retention", "failed" if late else "ok", note)
 
 
 def _mail(runtime: Runtime) -> Finding:

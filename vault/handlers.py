@@ -39,6 +39,7 @@ MODULES_WITH_JOBS = (
     "vault.archive.repairing",
     "vault.archive.removing",
     "vault.archive.erasing",
+    "vault.retention.scanning",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -66,6 +67,7 @@ PERIODIC = {
     "transfers.read_objects": timedelta(days=1),
     "archive.check_fixity": timedelta(days=1),
     "archive.begin_removals": timedelta(minutes=10),
+    "retention.scan": timedelta(days=1),
 }
 """How often a sweep queues each of these jobs."""
 

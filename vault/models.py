@@ -1,6 +1,18 @@
 """Every table of the database, imported in one place: for migrations and for the relationships to resolve."""
 
-from vault.access import caseload, cells, clearances, grants, principals, refusals, remarks, signing, throttle
+from vault.access import (
+    caseload,
+    cells,
+    clearances,
+    grants,
+    hold_guards,
+    holds,
+    principals,
+    refusals,
+    remarks,
+    signing,
+    throttle,
+)
 from vault.archive import models as archive
 from vault.archive import removal_models as removals
 from vault.archive import retrieval_models as retrievals
@@ -21,6 +33,7 @@ from vault.people import desk_models as desks
 from vault.people import factor_models as factors
 from vault.people import models as people
 from vault.people import notice_models as notices
+from vault.retention import models as retention
 from vault.shares import models as shares
 from vault.shares import policy_models as policies
 from vault.shares import request_models as requests
@@ -36,6 +49,8 @@ TABLES = (
     clearances,
     grants,
     handovers,
+    hold_guards,
+    holds,
     principals,
     refusals,
     remarks,
@@ -57,6 +72,7 @@ TABLES = (
     removals,
     requests,
     retrievals,
+    retention,
     shares,
     signing,
     terms,

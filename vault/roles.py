@@ -29,6 +29,7 @@ FORGOTTEN = (
     *("bookmarks", "case_aliases", "document_individuals", "idempotency_keys", "individuals", "jobs"),
     *("known_devices", "person_roles", "throttles", "unlockings"),
     *("recovery_codes", "step_ups", "person_sessions", "refusal_counts"),
+    "due_documents",
 )
 """Tables whose rows the web processes delete; all others only gain rows, or change them."""
 OBJECT_COLUMNS = (

@@ -53,6 +53,19 @@ GET POST /office/archive-identities
 GET /office/archive-identities/{identity_id}
 POST /office/archive-identities/{identity_id}/confirmation
 POST /office/archive-identities/{identity_id}/retirement
+GET /office/retention
+GET /office/retention/due
+POST /office/retention/classes
+GET /office/retention/classes/{class_id}
+POST /office/retention/classes/{class_id}/versions
+GET /office/retention/versions/{rule_id}
+POST /office/retention/versions/{rule_id}/approval
+POST /office/retention/versions/{rule_id}/withdrawal
+GET POST /holds
+GET /holds/{hold_id}
+POST /holds/{hold_id}/release
+GET /cases/{case_id}/holds
+GET /documents/{document_id}/holds
 GET /office/moves
 GET /office/moves/{move_id}
 POST /office/moves/{move_id}/acceptance

@@ -25,6 +25,7 @@ KINDS = {
     *("desk_id", "recovery_id", "reason_id", "round_id", "move_id"),
     *("agreement_id", "recipient_id", "exception_id", "request_id", "policy_id", "file_request_id"),
     *("batch_id", "identity_id", "package_id", "retrieval_id", "incident_id", "certificate_id"),
+    *("hold_id", "class_id", "rule_id"),
 }
 PLACE = "n"
 """The number of a page, beside an id."""
@@ -101,6 +102,9 @@ NEEDS_MORE = {
     *((f"/retrievals/<>/{act}", 403) for act in ("approval", "rewrapping")),  # a caseworker does neither
     *((f"/retrievals/<>/{act}", 409) for act in ("order", "answer", "copying")),  # nobody approved it yet
     ("/incidents/<>/closure", 404),  # a caseworker sees none
+    ("/holds/<>/release", 404),  # a caseworker is not told of holds
+    ("/office/retention/classes/<>/versions", 404),
+    *((f"/office/retention/versions/<>/{act}", 404) for act in ("approval", "withdrawal")),
     ("/cases/<>/outcomes", 400),  # which individual is not said
     ("/documents/<>/declarations", 404),  # which declaration is not said
 }

@@ -17,7 +17,20 @@ PIPES = (
     *("jobs", "keystore", "kms", "languages", "mail", "migrations", "store"),
 )
 FRAME = ("access", "audit", "rotation", "runtime", "slots", "stores")
-ROOMS = ("people", "backups", "cases", "bundles", "transfers", "shares", "drops", "matrix", "archive")
+ROOMS = (
+    *(
+        "people",
+        "backups",
+        "cases",
+        "bundles",
+        "transfers",
+        "shares",
+        "drops",
+        "matrix",
+        "archive",
+        "retention",
+    ),
+)
 """In their order: each may know those before it."""
 FRONT = (
     *("app", "assembly", "cli", "client", "commands", "demo", "diagnosis", "drill", "handlers", "models"),

@@ -175,7 +175,7 @@ def test_no_row_of_the_case_stays_behind(desk, make, act):
             wanted = [desk.case.id] if place != "bundle_id" else [desk.main.id, desk.strict.id]
             offices = set(tx.session.scalars(select(table.c.office_id).where(table.c[place].in_(wanted))))
             assert offices <= {desk.abroad.id}, table.name
-    assert looked == 11
+    assert looked == 13
 
 
 def _copy(tx, desk) -> CopyMade:

@@ -91,12 +91,6 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.DOCUMENT_MOVE: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.DOCUMENT_EXPORT: (_rule(Scope.MEMBER, *_WRITERS),),
     Permission.SHARE_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
-    Permission.SHARE_SEE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
-    Permission.SHARE_REVOKE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
-    Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
-    Permission.LOAN_CREATE: (_rule(Scope.MEMBER, *_WRITERS),),
-    Permission.LOAN_SEE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
-    Permission.LOAN_REVOKE: (_rule(Scope.OWNER, *_WRITERS), _rule(Scope.OFFICE, *_LEADS)),
     Permission.SHARE_SEE: _LENT,
     Permission.SHARE_REVOKE: _LENT,
     Permission.SHARE_EXTEND: (_rule(Scope.OWNER, *_WRITERS),),
@@ -162,8 +156,13 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
         _rule(Scope.EVERYWHERE, Role.AUDITOR, Role.ADMINISTRATOR),
     ),
     Permission.INCIDENT_CLOSE: (_rule(Scope.OFFICE, Role.ARCHIVIST, Role.CONTROLLER),),
+    Permission.RETENTION_SEE: _RECORDS,
+    Permission.RETENTION_CHANGE: (_rule(Scope.OFFICE, Role.CONTROLLER),),
+    Permission.RETENTION_APPROVE: (_rule(Scope.OFFICE, *_LEADS, Role.RECORDS_AUTHORITY),),
+    Permission.HOLD_SEE: _RECORDS,
+    Permission.HOLD_PLACE: (_rule(Scope.OFFICE, *_CLOSERS, Role.RECORDS_AUTHORITY),),
+    Permission.HOLD_RELEASE: (_rule(Scope.OFFICE, Role.CONTROLLER, Role.RECORDS_AUTHORITY),),
 }
-
 
 NEEDS: dict[Permission, str] = {
     Permission.DOCUMENT_READ: "view",

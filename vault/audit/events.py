@@ -216,4 +216,11 @@ EVENTS: dict[str, str] = {
     "case.slots_destroyed": "The slots of everything that a removal names are dead.",
     "case.objects_removed": "The objects of everything that a removal names are gone.",
     "certificate.issued": "A certificate of what was removed was signed.",
+    "retention.class_added": "An office's retention schedule got one more class.",
+    "retention.proposed": "A version of a retention class was proposed.",
+    "retention.approved": "A second person approved a version of a retention class; it is in force.",
+    "retention.dropped": "A proposed version of a retention class was taken back or declined.",
+    "retention.lapsed": "A proposed version of a retention class lapsed: nobody approved it in time.",
+    "hold.placed": "A hold was placed on a document, bundle, case or retention class: `level`.",
+    "hold.released": "Somebody else than who placed it released a hold.",
 }

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from vault.access.actor import Role
+from vault.access.holds import keep_on_hold
 from vault.access.policy import Permission
 from vault.access.remarks import Holder, Remark, checked_reason, read_remark
 from vault.bundles import bookmarks
@@ -127,6 +128,7 @@ def move_document(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docume
     target = open_bundle(tx, target_bundle)
     individuals = _individuals_there(tx, document, target_bundle)
     tx.record("document.moved", document, to_bundle=target_bundle.id)
+    keep_on_hold(tx.session, [document.id])
     document.title_lock = target.lock_text("document.title", document.id, source.title_of(document))
     document.individuals = individuals
     document.former_tier, document.tier = document.highest_tier, target_bundle.tier
@@ -180,6 +182,7 @@ def _change_type(tx: Transaction, document: Document, code: str) -> None:
         raise Refused(message, refusal=refusal)
     if document.document_type == FORM:
         document.form_left_at = tx.now
+    keep_on_hold(tx.session, [document.id])
     document.document_type = chosen.code
 
 

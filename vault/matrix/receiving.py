@@ -11,6 +11,7 @@ from sqlalchemy import select
 from vault.access.cells import STRICT
 from vault.access.clearances import is_cleared
 from vault.access.grants import end_grant, give_grant, live_grants, lock_grants
+from vault.access.holds import hand_holds_over, keep_on_hold
 from vault.access.policy import Permission
 from vault.bundles.models import Bookmark, Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, bundle_slot, renew_access_key
@@ -83,6 +84,7 @@ def accept_move(tx: Transaction, move_id: UUID, seen: str) -> Case:
         tx, Act("case.receive", "Take over this case from another office", move.id, facts, (seen,))
     )
     opened = [_opened(tx, keys[bundle.id], bundle) for bundle in bundles]
+    _keep_holds(tx, case, move.to_office_id)
     case.office_id, case.changed_at = move.to_office_id, tx.now
     case.revision += 1
     for each in opened:
@@ -148,6 +150,13 @@ def _opened(tx: Transaction, key: OfferedKey, bundle: Bundle) -> tuple[OpenBundl
     lock = bundle_lock(bundle.id, bundle.generation)
     bundle_key = lock.open(access_key, bundle_slot(tx, bundle), NO_PASSWORD, blob=bundle.bundle_lock)
     return OpenBundle(bundle, Secret(bundle_key)), access_key
+
+
+def _keep_holds(tx: Transaction, case: Case, office_id: UUID) -> None:
+    """What is on hold stays so: the new office has the holds on the case, those on the old office's classes go along."""
+    documents = select(Document.id).where(Document.case_id == case.id).order_by(Document.id)
+    keep_on_hold(tx.session, tx.session.scalars(documents).all())
+    hand_holds_over(tx.session, case.id, office_id)
 
 
 def _take_over(tx: Transaction, found: tuple[OpenBundle, bytes], case: Case, receiver: Person) -> None:

@@ -42,7 +42,9 @@ def places() -> list[Place]:
         (Permission.AUDIT_SEE, Place(gettext("Log"), "/audit/events", "audit")),
         (
             Permission.MATRIX_SEE,
-            Place(gettext("Office"), "/office/matrix", "settings", also=("/office/", "/recoveries/")),
+            Place(
+                gettext("Office"), "/office/matrix", "settings", also=("/office/", "/recoveries/", "/holds")
+            ),
         ),
         (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system", also=("/office/", "/backups"))),
     )
