@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 import vault.archive
 from tests.archiving import Archivings
 from vault.access.actor import Actor
+from vault.archive.bringing_back import BRING
 from vault.archive.models import ArchiveHeader, Closure
 from vault.archive.ordering import order_files, take_order
 from vault.archive.retrieval import approve_retrieval, digest_shown, open_retrieval, propose_retrieval
@@ -25,6 +26,7 @@ from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import open_bundle
 from vault.crypto.identity import age_identity
 from vault.crypto.secret import Secret
+from vault.jobs import QUEUED, RUNNING, ClaimedJob, Job, claim
 from vault.transfers.reading import open_content, reader_of
 
 TOOL = Path(vault.archive.__file__).parent / "documentation" / "rewrap_headers.py"
@@ -109,6 +111,17 @@ class Retrievals(Archivings):
         """In the archivist's session."""
         with self.runtime.transaction(self.archivist) as tx:
             return rewrap_here(tx, retrieval.id, Secret(secret.encode()))
+
+    def claimed(self) -> ClaimedJob:
+        """The job that waits, or whose worker has not been heard of for longer than its lease."""
+        with self.runtime.session() as session:
+            job_id = session.scalars(
+                select(Job.id).where(Job.name == BRING, Job.state.in_((QUEUED, RUNNING)))
+            ).one()
+            found = claim(session, job_id, self.make.clock.now())
+            assert found
+            self.make.clock.move(minutes=11)
+            return found.claimed()
 
     def open(self, bundle: Bundle, by: Actor | None = None) -> None:
         """What waits in the bundle is taken in."""

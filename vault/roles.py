@@ -50,6 +50,7 @@ PACKAGE_STEPS = "state progress error_code failed_version_id"
 COPY_CHECKS = "mode kept_until verified_at looked_at unanswered turn failed_at fault lost_at"
 """What checks and repairs say of a copy."""
 
+RETRIEVAL_COLUMNS = "id case_id office_id package_id bundle_id rewrapped_at copied_at error_code"
 RETRIEVED_COLUMNS = "id retrieval_id version_id old_start new_start"
 COPIED_COLUMNS = "object_name nonce object_length object_digest copied_at"
 """What the worker that copies a file out of a package reads of it, and what it says: no lock."""
@@ -87,9 +88,8 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "packages": f"select update({PACKAGE_STEPS} size sha256 sha512 oxum archived_at)",
             "package_copies": f"select insert update({COPY_CHECKS})",
             "incidents": "select insert update(state repaired_at repaired_by_id)",
-            "retrievals": "select update(copied_at error_code)",
+            "retrievals": f"select({RETRIEVAL_COLUMNS}) update(copied_at error_code)",
             "retrieved_files": f"select({RETRIEVED_COLUMNS} copied_at) update({COPIED_COLUMNS})",
-            "bundles": "select(id arrivals_at) update(arrivals_at)",
             "package_transfers": f"select update({TRANSFER_STEPS})",
             "signing_keys": "select(id public_key)",
             "cases": "select(id office_id state changed_at revision) update(state changed_at revision)",

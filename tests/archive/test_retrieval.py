@@ -14,6 +14,7 @@ from tests.browsing import Browser
 from tests.factory import PDF
 from tests.retrievals import TOOL, Retrievals
 from vault.archive import retrieval_views, returning
+from vault.archive.bringing_back import bring_back
 from vault.archive.ordering import order_files
 from vault.archive.retrieval import approve_retrieval, drop_retrieval, propose_retrieval
 from vault.archive.retrieval_models import RetrievedFile
@@ -24,7 +25,7 @@ from vault.crypto.header import age_header
 from vault.crypto.identity import age_identity, age_recipient, new_seed, public_key
 from vault.drops.rekeying import rekey_with_requests
 from vault.errors import Conflict, Invalid, NotFound, Refused
-from vault.jobs import run_job
+from vault.jobs import LeaseLost
 from vault.stores import archive_of
 from vault.transfers.reading import open_content
 
@@ -201,9 +202,13 @@ def test_a_package_that_changed_stops_the_copying_and_a_killed_worker_goes_on(of
     path.write_bytes(content)
     with office.runtime.transaction(office.archivist) as tx:
         resume_retrieval(tx, retrieval.id)
-    (job,) = office.waiting()
-    assert run_job(office.runtime, job)
-    assert not run_job(office.runtime, job)
+    before = len(objects(office.runtime))
+    slow, quick = office.claimed(), office.claimed()
+    with pytest.raises(LeaseLost):
+        bring_back(office.runtime, slow)
+    assert len(objects(office.runtime)) == before + 1
+    bring_back(office.runtime, quick)
+    assert len(objects(office.runtime)) == 4
     assert office.stands(retrieval).copied_at
     assert office.stands(retrieval).error_code is None
     with office.runtime.session() as session:

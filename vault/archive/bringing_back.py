@@ -1,7 +1,7 @@
 """Bringing back, by a worker without a key: files are copied out of the package, under the heads that a session made.
 
-Each file is an object under a new name, which the row learns once it is whole; killed anywhere, it goes on with the next,
-and what it left is named by no row. On the way the file in the package is compared with the package's manifest, and with
+Each file is an object under a name of this run, which the row learns once it is whole; killed anywhere, the next run clears
+that away and goes on. On the way the file in the package is compared with the package's manifest, and with
 what was archived.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID, uuid5
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session, load_only
@@ -26,7 +26,7 @@ from vault.archive.models import ArchivalPackage, ArchiveHeader
 from vault.archive.package import CONTENT
 from vault.archive.packaging import HOPELESS, NotWhole, code_of
 from vault.archive.retrieval_models import Retrieval, RetrievedFile
-from vault.bundles.models import Bundle, Version
+from vault.bundles.models import Version
 from vault.crypto.header import HEAD, NONCE, POINTER
 from vault.errors import VaultError
 from vault.jobs import ClaimedJob, LeaseLost, handles, renew
@@ -62,6 +62,13 @@ class Copied(NamedTuple):
     object_digest: bytes
 
 
+class Target(NamedTuple):
+    """Where a file goes."""
+
+    store: Store
+    name: str
+
+
 @dataclass(frozen=True)
 class Shelf:
     """One package in the archive, read by range."""
@@ -82,7 +89,7 @@ class Shelf:
 
 @handles(BRING)
 def bring_back(runtime: Runtime, job: ClaimedJob) -> None:
-    """Every file of the retrieval is an object of the store, and its bundle knows that files wait for it."""
+    """Every file of the retrieval is an object of the store, and waits for a member who opens the bundle."""
     try:
         _bring(runtime, job)
     except LeaseLost:
@@ -101,7 +108,7 @@ def key_of(retrieval_id: UUID, done: int = 0) -> str:
 def _bring(runtime: Runtime, job: ClaimedJob) -> None:
     until = time.monotonic() + SLICE.total_seconds()
     with runtime.session() as session:
-        retrieval = session.get_one(Retrieval, job.subject_id)
+        retrieval = _retrieval(session, job.subject_id)
         if retrieval.rewrapped_at is None or retrieval.copied_at is not None:
             return
         package = session.get_one(ArchivalPackage, retrieval.package_id)
@@ -117,11 +124,21 @@ def _bring(runtime: Runtime, job: ClaimedJob) -> None:
     shelf = Shelf(archive, folder, copy.object_name, copy.store_version)
     listed = _manifest(shelf, package, max(each.start + each.size for each in members.values()))
     for file in [each for each in files if each.copied_at is None]:
-        copied = _copy(runtime.store, shelf, file, members[file.version_id], listed)
+        copied = _copy(_target(runtime.store, job, file), shelf, file, members[file.version_id], listed)
         _note_copied(runtime, job, file, copied)
         if time.monotonic() > until:
             break
     _settle(runtime, job)
+
+
+def _retrieval(session: Session, retrieval_id: UUID | None) -> Retrieval:
+    """What the worker may know of it."""
+    columns = (
+        *("case_id", "office_id", "package_id", "bundle_id"),
+        *("rewrapped_at", "copied_at", "error_code"),
+    )
+    only = load_only(*(getattr(Retrieval, name) for name in columns))
+    return session.scalars(select(Retrieval).options(only).where(Retrieval.id == retrieval_id)).one()
 
 
 def _files(retrieval_id: UUID) -> Select[RetrievedFile]:
@@ -169,17 +186,37 @@ def _manifest(shelf: Shelf, package: ArchivalPackage, place: int) -> Mapping[str
     raise _not_whole()
 
 
+def _target(store: Store, job: ClaimedJob, file: RetrievedFile) -> Target:
+    """A name that no other run has; what earlier runs of this job left of the file is gone, for they commit nothing more."""
+    *earlier, name = (f"versions/{uuid5(file.id, f'{job.id}:{fence}')}" for fence in range(1, job.fence + 1))
+    for each in earlier:
+        store.drop(each)
+        store.delete(each)
+    return Target(store, name)
+
+
 def _copy(
-    store: Store, shelf: Shelf, file: RetrievedFile, member: Member, listed: Mapping[str, str]
+    target: Target, shelf: Shelf, file: RetrievedFile, member: Member, listed: Mapping[str, str]
 ) -> Copied:
-    """The new object is there, whole. `NotWhole`, and nothing left, where the package is not what it was."""
+    """The new object is there, whole. `NotWhole` where the package is not what it was; then nothing of it is left."""
+    try:
+        return _copied(target, shelf, file, member, listed)
+    except VaultError:
+        target.store.drop(target.name)
+        raise
+
+
+def _copied(
+    target: Target, shelf: Shelf, file: RetrievedFile, member: Member, listed: Mapping[str, str]
+) -> Copied:
     path = f"{CONTENT}/{file.version_id}.age"
     if file.new_start is None or file.old_start is None:
         raise _not_whole()
     expected = tar.header(f"{shelf.folder}/{path}", member.size)
     if shelf.take(member.start - len(expected), len(expected)) != expected:
         raise _not_whole()
-    name, start = f"versions/{uuid4()}", shelf.take(member.start, member.header)
+    store, name = target
+    start = shelf.take(member.start, member.header)
     packed, old, new = hashlib.sha256(start), hashlib.sha256(file.old_start), hashlib.sha256(file.new_start)
     store.begin(name)
     offset, waiting, nonce = 0, bytearray(file.new_start), bytearray()
@@ -192,7 +229,6 @@ def _copy(
             offset, waiting = store.append(name, offset, waiting, sync=False), bytearray()
     offset = store.append(name, offset, waiting)
     if packed.hexdigest() != listed.get(path) or old.digest() != member.digest or offset < HEAD:
-        store.drop(name)
         raise _not_whole()
     store.finish(name)
     return Copied(name, bytes(nonce), offset, new.digest())
@@ -202,14 +238,16 @@ def _note_copied(runtime: Runtime, job: ClaimedJob, file: RetrievedFile, copied:
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)
         mine = update(RetrievedFile).where(RetrievedFile.id == file.id, RetrievedFile.copied_at.is_(None))
-        tx.session.execute(mine.values(copied_at=tx.now, **copied._asdict()))
+        noted = mine.values(copied_at=tx.now, **copied._asdict()).returning(RetrievedFile.id)
+        if tx.session.scalar(noted, execution_options={"synchronize_session": False}) is None:
+            runtime.store.delete(copied.object_name)
 
 
 def _settle(runtime: Runtime, job: ClaimedJob) -> None:
-    """The bundle knows that files wait, or the next job goes on."""
+    """All files are copied, or the next job goes on."""
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)
-        retrieval = tx.session.get_one(Retrieval, job.subject_id)
+        retrieval = _retrieval(tx.session, job.subject_id)
         files: Sequence[RetrievedFile] = tx.session.scalars(_files(retrieval.id)).all()
         done = sum(each.copied_at is not None for each in files)
         retrieval.error_code = None
@@ -217,8 +255,6 @@ def _settle(runtime: Runtime, job: ClaimedJob) -> None:
             tx.later(BRING, retrieval.id, dedupe_key=key_of(retrieval.id, done))
             return
         retrieval.copied_at = tx.now
-        waits = update(Bundle).where(Bundle.id == retrieval.bundle_id, Bundle.arrivals_at.is_(None))
-        tx.session.execute(waits.values(arrivals_at=tx.now), execution_options={"synchronize_session": False})
         tx.record("retrieval.copied", retrieval, files=done)
 
 
@@ -226,7 +262,7 @@ def _note_failure(runtime: Runtime, job: ClaimedJob, fault: VaultError) -> None:
     """The row says why; the log does when it is news."""
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)
-        retrieval = tx.session.get_one(Retrieval, job.subject_id)
+        retrieval = _retrieval(tx.session, job.subject_id)
         if retrieval.error_code != code_of(fault):
             retrieval.error_code = code_of(fault)
             tx.record("retrieval.failed", retrieval, code=code_of(fault))

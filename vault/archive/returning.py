@@ -7,9 +7,10 @@ does not open says so, and keeps nobody out of the bundle.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from vault.access.closed import RETRIEVED, takes_retrieved
 from vault.archive.retrieval_models import COPY, Retrieval, RetrievedFile
@@ -52,17 +53,17 @@ def take_back_some(tx: Transaction, opened: OpenBundle) -> None:
 
     While the store does not answer all wait, and the bundle opens.
     """
-    try:
-        left = _take_back_all(tx, opened, AT_ONCE)
-    except StoreUnavailable:
-        left = 0
-    if left == 0:
+    with suppress(StoreUnavailable):
+        _take_back_all(tx, opened)
+    tx.session.flush()
+    mine = (Retrieval.bundle_id == opened.bundle.id, Retrieval.rewrapped_at.is_not(None))
+    if tx.session.scalar(select(exists().where(*mine, Retrieval.returned_at.is_(None)))):
         # Drops, whose turn at an opening is before, have taken the mark away if nothing waits there.
-        opened.bundle.arrivals_at = tx.now
+        opened.bundle.arrivals_at = opened.bundle.arrivals_at or tx.now
 
 
-def _take_back_all(tx: Transaction, opened: OpenBundle, left: int) -> int:
-    """So many at most; returns how many more could have come."""
+def _take_back_all(tx: Transaction, opened: OpenBundle) -> None:
+    left = AT_ONCE
     for retrieval in _waiting(tx, opened):
         case = tx.session.get_one(Case, retrieval.case_id)
         if not takes_retrieved(case.state, RETRIEVED if retrieval.kind == COPY else ""):
@@ -74,7 +75,6 @@ def _take_back_all(tx: Transaction, opened: OpenBundle, left: int) -> int:
             _take_back(tx, opened, retrieval, file)
             left -= 1
         _settle(tx, retrieval)
-    return left
 
 
 def waiting_of(tx: Transaction, retrieval: Retrieval) -> int:

@@ -37,6 +37,7 @@ from vault.crypto.locks import lock_text
 from vault.crypto.marks import drop_seed
 from vault.crypto.payload import open_payload
 from vault.crypto.secret import Secret, compare
+from vault.db import for_change
 from vault.drops.keys import TITLE, seal_drop
 from vault.errors import Conflict, Fault, Invalid, Tampered
 from vault.jobs import hasten
@@ -118,7 +119,8 @@ def _bundle_of(tx: Transaction, retrieval: Retrieval, permission: Permission | N
         raise Conflict("There is no order of this retrieval.")
     if permission is not None:
         return tx.load(Bundle, retrieval.bundle_id, permission, lock=True)
-    return tx.session.get_one(Bundle, retrieval.bundle_id, populate_existing=True)
+    held = for_change(Bundle)
+    return tx.session.get_one(Bundle, retrieval.bundle_id, with_for_update=held, populate_existing=True)
 
 
 def _identity_of(retrieval: Retrieval, opened: OpenBundle) -> Identity:
@@ -197,6 +199,7 @@ def _keep(
     for file in files:
         _lock(tx, bundle, file, keys[file.version_id], entries[file.version_id])
     retrieval.rewrapped_by_id, retrieval.rewrapped_at = tx.actor.id, tx.now
+    bundle.arrivals_at = bundle.arrivals_at or tx.now
     tx.session.flush()
     tx.record("retrieval.rewrapped", retrieval, how=how, files=len(files))
     tx.later(BRING, retrieval.id, dedupe_key=key_of(retrieval.id))

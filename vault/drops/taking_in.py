@@ -43,11 +43,13 @@ def take_in_some(tx: Transaction, opened: OpenBundle) -> None:
 
 
 def take_in_all(tx: Transaction, opened: OpenBundle) -> None:
-    """Every file that waits is a document; what could not be is ended: for when the bundle's key goes."""
+    """Every file that waits is a document; what could not be is ended: for when the bundle's key goes.
+
+    The mark stays until the next opening, for it may stand for what another room waits with.
+    """
     while waiting := _waiting(tx, opened.bundle.id, AT_ONCE):
         for file in waiting:
             _take_in(tx, opened, file)
-    opened.bundle.arrivals_at = None
 
 
 def waiting_in(tx: Transaction, bundle_id: UUID) -> int:
