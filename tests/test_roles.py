@@ -25,6 +25,8 @@ from tests.retrievals import Retrievals
 from tests.transfers_out import Handovers
 from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.archive.accessioning import ASK
+from vault.archive.fixity import LOOK
+from vault.archive.models import Incident, PackageCopy
 from vault.archive.packaging import SIGN
 from vault.archive.removing import CERTIFY, ERASE
 from vault.assembly import open_runtime, set_up
@@ -386,6 +388,19 @@ def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, mak
     office.archive(closure)
     done_by(make, archive, keys, office)
     assert office.state(closure) == "archived"
+    second = place.settings.data / "second"
+    archive.settings = replace(archive.settings, archive_copy=f"disk:{second}")
+    for damaged in (False, True):
+        for path in second.glob("objects/packages/*/*.tar") if damaged else ():
+            path.unlink()
+            break
+        with make.runtime.session() as session:
+            enqueue(session, LOOK, None, place.clock.now())
+        done_by(make, archive, keys, office)
+        with make.runtime.session() as session:
+            states = session.scalars(select(Incident.state)).all()
+            copies = session.scalars(select(PackageCopy.failed_at).filter_by(lost_at=None)).all()
+        assert (list(states), copies) == (["repaired"] * damaged, [None] * 6)
     retrieval, _ = office.ordered(closure)
     office.rewrap(retrieval, age_identity(office.seeds[0]))
     done_by(make, archive, keys, office)

@@ -89,6 +89,8 @@ def test_an_archive_is_another_place_than_the_store(tmp_path):
     for archive in ("s3://bucket/a/", "s3://bucket", "s3://bucket/a/packages"):
         same = {"CASEVAULT_STORE": "s3://bucket/a", "CASEVAULT_ARCHIVE_STORE": archive}
         assert faults_of(**same) == {"CASEVAULT_ARCHIVE_STORE"}
+        other = {"CASEVAULT_ARCHIVE_STORE": "s3://bucket/a", "CASEVAULT_ARCHIVE_COPY": archive}
+        assert faults_of(**other) == {"CASEVAULT_ARCHIVE_COPY"}
     for drop in ("objects/in", "archive", "."):
         own = {"CASEVAULT_DATA": str(tmp_path), "CASEVAULT_TRANSFER": f"folder:{tmp_path / drop}"}
         assert faults_of(**own) == {"CASEVAULT_TRANSFER"}

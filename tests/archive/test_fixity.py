@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from errno import EACCES, EIO
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from tests.archive.test_archiving import due, killed_at
 from tests.copies import Vaults, break_head, cut, flip
+from vault.archive.checking import read_fault
 from vault.archive.fixity import CHECK, LOOK
 from vault.archive.incidents import close_incident
 from vault.archive.models import Incident
@@ -18,6 +20,7 @@ from vault.archive.receipting import receipt_name
 from vault.errors import Conflict, NotFound, StoreUnavailable
 from vault.jobs import Job, enqueue, run_job
 from vault.store.archive import FIRST, SECOND
+from vault.store.disk_archive import DiskArchive
 from vault.stores import archives_of
 
 
@@ -138,6 +141,26 @@ def test_no_answer_is_no_failure_of_the_record_but_is_counted(office, runtime, m
     assert office.incidents() == []
     with runtime.session() as session:
         assert session.scalars(select(Job.error_code).where(Job.name == CHECK)).one() == StoreUnavailable.code
+
+
+def test_a_disk_that_lost_a_block_is_a_fault_of_the_copy_and_another_fault_of_it_is_not(office, runtime):
+    row = office.archived()
+    copy = office.copies()[0]
+
+    class Worn(DiskArchive):
+        """A disk that fails halfway."""
+
+        error = EIO
+
+        def read_version(self, name, version, start, end):
+            yield from super().read_version(name, version, start, end // 1024 * 512)
+            raise OSError(self.error, "on purpose")
+
+    worn = Worn(runtime.settings.data / "archive", runtime.clock.now)
+    assert read_fault(worn, row, copy, len) == "wrong_digest"
+    Worn.error = EACCES
+    with pytest.raises(OSError, match="on purpose"):
+        read_fault(worn, row, copy, len)
 
 
 def test_an_incident_is_closed_by_a_person_once_it_is_right_again(office, runtime, trail):

@@ -11,11 +11,14 @@ import pytest
 from sqlalchemy import func, select, update
 
 from tests.copies import FORM, Vaults
+from tests.factory import PDF
 from vault.archive.alarms import count_alarms
 from vault.archive.fixity import due_copies
 from vault.archive.models import Closure, PackageCopy
 from vault.bundles.models import Version
 from vault.diagnosis import diagnose
+from vault.jobs import enqueue, run_job
+from vault.transfers import deep
 from vault.transfers.deep import ids_of_day, is_due
 from vault.transfers.fixity import CHECK as CHECK_FILES
 
@@ -140,3 +143,19 @@ def test_a_stored_file_is_read_on_its_day_and_once_in_ninety(office, runtime, cl
                 version.read_at = clock.now()
     assert len(read) == 2
     assert read[1] - read[0] == 90
+
+
+def test_a_day_reads_no_more_bytes_than_twice_its_share_and_begins_with_the_oldest(
+    office, runtime, clock, monkeypatch, trail
+):
+    monkeypatch.setattr(deep, "LEAST", 1)
+    office.closed({"form.pdf": PDF, "consent.pdf": PDF + b"%", "other.pdf": PDF + b"%%"})
+    clock.move(days=200)
+    for many in (1, 2, 3):
+        with runtime.session() as session:
+            job = enqueue(session, deep.READ, None, clock.now())
+        assert run_job(runtime, job.id)
+        with runtime.session() as session:
+            assert session.scalar(select(func.count(Version.read_at))) == many
+        clock.move(minutes=1)
+    assert trail().count("fixity.checked") == 3

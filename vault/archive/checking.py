@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from errno import EIO
 from typing import TYPE_CHECKING
 
 from vault.archive.models import ArchivalPackage, PackageCopy
@@ -70,6 +71,10 @@ def _pieces(
             raise _Unreadable("missing") from None
         except Tampered:
             raise _Unreadable("wrong_size") from None
+        except OSError as fault:
+            if fault.errno != EIO:
+                raise
+            raise _Unreadable("wrong_digest") from None  # the disk itself says that it lost them
         if piece is None:
             return
         take(piece)

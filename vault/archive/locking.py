@@ -41,6 +41,7 @@ def move_locks_on(runtime: Runtime, job: ClaimedJob) -> None:
             .join(PackageCopy, PackageCopy.package_id == ArchivalPackage.id)
             .where(ArchivalPackage.disposal == PERMANENT, ArchivalPackage.state == ARCHIVED)
             .where(PackageCopy.kept_until < until - EVERY, PackageCopy.lost_at.is_(None))
+            .where(PackageCopy.failed_at.is_(None))
         )
         found = tx.session.execute(
             query.order_by(PackageCopy.kept_until, PackageCopy.id).limit(AT_ONCE)
@@ -49,7 +50,8 @@ def move_locks_on(runtime: Runtime, job: ClaimedJob) -> None:
     for row, copy in found:
         archive = archive_for(archives, copy.store)
         receipt = receipt_name(row)
-        archive.extend_retention(receipt, archive.kept(receipt).version, until)
+        if archive.size(receipt) is not None:
+            archive.extend_retention(receipt, archive.kept(receipt).version, until)
         kept = archive.extend_retention(copy.object_name, copy.store_version, until)
         with runtime.transaction(SYSTEM) as tx:
             renew(tx.session, job, tx.now)
