@@ -17,6 +17,7 @@ from tests.databases import CHOICE, DATABASES, SERVER, chosen, is_postgresql, le
 from tests.dialects import share_what_is_compiled
 from tests.fakes import SettableClock
 from tests.places import IN_CI, TESTS
+from tests.places import LONG as LONG_RUN
 from tests.postgres import Cluster, programs
 from tests.radosgws import RUN, is_installed
 
@@ -67,6 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return  # a process of a run inherits its environment
     os.environ[RUN] = str(os.getpid())
     os.environ[CHOICE] = config.getoption("--database") or chosen()
+    if config.getoption("--long"):
+        os.environ[LONG_RUN] = "1"
     if is_postgresql() and SERVER not in os.environ:
         folder = programs()
         if folder is None:
