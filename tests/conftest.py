@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from tests.databases import CHOICE, DATABASES, SERVER, chosen, is_postgresql, le
 from tests.dialects import share_what_is_compiled
 from tests.fakes import SettableClock
 from tests.places import IN_CI, TESTS
+from tests.places import LONG as LONG_RUN
 from tests.postgres import Cluster, programs
 from tests.radosgws import RUN, is_installed
 
@@ -67,6 +69,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return  # a process of a run inherits its environment
     os.environ[RUN] = str(os.getpid())
     os.environ[CHOICE] = config.getoption("--database") or chosen()
+    if config.getoption("--long"):
+        os.environ[LONG_RUN] = "1"
     if is_postgresql() and SERVER not in os.environ:
         folder = programs()
         if folder is None:
@@ -86,6 +90,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_report_header() -> str | None:
     """The one line about what PostgreSQL is not asked again."""
     return f"without rows, so with SQLite only: {' '.join(sorted(WITHOUT_ROWS))}" if is_postgresql() else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is read stays until the end: to look through it for garbage, again and again, takes a third of the reading."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -33,6 +33,8 @@ CHOICE, SERVER = "CASEVAULT_TEST_DATABASE", "CASEVAULT_TEST_POSTGRES"
 DATABASES = ("sqlite", "postgresql")
 OWNERS = {"database": "casevault_test_vault", "keystore": "casevault_test_keystore"}
 METADATA = {"database": models.METADATA, "keystore": KeystoreBase.metadata}
+ASIDE = "moment"
+"""The schema that holds what a database held at one moment."""
 STAYS = "casevault tests"
 """How connections that outlive a test are known on the server."""
 SHAPE = (
@@ -87,7 +89,7 @@ def new_pair(folder: Path) -> Iterator[Pair]:
 
 def engine_of(url: str) -> Engine:
     """An engine for one of a pair: whoever makes it lets go of its connections, but for those to what is kept."""
-    kept = next((each for each in _in_use if each.url == url), None)
+    kept = kept_at(url)
     return kept.engine() if kept else make_engine(url)
 
 
@@ -259,20 +261,26 @@ def leave() -> None:
         _admin().close()
 
 
-class _Kept:
+def kept_at(url: str) -> Kept | None:
+    """The database in use that is emptied after it, if it is one."""
+    return next((each for each in _in_use if each.url == url), None)
+
+
+class Kept:
     """A database of this process that is emptied after each use."""
 
     def __init__(self, part: str) -> None:
-        self.name = _create(part)
+        self.name = _create_from(_empty_one(part))
         self.url = url_of(self.name, part)
-        make_tables(self.url, METADATA[part])
         self._engine: Engine | None = None
         self._connection = psycopg.connect(_server_url(self.name), autocommit=True)
         self._shape = self._connection.execute(SHAPE).fetchone()
-        tables = [f'DELETE FROM "{table.name}"' for table in METADATA[part].sorted_tables]
-        heads = guard_statements("postgresql")[:1] if part == "database" else []
+        self._tables = [table.name for table in METADATA[part].sorted_tables]
+        deletes = [f'DELETE FROM "{name}"' for name in self._tables]
         # A replica's session runs no triggers: neither the guards of the log nor the foreign keys.
-        self._emptying = "; ".join(["SET session_replication_role = replica", *tables, *heads])
+        self._emptying = ["SET session_replication_role = replica", *deletes]
+        self._heads = guard_statements("postgresql")[:1] if part == "database" else []
+        self._has_moment = False
 
     def engine(self) -> Engine:
         """The one engine of this process that stays connected between uses."""
@@ -292,8 +300,25 @@ class _Kept:
         self._connection.execute(ending, (self.name, self._connection.info.backend_pid, STAYS))
         if self._connection.execute(SHAPE).fetchone() != self._shape:
             return False
-        self._connection.execute(self._emptying)
+        self._run(*self._emptying, *self._heads)
+        if self._has_moment:
+            self._run(f"DROP SCHEMA {ASIDE} CASCADE")
+            self._has_moment = False
         return True
+
+    def keep(self) -> None:
+        """What its tables hold now can be put back, as often as one likes."""
+        copies = [f'CREATE TABLE {ASIDE}."{name}" AS TABLE public."{name}"' for name in self._tables]
+        self._run(f"DROP SCHEMA IF EXISTS {ASIDE} CASCADE", f"CREATE SCHEMA {ASIDE}", *copies)
+        self._has_moment = True
+
+    def put_back(self) -> None:
+        """Its tables hold what they held, and nothing else."""
+        inserts = [f'INSERT INTO public."{name}" TABLE {ASIDE}."{name}"' for name in self._tables]
+        self._run(*self._emptying, *inserts)
+
+    def _run(self, *statements: str) -> None:
+        self._connection.execute("; ".join(statements))
 
     def close(self) -> None:
         if self._engine:
@@ -307,13 +332,13 @@ def _keep_statements(connection: psycopg.Connection, _record: object) -> None:
 
 
 _copies: list[str] = []
-_free: dict[str, list[_Kept]] = {part: [] for part in OWNERS}
-_in_use: list[_Kept] = []
+_free: dict[str, list[Kept]] = {part: [] for part in OWNERS}
+_in_use: list[Kept] = []
 
 
 @contextmanager
-def _used(part: str) -> Iterator[_Kept]:
-    kept = _free[part].pop() if _free[part] else _Kept(part)
+def _used(part: str) -> Iterator[Kept]:
+    kept = _free[part].pop() if _free[part] else Kept(part)
     _in_use.append(kept)
     yield kept
     _in_use.remove(kept)
@@ -326,6 +351,15 @@ def _used(part: str) -> Iterator[_Kept]:
 def _create(part: str) -> str:
     name = f"casevault_test_{uuid4().hex}"
     _admin().execute(f'CREATE DATABASE "{name}" OWNER "{OWNERS[part]}"')
+    return name
+
+
+@cache
+def _empty_one(part: str) -> str:
+    """A database with its tables and nothing in it, to which nobody connects: a copy costs less than other tables."""
+    name = _create(part)
+    make_tables(url_of(name, part), METADATA[part])
+    _copies.append(name)
     return name
 
 

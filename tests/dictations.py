@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import groupby
 
 PAYLOAD = 506
 HEADS = {"dss": b"\x02dss".ljust(1024, b"\0"), "ds2": b"\x03ds2".ljust(1536, b"\0")}
@@ -24,8 +25,9 @@ def qp(frames: int, seed: int = 1) -> bytes:
 
 def _blocks(starts: list[tuple[int, int]], length: int, mode: int, seed: int) -> bytes:
     made, chance, bits = [], random.Random(seed), 8 * PAYLOAD
+    within = {number: list(those) for number, those in groupby(starts, lambda start: start[0] // PAYLOAD)}
     for first in range(0, length, PAYLOAD):
-        here = [start for start in starts if first <= start[0] < first + PAYLOAD]
+        here = within.get(first // PAYLOAD, [])
         at, turn = here[0] if here else (first, 0)
         made += [bytes([15 | turn << 7, (at - first + 6) // 2, len(here), 255, mode, 255])]
         made += [

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from tests.databases import Copy, is_postgresql
 from tests.desks import Desks
 from tests.factory import Factory, new_runtime
 from tests.fakes import SettableClock
+from tests.moments import Moment
 from tests.recordings import wav
 from vault.access.actor import SYSTEM, Actor, Role
 from vault.access.caseload import AccessReason
@@ -83,7 +83,7 @@ class World:
 
     def moment(self, folder: Path) -> Moment:
         """What the vault holds now, kept in that folder."""
-        return Moment(self, folder)
+        return Moment(self.make.runtime, folder)
 
     def instead(self, name: str, value: str) -> str:
         """One's own thing of that kind (half of the time), a foreign one, or the same id that leads nowhere."""
@@ -311,34 +311,6 @@ class World:
         return self.make.document(
             actor, bundle, wav(1), file_name="talk.wav", document_type="interview_audio", title="Interview"
         )
-
-
-class Moment:
-    """What a vault held at one moment: on SQLite, putting it back is faster than making its things anew."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        self._world, self._runtime = world, world.make.runtime
-        if is_postgresql():
-            return
-        self._runtime.close()
-        urls = (self._runtime.settings.database_url, self._runtime.settings.keystore_url)
-        self._copies = [Copy(url, folder) for url in urls]
-        store = self._runtime.store
-        self._objects = {name: store.get(name) for name in store.names()}
-
-    def put_back(self) -> None:
-        """Databases and objects are what they were, or other things at home are new and alike."""
-        if is_postgresql():
-            self._world.renew()
-            return
-        self._runtime.close()
-        for copy in self._copies:
-            copy.put_back()
-        store = self._runtime.store
-        for name in list(store.names()):
-            store.delete(name)
-        for name, content in self._objects.items():
-            store.put(name, content)
 
 
 @contextmanager

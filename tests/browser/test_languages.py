@@ -106,12 +106,11 @@ def read(chromium: Browser, demo_server: RunningVault, stage: Stage) -> Read:
         if left := [text.strip() for text in texts if outside_brackets(text)]:
             read.english[name] = left
         wrong = {"direction": walker.page.evaluate("document.documentElement.dir !== 'rtl'")}
-        for look, size in (("rtl", WIDE), ("rtl-phone", PHONE)):
+        for look, size in (("rtl-phone", PHONE), ("rtl", WIDE)):
             walker.page.set_viewport_size(size)
             wrong[look] = walker.page.evaluate(TOO_WIDE)
             if name not in pictured:
                 keep_picture(walker.page, name, look)
-        walker.page.set_viewport_size(WIDE)
         pictured.add(name)
         wrong |= {"turned": walker.page.evaluate(TURNED), "bare": walker.page.evaluate(BARE)}
         if any(wrong.values()):

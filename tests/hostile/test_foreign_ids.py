@@ -13,7 +13,8 @@ from tests.browsing import Browser
 from tests.factory import test_settings
 from tests.fakes import RecordingBell
 from tests.hostile.routes import SAFE, Way, send, ways
-from tests.world import Moment, World
+from tests.moments import Moment
+from tests.world import World
 from vault.app import create_app
 from vault.db import make_engine
 from vault.runtime import Runtime
