@@ -31,7 +31,7 @@ from vault.backups.models import Backup
 from vault.backups.objects import copy_objects, known_objects, write_list
 from vault.clock import ClockState, read_clock
 from vault.durable import create_file
-from vault.errors import Busy, Conflict
+from vault.errors import Busy, Conflict, VaultSealed
 from vault.jobs import ClaimedJob, handles
 from vault.keystore.backups import CONFIRMED, DELETED, BackupRecord
 from vault.people.step_up import Act, require_step_up
@@ -51,6 +51,7 @@ def back_up_database(
 
     Errors: `Misconfigured`, `Conflict` for a place that is none; `Busy` while another is written there.
     """
+    _check_open(runtime)
     others = [Path(each.place).parent for each in runtime.keystore.backups.living()]
     check_place(parent, runtime.settings, others, "keystore's backup", same_disk)
     keep_checkpoint(runtime)
@@ -82,6 +83,7 @@ def back_up_keystore(runtime: Runtime, parent: Path, same_disk: bool = False) ->
 
     Errors: those of `back_up_database`.
     """
+    _check_open(runtime)
     backups = runtime.keystore.backups
     check_place(parent, runtime.settings, _database_places(runtime), "database's backup", same_disk)
     if runtime.keystore.engine.dialect.name == "postgresql":
@@ -160,6 +162,12 @@ def confirm_gone(tx: Transaction, backup_id: UUID) -> BackupRecord:
     gone = backups.note_gone(backup_id, CONFIRMED)
     tx.record("keystore.backup_gone", None, backup=backup_id, how=CONFIRMED)
     return gone
+
+
+def _check_open(runtime: Runtime) -> None:
+    """A vault that was put back and not replayed holds what has ended: a backup of it would bring that along."""
+    if runtime.is_sealed:
+        raise VaultSealed("The vault was put back and is not replayed. Run: casevault restore")
 
 
 def _dumped(moment: Moment, folder: Path) -> str:
