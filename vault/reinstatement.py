@@ -26,6 +26,8 @@ from vault.audit.checkpoints import Head
 from vault.backups.dumps import POSTGRESQL, aside_of, beside, load, move_aside, place, require_tool
 from vault.backups.folders import name_of
 from vault.backups.manifest import DATABASE, KEYSTORE, Manifest, read_manifest, vouch_for
+from vault.backups.models import Backup
+from vault.backups.service import backup_row
 from vault.clock import Clock
 from vault.db import make_engine
 from vault.durable import make_folder, replace_file, sync_folder
@@ -177,6 +179,7 @@ def _replay(settings: Settings, chosen: Chosen, clock: Clock) -> Restored:
     try:
         _enter_asides(runtime, chosen)
         restored = restore_vault(runtime, chosen.vouched)
+        _enter_backup(runtime, chosen)
     finally:
         runtime.close()
     (settings.data / RESTORING).unlink()
@@ -197,6 +200,15 @@ def _enter_asides(runtime: Runtime, chosen: Chosen) -> None:
         if where is not None and where not in known:
             begun = backups.begin(partial(_at, where), runtime.settings.keystore_backup_kept, since)
             backups.taken(begun.id)
+
+
+def _enter_backup(runtime: Runtime, chosen: Chosen) -> None:
+    """The database that came back knows of the backup that it came from."""
+    if DATABASE in chosen.parts:
+        folder, manifest = chosen.parts[DATABASE]
+        with runtime.session() as session:
+            if session.get(Backup, manifest.id) is None:
+                session.add(backup_row(manifest, folder))
 
 
 def _at(where: str, _backup_id: UUID, _now: datetime) -> str:

@@ -20,7 +20,7 @@ from vault.audit.checkpoints import keep_checkpoint
 from vault.audit.models import AuditEntry
 from vault.audit.verification import verify_log
 from vault.backups.commands import restore
-from vault.backups.models import Drill, Restore
+from vault.backups.models import Backup, Drill, Restore
 from vault.backups.queries import warnings
 from vault.backups.service import expire_backups_job
 from vault.bundles.models import Version
@@ -91,6 +91,7 @@ def test_an_old_database_tells_what_it_lost_and_opens_for_nobody_before_somebody
         entry = session.scalars(select(AuditEntry).where(AuditEntry.event == "vault.restored")).one()
         assert json.loads(entry.leaf)["details"]["lost"] == newest - size
         assert session.scalars(select(Restore)).one().lost == newest - size
+        assert session.scalars(select(Backup)).one().place == str(folder), "it knows where it came from"
         person = session.get_one(Person, office.owner.id)
         assert person.sign_in_locked_at is not None
     profile = person.principal.profile
@@ -218,14 +219,16 @@ def test_a_restore_that_is_killed_anywhere_goes_on_and_opens_for_nobody_before(m
     slot = office.revoke()
     chosen, act, kills = choose(folders[1], folders[0]), 0, 0
 
+    marker = machine.settings.data / "restoring.json"
+
     def do():
-        reinstate(machine.settings, chosen, may_replace=kills == 0, clock=machine.clock)
+        reinstate(machine.settings, chosen, may_replace=not marker.exists(), clock=machine.clock)
 
     machine.runtime.close()
     words = ("/data/database", "/data/keystore", "restoring.json")
     while killed_at(machine, act := act + (2 if is_postgresql() else 4), words, do):
         kills += 1
-        if (machine.settings.data / "restoring.json").exists():
+        if marker.exists():
             ran = CliRunner().invoke(restore, [], obj=SimpleNamespace(settings=machine.settings))
             assert isinstance(ran.exception, Conflict)
     machine.runtime = machine.make.runtime = machine.start()

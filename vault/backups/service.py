@@ -26,9 +26,9 @@ from vault.backups.folders import (
     size_of,
     written_whole,
 )
-from vault.backups.manifest import DATABASE, KEYSTORE, write_manifest
+from vault.backups.manifest import DATABASE, KEYSTORE, Manifest, write_manifest
 from vault.backups.models import Backup
-from vault.backups.objects import copy_objects, known_objects, write_list
+from vault.backups.objects import LIST, copy_objects, known_objects, write_list
 from vault.clock import ClockState, read_clock
 from vault.durable import create_file
 from vault.errors import Busy, Conflict, VaultSealed
@@ -68,14 +68,21 @@ def back_up_database(
             # After the database: every file that it names is in the list, and in the copy.
             count = write_list(aside, runtime.store, known)
             create_file(aside / SETTINGS, json.dumps(runtime.settings.described(), indent=2).encode())
-            _seal(runtime, aside, DATABASE, backup_id, dump, now, head)
+            manifest = _seal(runtime, aside, DATABASE, backup_id, dump, now, head)
         copied = copy_objects(parent, runtime.store, known) if with_objects else 0
         with runtime.transaction(SYSTEM) as tx:
-            row = Backup(id=backup_id, place=str(folder), taken_at=now, log_size=head.size)
-            row.size, row.objects = size_of(folder), count
-            tx.add(row)
+            row = tx.add(backup_row(manifest, folder))
             tx.record("backup.taken", row, log_size=head.size, objects=count)
     return row, copied
+
+
+def backup_row(manifest: Manifest, folder: Path) -> Backup:
+    """What the database knows of its backup in this folder."""
+    with (folder / LIST).open("rb") as lines:
+        objects = sum(1 for _ in lines)
+    row = Backup(id=manifest.id, place=str(folder), taken_at=manifest.taken_at, log_size=manifest.log.size)
+    row.size, row.objects = size_of(folder), objects
+    return row
 
 
 def back_up_keystore(runtime: Runtime, parent: Path, same_disk: bool = False) -> BackupRecord:
@@ -178,7 +185,7 @@ def _dumped(moment: Moment, folder: Path) -> str:
 
 def _seal(
     runtime: Runtime, folder: Path, kind: str, backup_id: UUID, dump: str, now: datetime, head: Head
-) -> None:
+) -> Manifest:
     about = {
         "id": str(backup_id),
         "kind": kind,
@@ -187,7 +194,7 @@ def _seal(
         "version": __version__,
     }
     with runtime.transaction(SYSTEM) as tx:
-        write_manifest(tx, folder, about, head)
+        return write_manifest(tx, folder, about, head)
 
 
 def _database_places(runtime: Runtime) -> list[Path]:
