@@ -35,7 +35,6 @@ from vault.web.places import places
 
 ROOMS = (
     "vault.people.views",
-    "vault.backups.views",
     "vault.cases.views",
     "vault.bundles.views",
     "vault.transfers.views",

@@ -24,7 +24,7 @@ from vault.assembly import open_for_restore, open_runtime
 from vault.audit.verification import verify_log
 from vault.backups.dumps import POSTGRESQL
 from vault.backups.folders import DRILL, SCRATCH, UNFINISHED, only_writer, remove
-from vault.backups.manifest import DATABASE, KEYSTORE, vouch_for
+from vault.backups.manifest import DATABASE, KEYSTORE
 from vault.backups.models import Drill
 from vault.bundles.models import Version
 from vault.clock import Clock
@@ -101,9 +101,7 @@ def _try(aside: Settings, chosen: Chosen, clock: Clock, found: Found) -> None:
         put_back(folder, manifest, urls[kind], lambda _url: None)
     runtime = open_for_restore(aside, clock, seen=Overlay)
     try:
-        for folder, manifest in chosen.parts.values():
-            vouch_for(runtime.keystore, folder, manifest)
-        found.take(restore_vault(runtime, chosen.parts[DATABASE][1].log))
+        found.take(restore_vault(runtime, chosen.vouched))
         with runtime.session() as session:
             verdict = verify_log(session)
         if verdict.status != "ok":

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import URL, make_url
@@ -22,13 +22,19 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from vault.assembly import RESTORING, open_for_restore
+from vault.audit.checkpoints import Head
 from vault.backups.dumps import POSTGRESQL, aside_of, beside, load, move_aside, place, require_tool
 from vault.backups.folders import name_of
 from vault.backups.manifest import DATABASE, KEYSTORE, Manifest, read_manifest, vouch_for
+from vault.backups.models import Backup
+from vault.backups.service import backup_row
 from vault.clock import Clock
 from vault.db import make_engine
 from vault.durable import make_folder, replace_file, sync_folder
 from vault.errors import Conflict, Misconfigured, Tampered
+from vault.keystore.second_copy import SecondCopy
+from vault.keystore.service import Keystore
+from vault.keystore.setup import found_deployment, upgrade_keystore
 from vault.migrations import upgrade
 from vault.restoration import Restored, restore_vault
 from vault.runtime import Runtime
@@ -44,6 +50,12 @@ class Chosen:
     """The backups to put back: one of the database, one of the keystore, or both; folder and what it says."""
 
     parts: Mapping[str, tuple[Path, Manifest]]
+
+    def vouched(self, keystore: Keystore) -> Head | None:
+        """Where the log of the database ended, if one is put back. `Tampered` for what this keystore did not sign."""
+        for folder, manifest in self.parts.values():
+            vouch_for(keystore, folder, manifest)
+        return self.parts[DATABASE][1].log if DATABASE in self.parts else None
 
 
 def choose(database: Path | None, keystore: Path | None) -> Chosen:
@@ -69,10 +81,11 @@ def reinstate(
         is_allowed = may_replace or _is_unfinished(settings, chosen)
         if not is_allowed and any(is_occupied(urls[kind]) for kind in chosen.parts):
             raise Conflict(LIVES)
-        _check_others(chosen, urls)
+        _check_others(settings, chosen, urls)
         asides = _begin(settings, chosen, clock)
         for kind, (folder, manifest) in chosen.parts.items():
             put_back(folder, manifest, urls[kind], partial(move_aside, name=asides[kind]))
+        _found_keystore(settings, clock)
         return _replay(settings, chosen, clock)
 
 
@@ -120,24 +133,41 @@ def deployment_in(engine: Engine) -> UUID | None:
     return found if isinstance(found, UUID) or found is None else UUID(str(found))
 
 
-def _check_others(chosen: Chosen, urls: Mapping[str, str]) -> None:
-    """What is not put back is of the same vault, if it is there."""
+def _check_others(settings: Settings, chosen: Chosen, urls: Mapping[str, str]) -> None:
+    """What is not put back is of the same vault and there; of a lost keystore the second copy is enough."""
     for kind in urls.keys() - chosen.parts.keys():
-        if not is_occupied(urls[kind]):
+        if is_occupied(urls[kind]):
+            found = _deployment_at(urls[kind])
+        else:
+            found = SecondCopy(settings.keystore_copy).deployment_id() if kind == KEYSTORE else None
+        if found is None:
             raise Misconfigured(f"The {kind} is not there. Put a backup of it back, too.")
-        engine = make_engine(urls[kind])
-        try:
-            found = deployment_in(engine)
-        finally:
-            engine.dispose()
         if any(found != manifest.deployment for _, manifest in chosen.parts.values()):
             raise Misconfigured(f"The {kind} that is there is another vault's.")
+
+
+def _deployment_at(url: str) -> UUID | None:
+    engine = make_engine(url)
+    try:
+        return deployment_in(engine)
+    finally:
+        engine.dispose()
+
+
+def _found_keystore(settings: Settings, clock: Clock) -> None:
+    """There is a keystore of the database's vault, be it empty: then its second copy fills it."""
+    deployment, engine = _deployment_at(settings.database_url), make_engine(settings.keystore_url)
+    try:
+        upgrade_keystore(engine)
+        found_deployment(engine, clock.now(), deployment)
+    finally:
+        engine.dispose()
 
 
 def _begin(settings: Settings, chosen: Chosen, clock: Clock) -> dict[str, str]:
     """The vault is sealed; how that will be called which is in the place of each part now, by kind."""
     now = clock.now()
-    asides = {kind: name_of(BEFORE, manifest.id, now) for kind, (_, manifest) in chosen.parts.items()}
+    asides = {kind: name_of(BEFORE, uuid4(), now) for kind in chosen.parts}
     earlier = _told(settings).get("asides", [])
     content = {"backups": _ids(chosen), "asides": [*earlier, *asides.values()], "at": now.isoformat()}
     replace_file(settings.data / RESTORING, json.dumps(content).encode())
@@ -147,10 +177,9 @@ def _begin(settings: Settings, chosen: Chosen, clock: Clock) -> dict[str, str]:
 def _replay(settings: Settings, chosen: Chosen, clock: Clock) -> Restored:
     runtime = open_for_restore(settings, clock)
     try:
-        for folder, manifest in chosen.parts.values():
-            vouch_for(runtime.keystore, folder, manifest)
-        _enter_asides(runtime)
-        restored = restore_vault(runtime, chosen.parts[DATABASE][1].log if DATABASE in chosen.parts else None)
+        _enter_asides(runtime, chosen)
+        restored = restore_vault(runtime, chosen.vouched)
+        _enter_backup(runtime, chosen)
     finally:
         runtime.close()
     (settings.data / RESTORING).unlink()
@@ -158,15 +187,28 @@ def _replay(settings: Settings, chosen: Chosen, clock: Clock) -> Restored:
     return restored
 
 
-def _enter_asides(runtime: Runtime) -> None:
-    """A keystore that was moved aside is a copy like any other: it is known, and its time is over in 30 days."""
+def _enter_asides(runtime: Runtime, chosen: Chosen) -> None:
+    """A keystore that was moved aside is a copy like any other: it is known, and its time is over in 30 days.
+
+    After a run that was killed it may be the very backup that is put back, with what has ended since.
+    """
     backups = runtime.keystore.backups
+    since = chosen.parts[KEYSTORE][1].taken_at if KEYSTORE in chosen.parts else None
     known = {each.place for each in backups.all()}
     for name in _told(runtime.settings).get("asides", []):
         where = aside_of(runtime.settings.keystore_url, name)
         if where is not None and where not in known:
-            begun = backups.begin(partial(_at, where), runtime.settings.keystore_backup_kept)
+            begun = backups.begin(partial(_at, where), runtime.settings.keystore_backup_kept, since)
             backups.taken(begun.id)
+
+
+def _enter_backup(runtime: Runtime, chosen: Chosen) -> None:
+    """The database that came back knows of the backup that it came from."""
+    if DATABASE in chosen.parts:
+        folder, manifest = chosen.parts[DATABASE]
+        with runtime.session() as session:
+            if session.get(Backup, manifest.id) is None:
+                session.add(backup_row(manifest, folder))
 
 
 def _at(where: str, _backup_id: UUID, _now: datetime) -> str:

@@ -9,7 +9,7 @@ somebody has looked at the roles. All of it can be repeated.
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -35,8 +35,9 @@ from vault.drops.models import FileRequest
 from vault.errors import Misconfigured
 from vault.keystore.restoration import Successors, rebuild, replay
 from vault.keystore.service import Keystore
+from vault.matrix.recertification import TIME_LEFT, begin_for, open_round
 from vault.people.factor_models import Factor, RecoveryCode
-from vault.people.models import Enrolment, Person, PersonSession
+from vault.people.models import Enrolment, Office, Person, PersonSession
 from vault.people.service import shut_sign_in
 from vault.runtime import Runtime, Transaction
 from vault.shares.models import Loan, Share
@@ -67,19 +68,23 @@ class Restored:
     links_suspended: int
     sessions_ended: int
     sign_ins_locked: int
+    rounds_begun: int
     log_size: int
     lost: int
     lost_from: int | None
     lost_to: int | None
 
 
-def restore_vault(runtime: Runtime, vouched: Head | None = None) -> Restored:
-    """Replay ledger and lock objects; afterwards the vault may open again. `vouched` is the head of the log that the
-    manifest of a backup tells, where the database comes from one.
+def restore_vault(
+    runtime: Runtime, vouch: Callable[[Keystore], Head | None] = lambda _keystore: None
+) -> Restored:
+    """Replay ledger and lock objects; afterwards the vault may open again. `vouch` is asked, as soon as the keystore is
+    whole, for the head of the log that a backup's manifest tells, where the database comes from one.
 
     Raises `Tampered` if the log is not the one that was signed.
     """
     rebuilt = rebuild_keystore(runtime.keystore)
+    vouched = vouch(runtime.keystore)
     adopted = runtime.keystore.backups.adopt()
     killed = replay(runtime.keystore)
     successors = Successors(runtime.keystore)
@@ -91,6 +96,7 @@ def restore_vault(runtime: Runtime, vouched: Head | None = None) -> Restored:
         sessions = _end_sessions(tx)
         _withdraw_one_time_words(tx)
         is_older = vouched is not None or forgotten > 0 or compared.lost > 0
+        rounds = _begin_rounds(tx) if is_older else 0
         result = Restored(
             slots_rebuilt=rebuilt,
             slots_killed=killed,
@@ -101,6 +107,7 @@ def restore_vault(runtime: Runtime, vouched: Head | None = None) -> Restored:
             links_suspended=suspended,
             sessions_ended=sessions,
             sign_ins_locked=_lock_sign_ins(tx) if is_older else 0,
+            rounds_begun=rounds,
             log_size=compared.size,
             lost=compared.lost,
             lost_from=compared.lost_from,
@@ -130,6 +137,22 @@ def _note_restore(tx: Transaction, compared: Compared) -> None:
     until = max([tx.now, *(each.at for each in named_checkpoints(tx.store))])
     row = Restore(restored_at=tx.now, known_until=until, log_size=compared.size, lost=compared.lost)
     tx.session.add(row)
+
+
+def _begin_rounds(tx: Transaction) -> int:
+    """Each office goes through who has what: what was given or taken since the backup is not known any more.
+
+    A round that was open begins to run anew; nothing is removed because decisions were lost. Returns how many are new.
+    """
+    begun = 0
+    for office_id in tx.session.scalars(select(Office.id).order_by(Office.id)).all():
+        still_open = open_round(tx, office_id)
+        if still_open is not None:
+            still_open.due_at = tx.now + TIME_LEFT
+        else:
+            begin_for(tx, office_id)
+            begun += 1
+    return begun
 
 
 def _lock_sign_ins(tx: Transaction) -> int:

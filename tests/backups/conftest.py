@@ -62,6 +62,12 @@ def killed_at(running: Machine, act: int, words: tuple[str, ...], do: Callable[[
                 os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(look)
-        do()
-        os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        code = 1
+        try:
+            do()
+            code = 0
+        finally:
+            os._exit(code)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or status == 0
+    return os.WIFSIGNALED(status)

@@ -2,7 +2,7 @@
 
 import atexit
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -46,8 +46,10 @@ class Machine:
     def stopped(self):
         """No process runs; afterwards the vault is started again, with the same factory."""
         self.runtime.close()
-        yield
-        self.runtime = self.make.runtime = self.start()
+        try:
+            yield
+        finally:
+            self.runtime = self.make.runtime = self.start()
 
     def back_up(self, *parts):
         with self.stopped():
@@ -60,11 +62,8 @@ class Machine:
                 self.copies[part].put_back()
 
     def restore(self):
-        with self.stopped():
-            closed = open_for_restore(self.settings)
-            result = restore_vault(closed)
-            closed.close()
-        return result
+        with self.stopped(), closing(open_for_restore(self.settings)) as closed:
+            return restore_vault(closed)
 
 
 @pytest.fixture

@@ -72,8 +72,9 @@ def test_a_bundle_that_was_never_locked_anew_is_recoverable_after_a_restore(mach
         unseat_member(tx, desks.first.id, later.id)
     machine.put_back("database")
     machine.restore()
-    desks.complete(recovery, by=sign_in(machine, desks.auditor.id, PASSWORD))
-    assert opened(machine, sign_in(machine, receiver.id, PASSWORD), bundle) == "Main file"
+    auditor, receiver = (sign_in(machine, each.id, PASSWORD) for each in (desks.auditor, receiver))
+    desks.complete(recovery, by=auditor)
+    assert opened(machine, receiver, bundle) == "Main file"
 
 
 def test_who_left_a_desk_after_the_backup_acts_for_it_no_more(machine, office):

@@ -10,8 +10,9 @@ from vault.errors import BadRange, Conflict, Invalid, Misconfigured, NotFound, S
 from vault.store.base import PIECE, Different, open_store
 from vault.store.disk import DiskStore
 from vault.store.memory import MemoryStore
+from vault.store.overlay import Overlay
 
-BACK_ENDS = ("disk", "memory", "moto", "ceph")
+BACK_ENDS = ("disk", "memory", "overlay", "moto", "ceph")
 BAD_NAMES = (
     "", "files", "/files/a", "files/", "files//a", "../a", "files/..", "files/./a", "files/a/../b", "files/A",
     "files/_a", "files/.a", "files/a b", "files/a\n", "files/a\0", "files\\a", "files/ä", "a/b/c/d/e",
@@ -25,6 +26,8 @@ def store(request, tmp_path):
         return DiskStore(tmp_path / "objects-of-the-test")
     if request.param == "memory":
         return MemoryStore()
+    if request.param == "overlay":
+        return Overlay(MemoryStore())
     return request.getfixturevalue(request.param).new_store()
 
 
@@ -317,3 +320,16 @@ def test_what_else_lies_there_is_never_written_over(store, present):
 def test_a_partial_that_is_not_there_cannot_be_synced(store):
     with pytest.raises(NotFound):
         store.sync(a_name())
+
+
+def test_an_overlay_changes_nothing_beneath_it():
+    beneath = MemoryStore()
+    beneath.put("files/old", b"old")
+    seen = Overlay(beneath)
+    seen.put("files/new", b"new")
+    assert (seen.get("files/old"), seen.get("files/new")) == (b"old", b"new")
+    assert sorted(seen.names("files/")) == ["files/new", "files/old"]
+    for refused in (lambda: seen.put("files/old", b"other"), lambda: seen.delete("files/old")):
+        with pytest.raises(Conflict):
+            refused()
+    assert list(beneath.names()) == ["files/old"]

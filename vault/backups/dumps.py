@@ -6,10 +6,13 @@ Both hold one moment, which the caller may read in the same transaction.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ from vault.db import make_engine, reader_of
 from vault.durable import CREATE, make_folder, opened, room, sync_folder
 from vault.errors import Misconfigured, Tampered
 
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 SUFFIXES = {SQLITE: ".sqlite", POSTGRESQL: ".dump"}
 NO_TOOL = "{tool} is not installed here. On Debian: apt install postgresql-client, of the server's version or newer."
@@ -197,13 +201,25 @@ def _rename_schema(url: URL, name: str) -> None:
         engine.dispose()
 
 
+def _end_with_parent() -> None:
+    """In the child: it ends when we are killed, and what it began with it (Linux, prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
 def _run(tool: str, url: URL, options: Sequence[str], as_database: bool = False) -> None:
     """Run it against this database; the password goes by the environment, where only its owner sees it."""
     address = url.set(drivername="postgresql", password=None).render_as_string()
     environment = dict(os.environ) | ({"PGPASSWORD": str(url.password)} if url.password else {})
     command = [tool, f"--dbname={address}", *options] if as_database else [tool, *options, address]
     done = subprocess.run(  # noqa: S603
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, umask=0o077
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        umask=0o077,
+        preexec_fn=_end_with_parent,
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines()

@@ -39,8 +39,12 @@ def known_objects(session: Session) -> dict[str, Known]:
 def write_list(folder: Path, store: Store, known: dict[str, Known]) -> int:
     """The folder has the list: one JSON line for each object, with size and, where known, SHA-256. Returns how many."""
     names = sorted(store.names())
+
+    def size_of(name: str) -> int | None:
+        return known[name].size if name in known else store.size(name)
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        sizes = list(pool.map(store.size, names))
+        sizes = list(pool.map(size_of, names))
     with room(), opened(folder / LIST, CREATE) as descriptor, open(descriptor, "w", closefd=False) as file:
         for name, size in zip(names, sizes, strict=True):
             said = known.get(name)

@@ -22,6 +22,7 @@ NONE_EVER = "There is no backup of the database. Run: casevault backup --to FOLD
 NONE_LATELY = "The newest backup of the database is older than a day. Run: casevault backup --to FOLDER"
 NOT_THERE = "The newest backup of the database is not where it was written, as far as can be seen from here."
 NO_KEYSTORE = "The keystore has neither a second copy nor a backup: one lost disk loses every case."
+KEYSTORE_OLD = "The newest backup of the keystore is older than a day, and it has no second copy."
 BY_HAND = "Backups of the keystore must be destroyed by hand, and confirmed on the page Backups."
 NO_DRILL = "No backup was tried within 90 days. Run: casevault restore --drill"
 BAD_DRILL = "The last drill found faults. Run it again: casevault restore --drill"
@@ -65,9 +66,11 @@ def warnings(session: Session, keystore: Keystore, now: datetime) -> Iterator[tu
     elif not Path(newest.place).is_dir():
         yield "backups", NOT_THERE
     living = keystore.backups.living()
-    is_embedded = keystore.engine.dialect.name == "sqlite"
-    if is_embedded and not living and not keystore.copy.is_kept:
-        yield "keystore backups", NO_KEYSTORE
+    if keystore.engine.dialect.name == "sqlite" and not keystore.copy.is_kept:
+        if not living:
+            yield "keystore backups", NO_KEYSTORE
+        elif living[0].begun_at < now - DAY:
+            yield "keystore backups", KEYSTORE_OLD
     if any(state_of(each, now) == "by_hand" for each in living):
         yield "keystore backups", BY_HAND
     drill = last_drill(session)

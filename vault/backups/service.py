@@ -26,12 +26,12 @@ from vault.backups.folders import (
     size_of,
     written_whole,
 )
-from vault.backups.manifest import DATABASE, KEYSTORE, write_manifest
+from vault.backups.manifest import DATABASE, KEYSTORE, Manifest, write_manifest
 from vault.backups.models import Backup
-from vault.backups.objects import copy_objects, known_objects, write_list
+from vault.backups.objects import LIST, copy_objects, known_objects, write_list
 from vault.clock import ClockState, read_clock
 from vault.durable import create_file
-from vault.errors import Busy, Conflict
+from vault.errors import Busy, Conflict, VaultSealed
 from vault.jobs import ClaimedJob, handles
 from vault.keystore.backups import CONFIRMED, DELETED, BackupRecord
 from vault.people.step_up import Act, require_step_up
@@ -51,6 +51,7 @@ def back_up_database(
 
     Errors: `Misconfigured`, `Conflict` for a place that is none; `Busy` while another is written there.
     """
+    _check_open(runtime)
     others = [Path(each.place).parent for each in runtime.keystore.backups.living()]
     check_place(parent, runtime.settings, others, "keystore's backup", same_disk)
     keep_checkpoint(runtime)
@@ -67,14 +68,21 @@ def back_up_database(
             # After the database: every file that it names is in the list, and in the copy.
             count = write_list(aside, runtime.store, known)
             create_file(aside / SETTINGS, json.dumps(runtime.settings.described(), indent=2).encode())
-            _seal(runtime, aside, DATABASE, backup_id, dump, now, head)
+            manifest = _seal(runtime, aside, DATABASE, backup_id, dump, now, head)
         copied = copy_objects(parent, runtime.store, known) if with_objects else 0
         with runtime.transaction(SYSTEM) as tx:
-            row = Backup(id=backup_id, place=str(folder), taken_at=now, log_size=head.size)
-            row.size, row.objects = size_of(folder), count
-            tx.add(row)
+            row = tx.add(backup_row(manifest, folder))
             tx.record("backup.taken", row, log_size=head.size, objects=count)
     return row, copied
+
+
+def backup_row(manifest: Manifest, folder: Path) -> Backup:
+    """What the database knows of its backup in this folder."""
+    with (folder / LIST).open("rb") as lines:
+        objects = sum(1 for _ in lines)
+    row = Backup(id=manifest.id, place=str(folder), taken_at=manifest.taken_at, log_size=manifest.log.size)
+    row.size, row.objects = size_of(folder), objects
+    return row
 
 
 def back_up_keystore(runtime: Runtime, parent: Path, same_disk: bool = False) -> BackupRecord:
@@ -82,6 +90,7 @@ def back_up_keystore(runtime: Runtime, parent: Path, same_disk: bool = False) ->
 
     Errors: those of `back_up_database`.
     """
+    _check_open(runtime)
     backups = runtime.keystore.backups
     check_place(parent, runtime.settings, _database_places(runtime), "database's backup", same_disk)
     if runtime.keystore.engine.dialect.name == "postgresql":
@@ -162,6 +171,12 @@ def confirm_gone(tx: Transaction, backup_id: UUID) -> BackupRecord:
     return gone
 
 
+def _check_open(runtime: Runtime) -> None:
+    """A vault that was put back and not replayed holds what has ended: a backup of it would bring that along."""
+    if runtime.is_sealed:
+        raise VaultSealed("The vault was put back and is not replayed. Run: casevault restore")
+
+
 def _dumped(moment: Moment, folder: Path) -> str:
     name = f"dump{SUFFIXES[moment.kind]}"
     moment.write(folder / name)
@@ -170,7 +185,7 @@ def _dumped(moment: Moment, folder: Path) -> str:
 
 def _seal(
     runtime: Runtime, folder: Path, kind: str, backup_id: UUID, dump: str, now: datetime, head: Head
-) -> None:
+) -> Manifest:
     about = {
         "id": str(backup_id),
         "kind": kind,
@@ -179,7 +194,7 @@ def _seal(
         "version": __version__,
     }
     with runtime.transaction(SYSTEM) as tx:
-        write_manifest(tx, folder, about, head)
+        return write_manifest(tx, folder, about, head)
 
 
 def _database_places(runtime: Runtime) -> list[Path]:

@@ -54,8 +54,13 @@ class KeystoreBackups:
         self._store = store
         self._clock = clock
 
-    def begin(self, place: Callable[[UUID, datetime], str], kept: timedelta) -> BackupRecord:
-        """A backup that is about to be written to a place is entered; from now on it holds every living slot."""
+    def begin(
+        self, place: Callable[[UUID, datetime], str], kept: timedelta, since: datetime | None = None
+    ) -> BackupRecord:
+        """A backup that is about to be written to a place is entered; from now on it holds every living slot.
+
+        `since`: a copy that comes from an older backup also holds what lived when that was taken.
+        """
         with writing(self._engine) as session:
             lock_deployment(session, alone=True)
             epochs = session.scalars(select(Epoch).order_by(Epoch.number)).all()
@@ -63,7 +68,7 @@ class KeystoreBackups:
             row = KeystoreBackup(
                 id=backup_id,
                 place=place(backup_id, now),
-                begun_at=now,
+                begun_at=min(since or now, now),
                 expires_at=now + kept,
                 first_epoch=epochs[0].number if epochs else 0,
                 last_epoch=epochs[-1].number if epochs else 0,

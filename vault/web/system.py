@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from vault.access.policy import Permission
+from vault.backups import views as backups
 from vault.clock import advance_mark, read_clock
 from vault.diagnosis import diagnose
 from vault.web.acting import reading, runtime, transaction
@@ -16,6 +17,7 @@ from vault.web.respond import respond
 from vault.web.signin import signed_in
 
 pages = Blueprint("system", __name__)
+backups.register(pages)
 
 
 class Finding(BaseModel):
