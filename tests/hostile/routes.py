@@ -153,6 +153,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "/office/archive-identities/<>/confirmation": {"seen": "0" * 64, "compared": True},
     "/office/archive-identities/<>/retirement": {"reason": "the safe was sold"},
+    "/documents/<>/transcripts/verification": {"transcript": NOBODY},
     "/holds": {"case": NOBODY, "reason": "a court asks for it"},
     "/holds/<>/release": {"reason": "it is over"},
     "/office/retention/classes": {"code": "drafts", "disposal": "temporary"},

@@ -94,6 +94,7 @@ NEEDS_MORE = {
     ("/cases/<>/closure", 403),  # a caseworker closes no case, and knows of no archive identities
     *((f"/cases/<>/reopening{act}", 403) for act in ("", "/approval", "/withdrawal")),
     *((f"/office/archive-identities/<>/{act}", 404) for act in ("confirmation", "retirement")),
+    ("/documents/<>/transcripts/verification", 404),  # it is no recording
     ("/holds/<>/release", 404),  # a caseworker is not told of holds
     ("/office/retention/classes/<>/versions", 404),
     *((f"/office/retention/versions/<>/{act}", 404) for act in ("approval", "withdrawal")),
