@@ -20,8 +20,10 @@ from tests.archiving import Archivings
 from tests.databases import Pair, bare_pair, new_roles, url_as
 from tests.factory import Factory, test_settings
 from tests.fakes import RecordingBell, SettableClock
+from tests.removals import Removals
 from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.archive.packaging import SIGN
+from vault.archive.removing import CERTIFY, ERASE
 from vault.assembly import open_runtime, set_up
 from vault.audit.guards import REFUSAL
 from vault.audit.models import AuditEntry
@@ -350,7 +352,7 @@ def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: 
 
 
 def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, make: Factory) -> None:
-    office = Archivings(make)
+    office = Removals(make)
     closure, store = office.closed(), make.runtime.store
     office.archive(closure)
     kms = open_kms(place.settings.kms, deployment_of(make))
@@ -371,6 +373,11 @@ def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, mak
     office.archive(closure)
     done_by(make, archive, keys, office)
     assert office.state(closure) == "archived"
+    office.sign(closure)
+    make.wait(hours=72, seconds=1)
+    office.begin()
+    done_by(make, archive, keys, office)
+    assert office.removal(closure).state == "certified"
     keys.close()
     archive.engine.dispose()
 
@@ -380,7 +387,9 @@ def done_by(make: Factory, archive: Runtime, keys: Runtime, office: Archivings) 
     while waiting := office.waiting():
         with make.runtime.session() as session:
             names = {job_id: session.get_one(Job, job_id).name for job_id in waiting}
-        assert all(run_job(keys if names[each] == SIGN else archive, each) for each in waiting)
+        assert all(
+            run_job(keys if names[each] in (SIGN, ERASE, CERTIFY) else archive, each) for each in waiting
+        )
 
 
 def deployment_of(make: Factory) -> UUID | None:

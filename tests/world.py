@@ -18,6 +18,8 @@ from vault.access.actor import SYSTEM, Actor, Role
 from vault.access.caseload import AccessReason
 from vault.access.holds import Hold
 from vault.access.principals import Principal
+from vault.archive.certificates import Act as RemovedAct
+from vault.archive.certificates import issue_certificate
 from vault.archive.models import ArchivalPackage, ArchiveIdentity, Closure
 from vault.bundles.bookmarks import add_bookmark
 from vault.bundles.models import Bundle, Document
@@ -141,6 +143,7 @@ class World:
             "policy_id": [self._policy(people[1])],
             "identity_id": [self._identity(people)],
             "package_id": [self._package(people[0], case)],
+            "certificate_id": [self._certificate(case)],
             **self._kept(people[0], case),
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
@@ -234,6 +237,14 @@ class World:
             session.flush()
             session.add(row)
             return row.id
+
+    def _certificate(self, case: Case) -> UUID:
+        """A certificate that says nothing."""
+        values = {"organisation": "An office", "technique": "", "keystore_backups_until": "2026-01-02"}
+        lists: dict[str, list[str]] = {"limitations": [], "packages": [], "approvals": [], "removed": []}
+        act = RemovedAct("migration", uuid4(), case.id, case.office_id, values | lists)
+        with self.make.runtime.transaction(SYSTEM) as tx:
+            return issue_certificate(tx, act).id
 
     def _kept(self, person: Person, case: Case) -> dict[str, list[UUID]]:
         """A class of the office's schedule, what it says, and a hold on the case."""

@@ -2,7 +2,8 @@
 
 Floors; imports point down, and `tests/house` holds them:
 
-    F0 stone  errors, sentences, addresses, settings, crypto: bytes in, bytes out; the only importer of `cryptography`
+    F0 stone  errors, sentences, addresses, amounts, settings; crypto: bytes in, bytes out; the only one that imports
+              `cryptography`
     F1 pipes  db, clock, jobs, mail, languages, migrations; store (write-once objects), keystore (slots), kms (the master
               key), inspection (what an untrusted file is)
     F2 frame  access (actors, grants, holds, the one permission rule), audit (the log), slots, stores, rotation, runtime

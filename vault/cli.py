@@ -59,6 +59,7 @@ class Commands(click.Group):
         "restore": "vault.commands:restore",
         "check": "vault.commands:check",
         "archive": "vault.archive.commands:archive",
+        "certificate": "vault.archive.commands:certificate",
         "openapi": "vault.commands:openapi",
         "demo": "vault.commands:demo",
         "upload": "vault.client.commands:upload",

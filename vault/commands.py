@@ -192,7 +192,9 @@ def fixity_run(context: Any, as_json: bool) -> None:
         done = [run_job(runtime, job_id) for job_id in job_ids]
         if not all(done):
             break
-    failed = _ids(runtime, select(Version.id).where(Version.check_failed_at.is_not(None)))
+    failed = _ids(
+        runtime, select(Version.id).where(Version.check_failed_at.is_not(None), Version.removed_at.is_(None))
+    )
     tell({"failed": len(failed), "versions": [str(version_id) for version_id in failed]}, as_json)
     sys.exit(1 if failed else 0)
 

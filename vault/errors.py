@@ -9,6 +9,7 @@ VaultError
 │   └── ReasonDue     allowed, once it is said why: the case is not assigned to the actor
 ├── NotFound          absent, or not yours to know about
 ├── Gone              a link that opens no more (strangers are not told why)
+├── Archived          content whose active copy was removed: it lies in the archive
 ├── UploadEnded       an upload that takes no more bytes: stored, refused, ended or expired
 ├── Conflict          the world changed under the request
 │   └── WrongOffset   bytes that do not follow those that are stored
@@ -136,6 +137,12 @@ class Gone(VaultError):
     """A link that cannot be opened: unknown, expired, revoked, spent or wrong all look alike."""
 
     code = "link-closed"
+
+
+class Archived(VaultError):
+    """The active copy of this content was removed after it was archived; an archivist can have it retrieved."""
+
+    code = "archived"
 
 
 class Conflict(VaultError):

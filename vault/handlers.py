@@ -29,6 +29,8 @@ MODULES_WITH_JOBS = (
     "vault.archive.packaging",
     "vault.archive.receipting",
     "vault.archive.locking",
+    "vault.archive.removing",
+    "vault.archive.erasing",
     "vault.retention.scanning",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
@@ -51,6 +53,7 @@ PERIODIC = {
     "drops.remind": timedelta(hours=1),
     "transfers.sweep_store": timedelta(days=1),
     "archive.move_locks_on": timedelta(days=1),
+    "archive.begin_removals": timedelta(minutes=10),
     "retention.scan": timedelta(days=1),
 }
 """How often a sweep queues each of these jobs."""

@@ -14,6 +14,7 @@ from vault.access import (
     throttle,
 )
 from vault.archive import models as archive
+from vault.archive import removal_models as removals
 from vault.audit import models as audit
 from vault.bundles import models as bundles
 from vault.bundles import recovery_models as recoveries
@@ -63,6 +64,7 @@ TABLES = (
     people,
     policies,
     recoveries,
+    removals,
     requests,
     retention,
     shares,

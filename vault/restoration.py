@@ -99,6 +99,8 @@ def _follow_all(tx: Transaction, successors: Successors) -> tuple[int, int]:
             kept = [tx.keystore.kept_locks(row.id, slot_id) for slot_id in line]
             if not kept or kept[-1] is None:
                 ended += 1
+                if isinstance(row, Version):
+                    row.removed_at = row.removed_at or tx.now
                 continue
             # Each step in turn: what one changed, as titles under a new key, the next need not repeat.
             for slot_id, content in zip(line, kept, strict=True):

@@ -34,7 +34,7 @@ FORGOTTEN = (
 """Tables whose rows the web processes delete; all others only gain rows, or change them."""
 OBJECT_COLUMNS = (
     "id document_id bundle_id case_id office_id number length object_name object_length object_digest"
-    " seal checked_at check_failed_at media_type deposited_at"
+    " seal checked_at check_failed_at removed_at media_type deposited_at"
 )
 """What a version says of its object: no lock, no head, no name."""
 
@@ -45,6 +45,10 @@ READER_COLUMNS = (
 
 PACKAGE_STEPS = "state progress error_code failed_version_id"
 """What every step of a package says of itself."""
+REMOVAL_STEPS = "state error_code failed_package_id removed_at ended_at ended_by_id end_reason"
+"""What the steps of a removal say of themselves: no signature, and nothing of what was signed."""
+GOING_COLUMNS = "id document_id case_id slot_id object_name object_length object_digest seal removed_at"
+"""What two people sign of a version, and its slot."""
 
 _WEB = {name: "select insert update" + " delete" * (name in FORGOTTEN) for name in METADATA.tables}
 
@@ -68,6 +72,9 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "package_copies": "select insert update(mode kept_until)",
             "signing_keys": "select(id public_key)",
             "cases": "select(id office_id state changed_at revision) update(state changed_at revision)",
+            "removals": f"select update({REMOVAL_STEPS})",
+            "removal_checks": "select insert update(checked_at)",
+            "removed_versions": "select update(object_removed_at)",
         },
     },
     "keys": {
@@ -76,9 +83,20 @@ RIGHTS: dict[str, dict[str, Rights]] = {
         | JOBS
         | LOG_WRITER
         | {
-            "destructions": "select update(state done_at)",
+            "destructions": "select insert update(state done_at)",
             "packages": f"select update({PACKAGE_STEPS} receipt_key_id receipt_signature)",
             "signing_keys": "select insert",
+            "removals": f"select update({REMOVAL_STEPS} begun_at)",
+            "removal_checks": "select",
+            "removed_versions": "select insert update(slot_destroyed_at)",
+            "certificates": "select insert",
+            "versions": f"select({GOING_COLUMNS}) update(removed_at slot_id)",
+            "documents": "select(id document_type)",
+            "archive_headers": "select(closure_id version_id)",
+            "closures": "select(id number closed_on closed_by_id reopened_at)",
+            "package_copies": "select",
+            "cases": "select(id state)",
+            "persons": "select(id left_at)",
         },
         "keystore": START
         | {

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vault.addresses import clamd, database_place, is_loopback, listener, mail_from, site, smtp_url
+from vault.amounts import count, days, hour, hours, minutes, positive, seconds
 from vault.crypto.passwords import Argon2Profile, new_profile
 from vault.errors import Fault, Misconfigured
 
@@ -22,43 +23,6 @@ SECOND_FACTORS = ("required", "privileged", "optional")
 LOCKS = ("governance", "compliance")
 CHECKSUMS = ("when_supported", "when_required")
 MEBIBYTE = 1024 * 1024
-
-
-def _seconds(text: str) -> timedelta:
-    return timedelta(seconds=_positive(text))
-
-
-def _minutes(text: str) -> timedelta:
-    return timedelta(minutes=_positive(text))
-
-
-def _hours(text: str) -> timedelta:
-    return timedelta(hours=_positive(text))
-
-
-def _days(text: str) -> timedelta:
-    return timedelta(days=_positive(text))
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError("a number of at least 1 is needed")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError("a number of at least 0 is needed")
-    return number
-
-
-def _hour(text: str) -> int:
-    hour = int(text)
-    if not 0 <= hour <= 23:
-        raise ValueError("an hour from 0 to 23 is needed")
-    return hour
 
 
 def _folder(text: str) -> Path:
@@ -95,7 +59,7 @@ class Settings:
     base_url: str = _setting("BASE_URL", site, "", help="the only source of links")
     tls_cert: Path | None = _setting("TLS_CERT", _folder, None, help="certificate file (PEM)")
     tls_key: Path | None = _setting("TLS_KEY", _folder, None, help="its private key (PEM)")
-    trusted_proxies: int = _setting("TRUSTED_PROXIES", _count, 0, help="proxies in front of the vault")
+    trusted_proxies: int = _setting("TRUSTED_PROXIES", count, 0, help="proxies in front of the vault")
     database_url: str = _setting("DATABASE_URL", str, "", secret=True, help="the database")
     keystore_url: str = _setting(
         "KEYSTORE_URL", str, "", secret=True, help="the keystore, apart from the database"
@@ -113,7 +77,7 @@ class Settings:
     )
     retention: timedelta = _setting(
         "RETENTION_DAYS",
-        _days,
+        days,
         timedelta(days=3653),
         help="days that a package of permanent records is locked",
     )
@@ -122,76 +86,80 @@ class Settings:
     smtp_url: str = _setting("SMTP_URL", smtp_url, "", secret=True, help="the mail server")
     mail_from: str = _setting("MAIL_FROM", mail_from, "", help="who mails come from")
     clamd: str = _setting("CLAMD", clamd, "", help="the virus scanner: unix:PATH or tcp:HOST:PORT")
-    web_threads: int = _setting("WEB_THREADS", _positive, 48, help="requests at once, per web process")
-    web_processes: int = _setting("WEB_PROCESSES", _positive, 2, help="web processes")
+    web_threads: int = _setting("WEB_THREADS", positive, 48, help="requests at once, per web process")
+    web_processes: int = _setting("WEB_PROCESSES", positive, 2, help="web processes")
     head_patience: timedelta = _setting(
-        "HEAD_SECONDS", _seconds, timedelta(seconds=10), help="seconds for the head of a request"
+        "HEAD_SECONDS", seconds, timedelta(seconds=10), help="seconds for the head of a request"
     )
     body_patience: timedelta = _setting(
-        "BODY_SECONDS", _seconds, timedelta(seconds=30), help="seconds a sender may be slower than 1 KiB/s"
+        "BODY_SECONDS", seconds, timedelta(seconds=30), help="seconds a sender may be slower than 1 KiB/s"
     )
     reader_patience: timedelta = _setting(
-        "READER_SECONDS", _seconds, timedelta(seconds=60), help="seconds a reader may be slower than 1 KiB/s"
+        "READER_SECONDS", seconds, timedelta(seconds=60), help="seconds a reader may be slower than 1 KiB/s"
     )
-    session_idle: timedelta = _setting(
-        "SESSION_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes"
-    )
+    session_idle: timedelta = _setting("SESSION_IDLE_MINUTES", minutes, timedelta(minutes=30), help="minutes")
     privileged_idle: timedelta = _setting(
-        "PRIVILEGED_IDLE_MINUTES", _minutes, timedelta(minutes=15), help="minutes, for privileged roles"
+        "PRIVILEGED_IDLE_MINUTES", minutes, timedelta(minutes=15), help="minutes, for privileged roles"
     )
-    session_absolute: timedelta = _setting("SESSION_HOURS", _hours, timedelta(hours=12), help="hours")
-    unlock_idle: timedelta = _setting("UNLOCK_IDLE_MINUTES", _minutes, timedelta(minutes=15), help="minutes")
+    session_absolute: timedelta = _setting("SESSION_HOURS", hours, timedelta(hours=12), help="hours")
+    unlock_idle: timedelta = _setting("UNLOCK_IDLE_MINUTES", minutes, timedelta(minutes=15), help="minutes")
     visitor_idle: timedelta = _setting(
-        "RECIPIENT_IDLE_MINUTES", _minutes, timedelta(minutes=30), help="minutes"
+        "RECIPIENT_IDLE_MINUTES", minutes, timedelta(minutes=30), help="minutes"
     )
     rejoin: timedelta = _setting(
-        "REJOIN_HOURS", _hours, timedelta(hours=72), help="hours an opening can be rejoined"
+        "REJOIN_HOURS", hours, timedelta(hours=72), help="hours an opening can be rejoined"
     )
-    share_default: timedelta = _setting("SHARE_DAYS", _days, timedelta(days=7), help="days a link lives")
-    share_longest: timedelta = _setting("SHARE_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    share_default: timedelta = _setting("SHARE_DAYS", days, timedelta(days=7), help="days a link lives")
+    share_longest: timedelta = _setting("SHARE_MAX_DAYS", days, timedelta(days=30), help="days at most")
     code_life: timedelta = _setting(
-        "CODE_MINUTES", _minutes, timedelta(minutes=10), help="minutes an e-mailed code is good for"
+        "CODE_MINUTES", minutes, timedelta(minutes=10), help="minutes an e-mailed code is good for"
     )
-    digest_hour: int = _setting("DIGEST_HOUR", _hour, 6, help="hour of the day, UTC, of daily summaries")
-    loan_default: timedelta = _setting("LOAN_DAYS", _days, timedelta(days=7), help="days a loan lives")
-    loan_longest: timedelta = _setting("LOAN_MAX_DAYS", _days, timedelta(days=30), help="days at most")
+    digest_hour: int = _setting("DIGEST_HOUR", hour, 6, help="hour of the day, UTC, of daily summaries")
+    loan_default: timedelta = _setting("LOAN_DAYS", days, timedelta(days=7), help="days a loan lives")
+    loan_longest: timedelta = _setting("LOAN_MAX_DAYS", days, timedelta(days=30), help="days at most")
     request_default: timedelta = _setting(
-        "REQUEST_DAYS", _days, timedelta(days=14), help="days a file request is open"
+        "REQUEST_DAYS", days, timedelta(days=14), help="days a file request is open"
     )
-    request_longest: timedelta = _setting("REQUEST_MAX_DAYS", _days, timedelta(days=60), help="days at most")
+    request_longest: timedelta = _setting("REQUEST_MAX_DAYS", days, timedelta(days=60), help="days at most")
     account_life: timedelta = _setting(
-        "ACCOUNT_DAYS", _days, timedelta(days=365), help="days an account works"
+        "ACCOUNT_DAYS", days, timedelta(days=365), help="days an account works"
     )
     dormant_after: timedelta = _setting(
-        "DORMANT_DAYS", _days, timedelta(days=30), help="days without a sign-in before it is locked"
+        "DORMANT_DAYS", days, timedelta(days=30), help="days without a sign-in before it is locked"
     )
     recertify_every: timedelta = _setting(
-        "RECERTIFICATION_DAYS", _days, timedelta(days=30), help="days from one recertification to the next"
+        "RECERTIFICATION_DAYS", days, timedelta(days=30), help="days from one recertification to the next"
     )
-    enrolment: timedelta = _setting("ENROLMENT_HOURS", _hours, timedelta(hours=72), help="hours")
+    enrolment: timedelta = _setting("ENROLMENT_HOURS", hours, timedelta(hours=72), help="hours")
     approval: timedelta = _setting(
         "APPROVAL_HOURS",
-        _hours,
+        hours,
         timedelta(hours=72),
         help="hours until a request lapses without a second person",
     )
     recovery_wait: timedelta = _setting(
-        "RECOVERY_WAIT", _hours, timedelta(hours=24), help="hours before desk 1 may release a bundle's half"
+        "RECOVERY_WAIT", hours, timedelta(hours=24), help="hours before desk 1 may release a bundle's half"
+    )
+    cool_off: timedelta = _setting(
+        "COOL_OFF_HOURS",
+        hours,
+        timedelta(hours=72),
+        help="hours from the last approval of what cannot be undone",
     )
     upload_kept: timedelta = _setting(
-        "UPLOAD_DAYS", _days, timedelta(days=7), help="days an unfinished upload is kept"
+        "UPLOAD_DAYS", days, timedelta(days=7), help="days an unfinished upload is kept"
     )
     epoch_length: timedelta = _setting(
-        "EPOCH_DAYS", _days, timedelta(days=30), help="days after which the keystore's epoch key is replaced"
+        "EPOCH_DAYS", days, timedelta(days=30), help="days after which the keystore's epoch key is replaced"
     )
-    form_limit: int = _setting("FORM_LIMIT", _positive, 25 * MEBIBYTE, help="bytes, one file sent by form")
-    file_limit: int = _setting("FILE_LIMIT", _positive, 5 * 1024 * MEBIBYTE, help="bytes, one file")
+    form_limit: int = _setting("FORM_LIMIT", positive, 25 * MEBIBYTE, help="bytes, one file sent by form")
+    file_limit: int = _setting("FILE_LIMIT", positive, 5 * 1024 * MEBIBYTE, help="bytes, one file")
     bundle_quota: int = _setting(
-        "BUNDLE_QUOTA", _positive, 100 * 1024 * MEBIBYTE, help="bytes, all files of one bundle"
+        "BUNDLE_QUOTA", positive, 100 * 1024 * MEBIBYTE, help="bytes, all files of one bundle"
     )
-    argon2_memory: int = _setting("ARGON2_MEMORY_KIB", _positive, 64 * 1024, help="KiB, for new passwords")
-    argon2_time: int = _setting("ARGON2_TIME", _positive, 3, help="passes, for new passwords")
-    argon2_lanes: int = _setting("ARGON2_LANES", _positive, 4, help="lanes, for new passwords")
+    argon2_memory: int = _setting("ARGON2_MEMORY_KIB", positive, 64 * 1024, help="KiB, for new passwords")
+    argon2_time: int = _setting("ARGON2_TIME", positive, 3, help="passes, for new passwords")
+    argon2_lanes: int = _setting("ARGON2_LANES", positive, 4, help="lanes, for new passwords")
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod

@@ -25,6 +25,11 @@ GET POST /cases/{case_id}/move
 GET POST /cases/{case_id}/outcomes
 GET POST /cases/{case_id}/closure
 POST /cases/{case_id}/archiving
+GET POST /cases/{case_id}/removal
+POST /cases/{case_id}/removal/approval
+POST /cases/{case_id}/removal/cancellation
+GET /certificates/{certificate_id}
+GET /certificates/{certificate_id}/content
 GET /packages/{package_id}
 GET /packages/{package_id}/content
 GET /archive

@@ -209,7 +209,8 @@ def test_an_archive_that_fails_is_asked_again_by_itself_or_at_once_by_somebody(o
 @pytest.mark.sqlite
 def test_who_writes_packages_knows_no_way_to_a_people_half():
     """K7, by what a fresh program has loaded once it can do these jobs."""
-    program = "import sys, vault.archive.packaging, vault.archive.receipting, vault.archive.locking; print(*sys.modules)"
+    modules = ("packaging", "receipting", "locking", "removing", "erasing")
+    program = f"import sys, {', '.join(f'vault.archive.{each}' for each in modules)}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "vault.archive.packing" in loaded

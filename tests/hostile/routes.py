@@ -147,6 +147,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/cases/<>/closure": {"reason": "departed", "closed_on": "2026-01-02"},
     "/cases/<>/reopening": {"reason": "they came back"},
     "/cases/<>/reopening/approval": {"seen": "0" * 64},
+    "/cases/<>/removal": {"seen": "0" * 64, "number": "815-26-00001"},
+    "/cases/<>/removal/approval": {"seen": "0" * 64, "number": "815-26-00001"},
     "/office/archive-identities": {
         "recipient": age_recipient(public_key(bytes(32))),
         "holder": "the records room",

@@ -24,7 +24,7 @@ KINDS = {
     *("cell_id", "team_id", "loan_id", "token_id", "factor_id", "step_up_id"),
     *("desk_id", "recovery_id", "reason_id", "round_id", "move_id"),
     *("agreement_id", "recipient_id", "exception_id", "request_id", "policy_id", "file_request_id"),
-    *("batch_id", "identity_id", "package_id", "hold_id", "class_id", "rule_id"),
+    *("batch_id", "identity_id", "package_id", "certificate_id", "hold_id", "class_id", "rule_id"),
 }
 PLACE = "n"
 """The number of a page, beside an id."""
@@ -93,6 +93,7 @@ NEEDS_MORE = {
     ("/cases/<>/archiving", 403),
     ("/cases/<>/closure", 403),  # a caseworker closes no case, and knows of no archive identities
     *((f"/cases/<>/reopening{act}", 403) for act in ("", "/approval", "/withdrawal")),
+    *((f"/cases/<>/removal{act}", 403) for act in ("", "/approval", "/cancellation")),
     *((f"/office/archive-identities/<>/{act}", 404) for act in ("confirmation", "retirement")),
     ("/documents/<>/transcripts/verification", 404),  # it is no recording
     ("/holds/<>/release", 404),  # a caseworker is not told of holds

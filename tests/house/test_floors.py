@@ -11,7 +11,7 @@ import pytest
 
 from tests.house.tree import Module, modules
 
-STONE = ("addresses", "errors", "sentences", "settings", "crypto")
+STONE = ("addresses", "amounts", "errors", "sentences", "settings", "crypto")
 PIPES = (
     *("clock", "cursors", "db", "deployment", "durable", "folder_queue", "inspection"),
     *("jobs", "keystore", "kms", "languages", "mail", "migrations", "store"),

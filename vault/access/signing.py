@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 RECEIPT = "receipt"
+CERTIFICATE = "certificate"
 
 
 class SigningKey(Row):

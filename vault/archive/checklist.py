@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
+from vault.archive.gathering import IS_HERE
 from vault.archive.identities import ENOUGH, Vouched, vouched_identities
 from vault.bundles.document_types import RECORDING
 from vault.bundles.members import list_member_teams, list_members
@@ -131,7 +132,7 @@ def checklist_of(tx: Transaction, case: Case, settle: bool = False) -> Checklist
     """How the case stands now. With `settle` all files that wait in open bundles are taken in first. Load the case first."""
     bundles = [_held(tx, number, each, settle) for number, each in enumerate(all_bundles(tx, case.id), 1)]
     move = waiting_move(tx, case.id)
-    counted = select(func.count()).where(Version.case_id == case.id, Version.seal.is_not(None))
+    counted = select(func.count()).where(Version.case_id == case.id, *IS_HERE)
     return Checklist(
         case=case,
         bundles=bundles,

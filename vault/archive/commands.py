@@ -1,18 +1,22 @@
-"""Commands about the archive: `casevault archive status|verify`. They show ids, states, sizes and times; no case number."""
+"""Commands about the archive: `casevault archive status|verify`, `casevault certificate verify`. The first two show ids,
+states, sizes and times; no case number.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 from sqlalchemy import select
 
+from vault.archive.certificates import check_certificate
 from vault.archive.models import ARCHIVED, RECEIPTED, ArchivalPackage, PackageCopy
 from vault.archive.packaging import check_whole, code_of
 from vault.archive.receipting import check_laid
 from vault.commands import JSON, tell
-from vault.errors import VaultError
+from vault.crypto.encoding import b64, unb64
+from vault.errors import Tampered, VaultError
 from vault.stores import archive_of
 
 if TYPE_CHECKING:
@@ -53,6 +57,27 @@ def archive_verify(context: Any, as_json: bool) -> None:
     told = [_told(row) | {"error": _fault_of(runtime, place, row, copy)} for row, copy in found]
     tell(told, as_json)
     sys.exit(any(each["error"] for each in told))
+
+
+@click.group()
+def certificate() -> None:
+    """Certificates of what was removed or disposed of."""
+
+
+@certificate.command("verify")
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--key", default="", help="The public key of the vault, base64; else the one that the file names."
+)
+@JSON
+def certificate_verify(file: BinaryIO, key: str, as_json: bool) -> None:
+    """Check a certificate without the vault: exit 0 if it is signed as it stands, 1 if not. Compare the key that is told."""
+    try:
+        said, signer = check_certificate(file.read(), unb64(key) if key else None)
+    except Tampered:
+        raise Tampered("This is no certificate, or it was changed, or another key has signed it.") from None
+    heading = {name: said[name] for name in ("number", "kind", "issued_at")}
+    tell(heading | {"files": len(said["removed"]), "key": b64(signer)}, as_json)
 
 
 def _told(row: ArchivalPackage) -> dict[str, Any]:

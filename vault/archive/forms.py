@@ -51,6 +51,13 @@ class Approval(Asked):
     seen: Seen
 
 
+class RemovalSigning(Asked):
+    """The digest of the list that was read, as its page or the API gives it, and the number of the case, typed."""
+
+    seen: Seen
+    number: Annotated[str, Field(min_length=1, max_length=40)]
+
+
 class CaseClosing(Asked):
     """Why a case is closed and as of which day; and which live links and loans, by their ids, are kept for another reason.
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from vault.store.base import Store
 
 AGENT = "Casevault"
+IS_HERE = (Version.seal.is_not(None), Version.removed_at.is_(None))
+"""What lies here: of an earlier closing the active copies may have gone, and its package has them."""
 
 
 class WrongIndex(Tampered):
@@ -50,11 +52,11 @@ def package_of(session: Session, store: Store, row: ArchivalPackage) -> Package:
 
 def content_of(session: Session, case_id: UUID, disposal: str) -> int:
     """Bytes of the stored objects of this class in the case; a package of them is a little larger."""
-    codes = _codes_of(disposal)
+    codes = codes_of(disposal)
     query = (
         select(func.sum(Version.object_length))
         .join(Document, Document.id == Version.document_id)
-        .where(Version.case_id == case_id, Version.seal.is_not(None), Document.document_type.in_(codes))
+        .where(Version.case_id == case_id, *IS_HERE, Document.document_type.in_(codes))
     )
     return int(session.scalar(query) or 0)
 
@@ -69,8 +71,8 @@ def _files_of(session: Session, row: ArchivalPackage) -> list[PackedFile]:
         .join(Document, Document.id == Version.document_id)
         .where(
             Version.case_id == row.case_id,
-            Version.seal.is_not(None),
-            Document.document_type.in_(_codes_of(row.disposal)),
+            *IS_HERE,
+            Document.document_type.in_(codes_of(row.disposal)),
         )
     )
     files = []
@@ -81,7 +83,7 @@ def _files_of(session: Session, row: ArchivalPackage) -> list[PackedFile]:
     return files
 
 
-def _codes_of(disposal: str) -> list[str]:
+def codes_of(disposal: str) -> list[str]:
     """The document types of a class."""
     return [code for code, kind in DOCUMENT_TYPES.items() if kind.disposal == disposal]
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from vault.archive.checklist import Checklist
+from vault.archive.gathering import IS_HERE
 from vault.archive.models import ArchiveHeader, Closure
 from vault.bundles.document_types import is_permanent
 from vault.bundles.models import Document, Version
@@ -70,12 +71,12 @@ def mint_headers(tx: Transaction, closure: Closure, checklist: Checklist) -> int
 
 
 def filed_in(tx: Transaction, checklist: Checklist) -> Sequence[Filed]:
-    """Every available version of the case, oldest documents first; all bundles are open."""
+    """Every version of the case that can be read here, oldest documents first; all bundles are open."""
     opened = {held.bundle.id: held.look.opened for held in checklist.bundles}
     query = (
         select(Document, Version)
         .join(Version, Version.document_id == Document.id)
-        .where(Document.case_id == checklist.case.id, Version.seal.is_not(None))
+        .where(Document.case_id == checklist.case.id, *IS_HERE)
         .order_by(Document.created_at, Document.id, Version.number)
         .options(selectinload(Document.individuals))
     )

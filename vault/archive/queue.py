@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from vault.access.policy import Permission, permits
 from vault.archive.models import ArchivalPackage, Closure, Reopening
 from vault.archive.package_pages import PackageRow, package_rows
+from vault.archive.removal_models import ENDED, Removal
 from vault.cases.models import ACTIVE, ARCHIVED, ARCHIVING, CLOSED, OUTCOMES, Case, Individual
 from vault.matrix.pages import names_of
 
@@ -35,7 +36,8 @@ class ReadyRow(BaseModel):
 class ClosedRow(BaseModel):
     """A case that is not active any more; `is_to_reopen` while a proposal to reopen it waits.
 
-    While it is being archived, so many of its `packages` are `archived`; `has_stopped` once one waits for somebody.
+    While it is being archived, so many of its `packages` are `archived`; `has_stopped` once one waits for somebody, or the
+    removal of its active copies does; `removal` is how far that is.
     """
 
     case_id: UUID
@@ -49,6 +51,7 @@ class ClosedRow(BaseModel):
     packages: int
     archived: int
     has_stopped: bool
+    removal: str | None
 
 
 class QueuePage(BaseModel):
@@ -94,6 +97,7 @@ def is_settled() -> ColumnElement[bool]:
 def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> list[ClosedRow]:
     names = names_of(tx, [closure.closed_by_id for _, closure, _ in found])
     packages = _packages(tx, [closure.id for _, closure, _ in found])
+    removals = _removals(tx, [closure.id for _, closure, _ in found])
     return [
         ClosedRow(
             case_id=case.id,
@@ -106,10 +110,22 @@ def _closed(tx: Transaction, found: Sequence[tuple[Case, Closure, bool]]) -> lis
             state=case.state,
             packages=len(packages[closure.id]),
             archived=sum(row.state == ARCHIVED for row in packages[closure.id]),
-            has_stopped=any(row.has_stopped for row in packages[closure.id]),
+            has_stopped=any(row.has_stopped for row in packages[closure.id])
+            or _stands(removals.get(closure.id)),
+            removal=removals[closure.id].state if closure.id in removals else None,
         )
         for case, closure, is_to_reopen in found
     ]
+
+
+def _removals(tx: Transaction, closures: list[UUID]) -> dict[UUID, Removal]:
+    """The one of each closing that has not ended."""
+    live = select(Removal).where(Removal.closure_id.in_(closures), Removal.state != ENDED)
+    return {row.closure_id: row for row in tx.session.scalars(live)}
+
+
+def _stands(removal: Removal | None) -> bool:
+    return removal is not None and removal.error_code is not None
 
 
 def _packages(tx: Transaction, closures: list[UUID]) -> dict[UUID, list[PackageRow]]:

@@ -8,7 +8,7 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission, may_ever
-from vault.archive import identity_views, package_views
+from vault.archive import identity_views, package_views, removal_views
 from vault.archive.archiving import archive_case
 from vault.archive.closing import close_case, standing_closure
 from vault.archive.forms import Approval, CaseClosing, WithReason
@@ -27,6 +27,7 @@ from vault.web.signin import signed_in
 bp = Blueprint("archive", __name__, template_folder="templates")
 identity_views.register(bp)
 package_views.register(bp)
+removal_views.register(bp)
 
 
 @bp.app_template_global("standing_closure")

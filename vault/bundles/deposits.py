@@ -102,7 +102,7 @@ def individuals_by_number(tx: Transaction, case_id: UUID, numbers: Sequence[str]
 
 
 def find_duplicate(tx: Transaction, opened: OpenBundle, plaintext_sha256: bytes) -> Version | None:
-    """A version of the open bundle with the same content, oldest first; withdrawn documents do not count."""
+    """A version of the open bundle with the same content, oldest first; what was withdrawn or removed does not count."""
     mark = duplicate_mark(opened.key.reveal(), plaintext_sha256)
     return tx.session.scalar(
         select(Version)
@@ -110,6 +110,7 @@ def find_duplicate(tx: Transaction, opened: OpenBundle, plaintext_sha256: bytes)
         .where(
             Version.bundle_id == opened.bundle.id,
             Version.duplicate_mark == mark,
+            Version.removed_at.is_(None),
             Document.withdrawn_at.is_(None),
         )
         .order_by(Version.deposited_at)

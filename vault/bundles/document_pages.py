@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 class VersionRow(BaseModel):
     """One deposited file; `length` in bytes, `duration_ms` only of a recording, where it is known. It can be read when
-    it is available."""
+    it is available. `removed_at`: what lay here went to the archive then."""
 
     id: UUID
     number: int
@@ -38,6 +38,7 @@ class VersionRow(BaseModel):
     length: int
     duration_ms: int | None
     deposited_at: datetime
+    removed_at: datetime | None
     is_available: bool
     inspection: Findings
 
@@ -143,7 +144,8 @@ def version_row(opened: OpenBundle, version: Version, found: Findings = UNKNOWN)
         length=version.length,
         duration_ms=version.duration_ms,
         deposited_at=version.deposited_at,
-        is_available=version.seal is not None,
+        removed_at=version.removed_at,
+        is_available=version.is_available,
         inspection=found,
     )
 
@@ -164,7 +166,7 @@ def file_row(
         version=version,
         withdrawn_at=document.withdrawn_at,
         revision=document.revision,
-        may_download=may_download,
+        may_download=may_download and version.is_available,
     )
 
 
@@ -208,9 +210,10 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
         may_change=stays and tx.allows(Permission.DOCUMENT_CHANGE, document),
         may_withdraw=stays and tx.allows(Permission.DOCUMENT_WITHDRAW, document),
         may_move=stays and tx.allows(Permission.DOCUMENT_MOVE, document),
-        may_look=current.extension in SHOWN,
-        may_lend=stays and tx.allows(Permission.LOAN_CREATE, document),
+        may_look=current.is_available and current.extension in SHOWN,
+        may_lend=stays and current.is_available and tx.allows(Permission.LOAN_CREATE, document),
         may_export=stays
+        and current.is_available
         and is_permanent(document.document_type)
         and tx.allows(Permission.DOCUMENT_EXPORT, document),
     )

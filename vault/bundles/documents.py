@@ -121,6 +121,9 @@ def move_document(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docume
         raise Conflict("The document lies in this bundle already.")
     if document.withdrawn_at is not None:
         raise Conflict("A withdrawn document stays where it is.")
+    versions = tx.session.scalars(select(Version).where(Version.document_id == document.id)).all()
+    if any(version.removed_at is not None for version in versions):
+        raise Conflict("What lay here of this document is in the archive. It stays where it is.")
     require_addable(tx, target_bundle, document.document_type)
     target = open_bundle(tx, target_bundle)
     individuals = _individuals_there(tx, document, target_bundle)
@@ -135,7 +138,7 @@ def move_document(tx: Transaction, document_id: UUID, bundle_id: UUID) -> Docume
     moved += [
         (each, bookmarks.PLACE_COLUMNS) for each in bookmarks.move_bookmarks(tx, document, source, target)
     ]
-    for version in tx.session.scalars(select(Version).where(Version.document_id == document.id)):
+    for version in versions:
         _move_version(tx, version, source, target, moved)
     document.revision += 1
     for case_id in {source.bundle.case_id, target_bundle.case_id}:

@@ -130,7 +130,8 @@ class Version(Row):
     """One deposited file: an age object in the store and the locks that open it. Available if and only if sealed.
 
     `length` is of the plaintext, `object_length` of the object, both in bytes; `head` is the object's first 126 bytes.
-    `duration_ms` is a recording's, where it could be read and believed.
+    `duration_ms` is a recording's, where it could be read and believed. `removed_at`: its slot and object have gone from
+    here since; what is said of it stays.
     """
 
     __tablename__ = "versions"
@@ -161,6 +162,12 @@ class Version(Row):
     deposited_at: Mapped[datetime]
     checked_at: Mapped[datetime | None]
     check_failed_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+
+    @property
+    def is_available(self) -> bool:
+        """Whether it can be read here."""
+        return self.seal is not None and self.removed_at is None
 
 
 class Bookmark(Row):

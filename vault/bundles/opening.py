@@ -27,7 +27,7 @@ from vault.crypto.locks import bundle_lock, file_lock, lock_text, session_lock, 
 from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.secret import Secret, random_key
 from vault.db import for_change
-from vault.errors import BundleLocked, NotFound, Tampered
+from vault.errors import Archived, BundleLocked, NotFound, Tampered
 from vault.slots import Kept, replace_slot
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 
+MOVED = "This was moved to the archive. What lay here was removed; the record is in its package."
 Settle = Callable[["Transaction", "OpenBundle"], None]
 _WAITING: list[Settle] = []
 
@@ -107,14 +108,18 @@ class OpenBundle:
         return unlock_text(self.key.reveal(), self.bundle.id, label, row_id, blob)
 
     def file_keys(self, tx: Transaction, version: Version) -> tuple[bytes, bytes]:
-        """FK and SLK of a version of this bundle; `Tampered` if slot, lock or bundle do not belong together."""
+        """FK and SLK of a version of this bundle; `Archived` when it was removed from here, `Tampered` if slot, lock or
+        bundle do not belong together.
+        """
         slot = version_slot(tx, version)
         lock = file_lock(self.bundle.id, version.id, version.key_number)
         return lock.open(self.key.reveal(), slot, blob=version.file_lock), slot
 
 
 def version_slot(tx: Transaction, version: Version) -> bytes:
-    """SLK(version); `Tampered` once it is destroyed."""
+    """SLK(version); `Archived` when the active copy was removed, `Tampered` once the slot is destroyed."""
+    if version.removed_at is not None:
+        raise Archived(MOVED)
     if version.slot_id is None:
         raise Tampered
     return tx.keystore.open_slot(version.slot_id, SlotKind.VERSION, version.id)

@@ -28,11 +28,13 @@ from vault.crypto.kinds import SlotKind
 from vault.crypto.locks import file_lock
 from vault.crypto.marks import duplicate_mark
 from vault.crypto.secret import Secret, random_key
-from vault.db import Row
+from vault.db import Row, for_change
 from vault.slots import Kept, replace_slot
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
+
+NAME_COLUMNS = ("file_name_lock", "plaintext_digest_lock", "duplicate_mark")
 
 
 def rekey_bundle(tx: Transaction, bundle_id: UUID, reason: str) -> OpenBundle:
@@ -47,22 +49,41 @@ def rekey_bundle(tx: Transaction, bundle_id: UUID, reason: str) -> OpenBundle:
     fresh = OpenBundle(bundle, Secret(random_key()))
     bundle.key_number += 1
     bundle.title_lock = fresh.lock_text("bundle.title", bundle.id, title)
+    along = list(_rekeyed_remarks(tx, old, fresh))
     for document in tx.session.scalars(select(Document).where(Document.bundle_id == bundle.id)).all():
-        _rekey_document(tx, document, old, fresh)
-    renew_access_key(tx, fresh, password_key, also=_rekeyed_remarks(tx, old, fresh))
+        along += _rekey_document(tx, document, old, fresh)
+    renew_access_key(tx, fresh, password_key, also=along)
     bundle.revision += 1
     why = tx.remark(reason, fresh.holder)
     tx.record("bundle.key_replaced", bundle, key_number=bundle.key_number, **why)
     return fresh
 
 
-def _rekey_document(tx: Transaction, document: Document, old: OpenBundle, fresh: OpenBundle) -> None:
+def _rekey_document(tx: Transaction, document: Document, old: OpenBundle, fresh: OpenBundle) -> Kept:
+    """Returns what no version's new slot carries along: all of a document whose files were removed from here."""
     title = old.title_of(document)
     document.title_lock = fresh.lock_text("document.title", document.id, title)
     along: list[tuple[Row, Sequence[str]]] = [(document, PLACE_COLUMNS)]
     along += [(each, bookmarks.PLACE_COLUMNS) for each in bookmarks.move_bookmarks(tx, document, old, fresh)]
-    for version in tx.session.scalars(select(Version).where(Version.document_id == document.id)).all():
+    query = select(Version).where(Version.document_id == document.id).order_by(Version.id)
+    held = query.with_for_update(**for_change(Version))
+    versions = tx.session.scalars(held, execution_options={"populate_existing": True}).all()
+    for version in versions:
+        if version.removed_at is not None:
+            _rename_version(version, old, fresh)
+            along.append((version, NAME_COLUMNS))
+    here = [version for version in versions if version.removed_at is None]
+    for version in here:
         _rekey_version(tx, version, old, fresh, along)
+    return () if here else along
+
+
+def _rename_version(version: Version, old: OpenBundle, fresh: OpenBundle) -> None:
+    """Of a file that was removed from here only what it was called is locked anew."""
+    digest = old.digest_of(version)
+    version.file_name_lock = fresh.lock_text("version.file_name", version.id, old.file_name_of(version))
+    version.plaintext_digest_lock = fresh.lock_text("version.plaintext_digest", version.id, digest)
+    version.duplicate_mark = duplicate_mark(fresh.key.reveal(), bytes.fromhex(digest))
 
 
 def _rekey_version(

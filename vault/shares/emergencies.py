@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from vault.bundles.models import Document
+from vault.bundles.models import Document, Version
 from vault.bundles.recoveries import claim_release
 from vault.bundles.recovering import finish_recovery, open_rescued
 from vault.bundles.recovery_models import READ, Recovery
@@ -35,7 +35,12 @@ def read_in_emergency(tx: Transaction, recovery_id: UUID, compared: bool = False
     recovery, bundle = claim_release(tx, recovery_id, READ, compared)
     reader = tx.session.get_one(Person, recovery.receiver_id)
     session = _session_of(tx, reader)
-    query = select(Document).where(Document.bundle_id == bundle.id, Document.withdrawn_at.is_(None))
+    current = (Version.document_id == Document.id) & (Version.number == Document.current_number)
+    query = (
+        select(Document)
+        .join(Version, current)
+        .where(Document.bundle_id == bundle.id, Document.withdrawn_at.is_(None), Version.removed_at.is_(None))
+    )
     documents = tx.session.scalars(query.order_by(Document.created_at, Document.id)).all()
     if not documents:
         raise Conflict("There is no document in this bundle.")

@@ -86,7 +86,7 @@ def new_request(bundle_id: UUID) -> ResponseReturnValue:
         opened = open_bundle(tx, tx.load(Bundle, bundle_id, Permission.SHARE_CREATE))
         known = known_organisations(tx)
         files = files_of(tx, opened.bundle, Permission.SHARE_CREATE)
-        offered = [found for found in files if found[0].withdrawn_at is None]
+        offered = [found for found in files if found[0].withdrawn_at is None and found[1].is_available]
         page = request_form_page(tx, opened, offered, known, chosen_organisation(known))
     return respond("shares/new_request.html", page, status)
 

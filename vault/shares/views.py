@@ -128,7 +128,7 @@ def new_share(bundle_id: UUID) -> ResponseReturnValue:
         offered = [
             found
             for found in files_of(tx, opened.bundle, Permission.SHARE_CREATE)
-            if found[0].withdrawn_at is None
+            if found[0].withdrawn_at is None and found[1].is_available
         ]
         page = share_form_page(tx, opened, offered, known_organisations(tx))
     return respond("shares/new.html", page)

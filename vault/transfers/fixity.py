@@ -1,4 +1,4 @@
-"""The light fixity check: every sealed version's object is there and has its size. It needs no key.
+"""The light fixity check: the object of every version that can be read here is there and has its size. It needs no key.
 
 A run looks at 1,000 versions in the order of their ids and leaves the rest to a job that goes on behind the last one,
 so no slice comes near ten minutes. The deep check, which reads the bytes, is not here.
@@ -48,7 +48,9 @@ def check_fixity(runtime: Runtime, job: ClaimedJob) -> None:
 
 
 def _after(tx: Transaction, version_id: UUID | None) -> Sequence[Version]:
-    query = select(Version).options(OF_THE_OBJECT).where(Version.seal.is_not(None))
+    query = (
+        select(Version).options(OF_THE_OBJECT).where(Version.seal.is_not(None), Version.removed_at.is_(None))
+    )
     query = query.order_by(Version.id).limit(AT_ONCE)
     return tx.session.scalars(query.where(Version.id > version_id) if version_id else query).all()
 

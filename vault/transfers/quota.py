@@ -26,7 +26,9 @@ def check_room(tx: Transaction, bundle: Bundle, length: int) -> None:
         words = "A file may have at most %(size)s GB. Nothing was stored."
         raise TooLarge(said(words, size=f"{limit / GIGABYTE:g}"))
     tx.session.execute(select(Bundle.id).where(Bundle.id == bundle.id).with_for_update())
-    stored = select(func.coalesce(func.sum(Version.length), 0)).where(Version.bundle_id == bundle.id)
+    stored = select(func.coalesce(func.sum(Version.length), 0)).where(
+        Version.removed_at.is_(None), Version.bundle_id == bundle.id
+    )
     unfinished = (Upload.completed_at.is_(None), Upload.dropped_at.is_(None))
     coming = select(func.coalesce(func.sum(Upload.length), 0)).where(
         Upload.bundle_id == bundle.id, *unfinished

@@ -96,8 +96,8 @@ def open_content(
 ) -> tuple[Content, OpenBundle]:
     """A version of the document, the current one without a `number`, and its open bundle. Nothing is recorded yet.
 
-    Errors: `NotFound`, `Refused`, `BundleLocked`, `StepUpDue` for what is protected, `Tampered` (recorded) when the
-    version is not what was sealed.
+    Errors: `NotFound`, `Refused`, `BundleLocked`, `StepUpDue` for what is protected, `Archived` when the version was
+    removed from here, `Tampered` (recorded) when it is not what was sealed.
     """
     document = tx.load(Document, document_id, permission)
     version = find_version(tx, document, number)

@@ -114,7 +114,7 @@ def transcripts_of(tx: Transaction, opened: OpenBundle, recording: Document) -> 
             is_text=version.media_type == TEXT,
         )
         for document, version in tx.session.execute(query)
-        if version.seal is not None
+        if version.is_available
         and (not document.individuals or people & {individual.id for individual in document.individuals})
     ]
 

@@ -18,11 +18,11 @@ from zipstream import ZipStream  # type: ignore[import-untyped]
 from vault.access.policy import Permission
 from vault.bundles.document_types import STRICT
 from vault.bundles.models import Bundle, Document, Version
-from vault.bundles.opening import OpenBundle, open_bundle
+from vault.bundles.opening import MOVED, OpenBundle, open_bundle
 from vault.bundles.queries import files_of
 from vault.cases.models import Case
 from vault.crypto.payload import read_range
-from vault.errors import Conflict, Fault, NotFound, Tampered, TooLarge
+from vault.errors import Archived, Conflict, Fault, NotFound, Tampered, TooLarge
 from vault.people.step_up import require_fresh_factor
 from vault.runtime import refusal_about
 from vault.store.base import Store
@@ -59,23 +59,27 @@ def open_for_download(tx: Transaction, bundle_id: UUID) -> OpenBundle:
 
 
 def find_parcel(tx: Transaction, opened: OpenBundle, kind: str | None = None) -> Parcel:
-    """What the actor may download of the bundle and is not withdrawn, oldest first; with `kind` of that kind alone.
+    """What lies here and the actor may download, and is not withdrawn, oldest first; with `kind` of that kind alone.
 
-    It looks at every file, so it is for a transaction that only reads. Errors: `Conflict` when there is nothing, `TooLarge`
-    beyond 1,000 files, `Tampered` (says which, and has its refusal) when one of them is not what was sealed.
+    It looks at every file, so it is for a transaction that only reads. Errors: `Conflict` when there is nothing,
+    `Archived` when all of it was removed from here, `TooLarge` beyond 1,000 files, `Tampered` (says which, and has its
+    refusal) when one of them is not what was sealed.
     """
     bundle = opened.bundle
-    files = [
+    found = [
         (document, version)
         for document, version in files_of(tx, bundle, Permission.DOCUMENT_DOWNLOAD)
         if document.withdrawn_at is None and kind in (None, document.kind)
     ]
-    if not files:
+    files = [each for each in found if each[1].removed_at is None]
+    if not found:
         raise Conflict("There is nothing to download in this bundle.")
+    if not files:
+        raise Archived(MOVED)
     if len(files) > MOST:
         raise TooLarge(f"A ZIP file takes at most {MOST} documents. Download them one by one.")
     contents = [
-        _checked(tx, opened, *found, f"Document {n} of {len(files)}") for n, found in enumerate(files, 1)
+        _checked(tx, opened, *each, f"Document {n} of {len(files)}") for n, each in enumerate(files, 1)
     ]
     case = tx.session.get_one(Case, bundle.case_id)
     return Parcel(bundle, f"{case_name(case.number)}_{kind or 'bundle'}.zip", _named_apart(contents))

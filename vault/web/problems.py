@@ -61,6 +61,9 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
         _("This link cannot be opened"),
         _("It may have expired, been withdrawn or been used up. Ask the person who sent it."),
     ),
+    errors.Archived: Meaning(
+        410, _("This lies in the archive"), _("What lay here was removed. The record is in its package.")
+    ),
     errors.Conflict: Meaning(409, _("Somebody was faster"), _("Nothing was changed. Load the page again.")),
     etags.Stale: Meaning(412, _("Somebody was faster")),
     errors.BundleLocked: Meaning(423, _("This bundle is sealed"), _("Unlock it with its password first.")),

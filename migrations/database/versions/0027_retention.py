@@ -6,7 +6,7 @@ from alembic import op
 from vault.access.hold_guards import hold_guard_statements, hold_lifting_statements
 
 revision = "0027"
-down_revision = "0022"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
