@@ -1,4 +1,4 @@
-"""Who compared which transcript with its recording; times may count from that."""
+"""Who compared which transcript with its recording; times may count from that. A hold may end a removal."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +17,7 @@ REFERS = {
     "stored_by_id": "persons",
     "verified_by_id": "persons",
 }
+REASONS = ("cancelled", "lapsed", "changed", "approval", "case")
 BEFORE = ("document_stored", "transcript_stored", "case_closed", "case_archived")
 AFTER = ("document_stored", "transcript_stored", "transcript_verified", "case_closed", "case_archived")
 
@@ -38,6 +39,8 @@ def upgrade() -> None:
     op.create_index(op.f(f"ix_{TABLE}_version_id"), TABLE, ["version_id"])
     transcripts = "counts_from not in ('transcript_stored', 'transcript_verified')"
     _count_from(AFTER, f"{transcripts} or disposal = 'recording'")
+    _end_removals_for((*REASONS, "hold"))
+    _guard_anew()
 
 
 def downgrade() -> None:
@@ -45,13 +48,28 @@ def downgrade() -> None:
     connection = op.get_bind()
     for statement in hold_lifting_statements(connection.dialect.name):
         connection.exec_driver_sql(statement)
+    removals = sa.table("removals", sa.column("end_reason", sa.String()))
+    held = removals.c.end_reason == "hold"
+    op.execute(sa.update(removals).where(held).values(end_reason="cancelled"))
+    _end_removals_for(REASONS)
     rules = sa.table(RULES, sa.column("counts_from", sa.String()))
     verified = rules.c.counts_from == "transcript_verified"
     op.execute(sa.update(rules).where(verified).values(counts_from="transcript_stored"))
     _count_from(BEFORE, "counts_from <> 'transcript_stored' or disposal = 'recording'")
     op.drop_table(TABLE)
-    for statement in hold_guard_statements(connection.dialect.name):
-        connection.exec_driver_sql(statement)
+    _guard_anew()
+
+
+def _guard_anew() -> None:
+    name = op.get_bind().dialect.name
+    for statement in [*hold_lifting_statements(name), *hold_guard_statements(name)]:
+        op.get_bind().exec_driver_sql(statement)
+
+
+def _end_removals_for(reasons: tuple[str, ...]) -> None:
+    with op.batch_alter_table("removals", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("ck_removals_end_reason"), type_="check")
+        batch_op.create_check_constraint(batch_op.f("ck_removals_end_reason"), f"end_reason in {reasons}")
 
 
 def _count_from(moments: tuple[str, ...], of_recordings: str) -> None:
