@@ -10,6 +10,7 @@ from tests.closings import Closings
 from tests.recordings import wav
 from tests.retention.conftest import RECORDINGS
 from vault.access.actor import SYSTEM
+from vault.bundles.documents import withdraw_document
 from vault.bundles.models import Document
 from vault.diagnosis import diagnose
 from vault.retention.due_pages import due_state
@@ -62,9 +63,15 @@ def test_what_is_due_stands_there_with_its_reasons_and_nothing_else_happens(
     assert reasons(office)[office.recording.id] == ["transcript_unverified", "awaiting_disposal"]
     with office.act(SYSTEM) as tx:
         assert tx.session.scalars(select(Destruction)).all() == []
+    with office.act(office.worker) as tx:
+        withdraw_document(tx, office.recording.id, "It is of somebody else")
+    assert reasons(office).keys() == {office.copy.id}
+    office.archivist, hidden_from = office.controller, office.archivist
+    assert reasons(office).keys() == {office.copy.id, office.recording.id}
+    office.archivist = hidden_from
     office.approve(office.propose(office.class_of("working_copy"), RECORDINGS))
     scan()
-    assert reasons(office).keys() == {office.recording.id}
+    assert reasons(office) == {}
 
 
 def test_time_counts_from_closing_archiving_or_the_transcript(office, make, act, runtime, pass_time, scan):
