@@ -66,6 +66,8 @@ GET /holds/{hold_id}
 POST /holds/{hold_id}/release
 GET /cases/{case_id}/holds
 GET /documents/{document_id}/holds
+GET /documents/{document_id}/transcripts
+POST /documents/{document_id}/transcripts/verification
 GET /office/moves
 GET /office/moves/{move_id}
 POST /office/moves/{move_id}/acceptance

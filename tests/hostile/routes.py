@@ -168,6 +168,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/retrievals/<>/approval": {"seen": "0" * 64},
     "/retrievals/<>/order": {"bundle": "<bundle>"},
     "/retrievals/<>/rewrapping": {"identity": "AGE-SECRET-KEY-PQ-1QQ"},
+    "/documents/<>/transcripts/verification": {"transcript": NOBODY},
     "/holds": {"case": NOBODY, "reason": "a court asks for it"},
     "/holds/<>/release": {"reason": "it is over"},
     "/office/retention/classes": {"code": "drafts", "disposal": "temporary"},

@@ -103,6 +103,7 @@ NEEDS_MORE = {
     *((f"/retrievals/<>/{act}", 403) for act in ("approval", "rewrapping")),  # a caseworker does neither
     *((f"/retrievals/<>/{act}", 409) for act in ("order", "answer", "copying")),  # nobody approved it yet
     ("/incidents/<>/closure", 404),  # a caseworker sees none
+    ("/documents/<>/transcripts/verification", 404),  # it is no recording
     ("/holds/<>/release", 404),  # a caseworker is not told of holds
     ("/office/retention/classes/<>/versions", 404),
     *((f"/office/retention/versions/<>/{act}", 404) for act in ("approval", "withdrawal")),

@@ -15,6 +15,7 @@ from vault.bundles.models import Document, Version
 from vault.clock import advance_mark, read_clock
 from vault.jobs import enqueue, run_job
 from vault.matrix.approvals import digest_of
+from vault.retention.due_pages import DueRow, due_rows
 from vault.retention.holds import place_hold, release_hold
 from vault.retention.models import RetentionClass, RetentionRule, RetentionType
 from vault.retention.rules import Saying, approve_rule, facts_of, propose_rule
@@ -62,6 +63,17 @@ class Office:
         of_type = RetentionType.office_id == self.case.office_id, RetentionType.document_type == document_type
         joined = select(RetentionClass).join(RetentionType, RetentionType.class_id == RetentionClass.id)
         return self.one(joined.where(*of_type))
+
+    def listed(self) -> list[DueRow]:
+        """What is due, as the archivist is told, in pages of two."""
+        rows: list[DueRow] = []
+        after = None
+        while True:
+            with self.act(self.archivist) as tx:
+                found, after = due_rows(tx, self.case.office_id, after, 2)
+            rows += found
+            if after is None:
+                return rows
 
     def hold(self, level: str, subject: Any, by: Actor | None = None) -> Hold:
         """Placed by the controller unless somebody else is named."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -109,6 +110,16 @@ def test_somebody_else_releases_it_once_and_the_last_of_many_still_stops(office,
             office.hold(level, subject(office, level), stranger)
     with pytest.raises(Refused):
         office.hold("case", office.case, office.worker)
+
+
+def test_whoever_places_a_hold_waits_for_whoever_destroys(office):
+    with ThreadPoolExecutor(1) as other:
+        with office.act(SYSTEM) as tx:
+            require_no_hold(tx.session, office.case.office_id, [office.copy.id])
+            placing = other.submit(office.hold, "document", office.copy)
+            with pytest.raises(TimeoutError):
+                placing.result(timeout=0.3)
+        assert placing.result(timeout=10).document_id == office.copy.id
 
 
 def test_a_hold_is_never_changed_or_deleted_and_its_class_not_emptied(office):

@@ -10,26 +10,15 @@ from tests.closings import Closings
 from tests.recordings import wav
 from tests.retention.conftest import RECORDINGS
 from vault.access.actor import SYSTEM
+from vault.bundles.documents import withdraw_document
 from vault.bundles.models import Document
 from vault.diagnosis import diagnose
-from vault.retention.due_pages import DueRow, due_rows, due_state
+from vault.retention.due_pages import due_state
 from vault.slots import Destruction
 
 
-def listed(office) -> list[DueRow]:
-    """What the archivist is told, in pages of two."""
-    rows: list[DueRow] = []
-    after = None
-    while True:
-        with office.act(office.archivist) as tx:
-            found, after = due_rows(tx, office.case.office_id, after, 2)
-        rows += found
-        if after is None:
-            return rows
-
-
 def reasons(office) -> dict[UUID, list[str]]:
-    return {row.document_id: row.reasons for row in listed(office)}
+    return {row.document_id: row.reasons for row in office.listed()}
 
 
 def permanent(act, case) -> list[UUID]:
@@ -58,7 +47,7 @@ def test_what_is_due_stands_there_with_its_reasons_and_nothing_else_happens(
         "interview_audio": 1,
         "interview_video": 0,
     }
-    assert (state.due, state.is_late, listed(office)[0].is_overdue) == (1, False, False)
+    assert (state.due, state.is_late, office.listed()[0].is_overdue) == (1, False, False)
 
     office.approve(
         office.propose(office.class_of("interview_audio"), RECORDINGS._replace(period=30, unit="days"))
@@ -71,12 +60,18 @@ def test_what_is_due_stands_there_with_its_reasons_and_nothing_else_happens(
     }
     office.release(hold)
     office.stored("transcript")
-    assert reasons(office)[office.recording.id] == ["awaiting_disposal"]
+    assert reasons(office)[office.recording.id] == ["transcript_unverified", "awaiting_disposal"]
     with office.act(SYSTEM) as tx:
         assert tx.session.scalars(select(Destruction)).all() == []
+    with office.act(office.worker) as tx:
+        withdraw_document(tx, office.recording.id, "It is of somebody else")
+    assert reasons(office).keys() == {office.copy.id}
+    office.archivist, hidden_from = office.controller, office.archivist
+    assert reasons(office).keys() == {office.copy.id, office.recording.id}
+    office.archivist = hidden_from
     office.approve(office.propose(office.class_of("working_copy"), RECORDINGS))
     scan()
-    assert reasons(office).keys() == {office.recording.id}
+    assert reasons(office) == {}
 
 
 def test_time_counts_from_closing_archiving_or_the_transcript(office, make, act, runtime, pass_time, scan):
@@ -100,11 +95,11 @@ def test_time_counts_from_closing_archiving_or_the_transcript(office, make, act,
     scan()
     assert reasons(office) == {
         office.copy.id: ["awaiting_disposal"],
-        talk.id: ["awaiting_disposal"],
+        talk.id: ["transcript_unverified", "awaiting_disposal"],
         **{document_id: ["awaiting_review"] for document_id in permanent(act, case)},
     }
     assert form.id in reasons(office)
-    assert [row.is_overdue for row in listed(office)] == [True, False, False, False]
+    assert [row.is_overdue for row in office.listed()] == [True, False, False, False]
     closings.reopen(case)
     scan()
     assert reasons(office).keys() == {office.copy.id, talk.id}

@@ -1,7 +1,8 @@
 """The database's own refusal to let go of what is on hold, or to change what was decided, for SQLite and PostgreSQL.
 
-A slot of a version, or of a bundle with versions, that a hold reaches is not named for destruction unless it has a
-successor; such a version loses neither its slot nor its row, such a document not its row. A hold is never deleted,
+A slot of a version, or of a bundle with versions, that a hold reaches is not ordered to die unless it has a successor; such
+a version loses neither its slot nor its row, such a document not its row. That a slot has died, which a restored database
+learns from the ledger, may be noted; what has died is not ordered again. A hold is never deleted,
 changed or placed again, and what it is on is not taken out from under it. What a version of a retention class says stays
 as it was proposed, and as it was decided. `hold_guard_statements` are run once all tables
 are there. A migration runs inside `holds_lifted`: SQLite could make no table anew that a guard of another one names.
@@ -31,24 +32,22 @@ _REACHED = (
 )
 _VERSION, _DOCUMENT = _REACHED.format(document="v.document_id"), _REACHED.format(document="OLD.id")
 _OWN = _REACHED.format(document="OLD.document_id")
-_SLOT = (
-    "NEW.successor_id IS NULL AND EXISTS (SELECT 1 FROM versions v WHERE (v.slot_id = NEW.slot_id"  # noqa: S608  constants
-    f" OR v.bundle_id IN (SELECT b.id FROM bundles b WHERE b.slot_id = NEW.slot_id)) AND {_VERSION})"
+_LOST = (
+    "(NEW.slot_id IS NULL AND OLD.slot_id IS NOT NULL OR NEW.removed_at IS NOT NULL AND OLD.removed_at IS NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM destructions e WHERE e.slot_id = OLD.slot_id AND e.successor_id IS NULL"
+    " AND e.state = 'done')"
 )
+_OF_SLOT = (
+    "v.slot_id = NEW.slot_id OR v.bundle_id IN (SELECT b.id FROM bundles b WHERE b.slot_id = NEW.slot_id)"
+)
+_ON_HOLD = f"EXISTS (SELECT 1 FROM versions v WHERE ({_OF_SLOT}) AND {_VERSION})"  # noqa: S608  constants only
+_SLOT = f"NEW.state = 'destroying' AND NEW.successor_id IS NULL AND {_ON_HOLD}"
 _PLACED = ("id", "document_id", "bundle_id", "case_id", "class_id", "remark_id", "placed_by_id", "placed_at")
 _CHANGED = "OLD.released_at IS NOT NULL OR " + " OR ".join(
     f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in _PLACED
 )
 _SAID = (
-    "id",
-    "class_id",
-    "version",
-    "title",
-    "citation",
-    "counts_from",
-    "period",
-    "unit",
-    "action",
+    *("id", "class_id", "version", "title", "citation", "counts_from", "period", "unit", "action"),
     "proposed_by_id",
 )
 _REWRITTEN = "OLD.approved_at IS NOT NULL OR OLD.dropped_at IS NOT NULL OR " + " OR ".join(
@@ -73,8 +72,8 @@ class Guard(NamedTuple):
 
 GUARDS = (
     Guard("destructions", "INSERT", _SLOT),
-    Guard("destructions", "UPDATE OF slot_id, successor_id", _SLOT),
-    Guard("versions", "UPDATE OF slot_id", f"NEW.slot_id IS NULL AND OLD.slot_id IS NOT NULL AND {_OWN}"),
+    Guard("destructions", "UPDATE", f"(OLD.state = 'done' AND NEW.state <> 'done') OR ({_SLOT})"),
+    Guard("versions", "UPDATE OF slot_id, removed_at", f"{_LOST} AND {_OWN}"),
     Guard("versions", "DELETE", _OWN),
     Guard("documents", "DELETE", _DOCUMENT),
     Guard("holds", "UPDATE", _CHANGED),

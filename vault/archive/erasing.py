@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Uuid, column, insert, select, table, update
 
 from vault.access.actor import SYSTEM
+from vault.access.holds import any_on_hold, wait_for_holds
 from vault.access.signing import SigningKey
 from vault.archive.certificates import Act, issue_certificate
 from vault.archive.copies import standing_copies
@@ -19,7 +20,7 @@ from vault.archive.models import ArchivalPackage, Closure
 from vault.archive.package import written_time
 from vault.archive.receipt import write_receipt
 from vault.archive.receipting import receipt_of_row
-from vault.archive.removal_approvals import Said, both_hold, said_of
+from vault.archive.removal_approvals import Said, both_hold, documents_of, said_of
 from vault.archive.removal_models import (
     CERTIFIED,
     CHECKED,
@@ -110,8 +111,11 @@ def certify_removal(runtime: Runtime, job: ClaimedJob) -> None:
 
 def what_stands_against(tx: Transaction, removal: Removal, said: Said) -> str | None:
     """Why this removal must not happen, or None. All that must hold at the moment of the act is asked here, within its
-    transaction, and here alone: a hold on the case belongs here.
+    transaction, and here alone; nobody places a hold until it is over.
     """
+    wait_for_holds(tx.session, removal.office_id)
+    if any_on_hold(tx.session, documents_of(tx.session, said)):
+        return "hold"
     case = tx.session.execute(select(Case.state).where(Case.id == removal.case_id)).scalar_one()
     standing = select(Closure.id).where(Closure.id == removal.closure_id, Closure.reopened_at.is_(None))
     if case not in IN_ARCHIVE or tx.session.scalar(standing) is None:

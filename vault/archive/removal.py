@@ -12,11 +12,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
+from vault.access.holds import require_no_hold
 from vault.access.policy import Permission, permits
 from vault.access.principals import Principal, hold_principal
 from vault.archive.closing import standing_closure
 from vault.archive.models import Closure
-from vault.archive.removal_approvals import Said, approval_of, said_of
+from vault.archive.removal_approvals import Said, approval_of, documents_of, said_of
 from vault.archive.removal_models import CHECKED, COOLING, ENDED, PROPOSED, Removal
 from vault.archive.removing import end_removal, go_on_removing
 from vault.cases.models import IN_ARCHIVE, Case
@@ -173,6 +174,7 @@ def _check(tx: Transaction, case: Case, said: Said, seen: str, number: str) -> N
         raise Conflict("There is nothing to remove: no permanent record of this case lies here.")
     if not compare(seen.encode(), said.digest.hex().encode()):
         raise Conflict(CHANGED)
+    require_no_hold(tx.session, case.office_id, documents_of(tx.session, said))
     if lent := lendings_of(tx, case):
         faults = [Fault("/lendings", lending_words(tx, *each)) for each in lent]
         words = " ".join(fault.message for fault in faults)

@@ -5,6 +5,7 @@ An approval is the MAC of docs/format.md by the slot that its person had then: w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -96,6 +97,12 @@ def said_of(session: Session, case_id: UUID, closure_id: UUID, hold: bool = Fals
         ),
         tuple(Going(*each) for each in found),
     )
+
+
+def documents_of(session: Session, said: Said) -> Sequence[UUID]:
+    """The documents whose versions go."""
+    going = Version.id.in_([each.id for each in said.going])
+    return session.scalars(select(Version.document_id).where(going).distinct()).all()
 
 
 def is_packed(closure_id: UUID) -> tuple[ColumnElement[bool], ...]:

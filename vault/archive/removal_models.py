@@ -15,7 +15,7 @@ REMOVAL_STATES = ("proposed", "cooling", "checked", "destroying", "erased", "rem
 PROPOSED, COOLING, CHECKED, DESTROYING, ERASED, REMOVED, CERTIFIED, ENDED = REMOVAL_STATES
 FORWARD = (DESTROYING, ERASED, REMOVED)
 """From here on it is only gone on with, never back."""
-END_REASONS = ("cancelled", "lapsed", "changed", "approval", "case")
+END_REASONS = ("cancelled", "lapsed", "changed", "approval", "case", "hold")
 MIGRATION = "migration"
 _LIVE = text("state <> 'ended'")
 _SIGNED = (

@@ -221,6 +221,7 @@ EVENTS: dict[str, str] = {
     "retention.approved": "A second person approved a version of a retention class; it is in force.",
     "retention.dropped": "A proposed version of a retention class was taken back or declined.",
     "retention.lapsed": "A proposed version of a retention class lapsed: nobody approved it in time.",
+    "transcript.verified": "Somebody has compared a transcript with its recording.",
     "hold.placed": "A hold was placed on a document, bundle, case or retention class: `level`.",
     "hold.released": "Somebody else than who placed it released a hold.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -25,9 +26,10 @@ from vault.retention.models import (
     RetentionRule,
     RetentionScan,
 )
-from vault.retention.moments import IN_THE_ARCHIVE, transcribed_at
+from vault.retention.moments import IN_THE_ARCHIVE
 from vault.retention.scanning import late_offices
 from vault.retention.schedule import schedule_of
+from vault.retention.transcripts import Beside, beside_of
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -39,7 +41,8 @@ PATIENCE = timedelta(days=30)
 class DueRow(BaseModel):
     """A document whose time is over, by its type and case. `reasons` say why nothing has happened to it yet.
 
-    They are held, transcript_missing, not_archived, awaiting_transfer, awaiting_review, awaiting_disposal.
+    They are held, transcript_missing, transcript_unverified, not_archived, awaiting_transfer, awaiting_review and
+    awaiting_disposal.
     """
 
     document_id: UUID
@@ -90,7 +93,7 @@ def due_state(tx: Transaction, office_id: UUID) -> DueState:
 def due_rows(
     tx: Transaction, office_id: UUID, after: str | None, limit: int
 ) -> tuple[list[DueRow], str | None]:
-    """What is due longest first, and the cursor of the page that follows."""
+    """What is due longest first, and the cursor of the page that follows. Withdrawn documents are hidden as everywhere."""
     query = (
         select(DueDocument, Document, RetentionRule, Case, is_on_hold(DueDocument.id))
         .join(Document, Document.id == DueDocument.id)
@@ -98,7 +101,7 @@ def due_rows(
         .join(Case, Case.id == Document.case_id)
         .where(
             Document.office_id == office_id,
-            permits(Permission.RETENTION_SEE, RetentionRule, tx.actor, tx.now),
+            permits(Permission.RETENTION_SEE, Document, tx.actor, tx.now),
         )
         .options(selectinload(Document.individuals))
         .order_by(DueDocument.due_at, DueDocument.id)
@@ -107,9 +110,9 @@ def due_rows(
         query = query.where(is_later(DueDocument.due_at, DueDocument.id, after))
     found = tx.session.execute(query.limit(limit + 1)).all()
     shown = found[:limit]
-    transcribed = transcribed_at(tx, [row.Document for row in shown if row.Document.kind == RECORDING])
+    beside = beside_of(tx, [row.Document for row in shown if row.Document.kind == RECORDING])
     rows = [
-        _row(tx, due, document, rule, case, _reasons(document, rule, case, held, document.id in transcribed))
+        _row(tx, due, document, rule, case, _reasons(rule, case, held, beside.get(document.id)))
         for due, document, rule, case, held in shown
     ]
     last = shown[-1].DueDocument if len(found) > limit else None
@@ -136,12 +139,14 @@ def _row(
 
 
 def _reasons(
-    document: Document, rule: RetentionRule, case: Case, is_held: bool, is_transcribed: bool
+    rule: RetentionRule, case: Case, is_held: bool, transcripts: Sequence[Beside] | None
 ) -> list[str]:
-    """What stands against it, and what it waits for."""
+    """What stands against it, and what it waits for; `transcripts` are those beside a recording."""
     found = ["held"] if is_held else []
-    if document.kind == RECORDING and not is_transcribed:
+    if transcripts is not None and not transcripts:
         found.append("transcript_missing")
+    elif transcripts is not None and not any(each.check for each in transcripts):
+        found.append("transcript_unverified")
     if rule.action == TRANSFER:
         found.append("awaiting_transfer" if case.state in IN_THE_ARCHIVE else "not_archived")
     else:

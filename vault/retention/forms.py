@@ -32,7 +32,9 @@ class NewRule(Asked):
 
     title: Annotated[str, Field(min_length=1, max_length=200)]
     citation: Annotated[str, Field(min_length=1, max_length=400)]
-    counts_from: Literal["document_stored", "transcript_stored", "case_closed", "case_archived"]
+    counts_from: Literal[
+        "document_stored", "transcript_stored", "transcript_verified", "case_closed", "case_archived"
+    ]
     period: Annotated[int, Field(ge=1, le=36_500)]
     unit: Literal["days", "months", "years"]
     action: Literal["transfer", "destroy", "review"]
@@ -54,6 +56,12 @@ class WithReason(Asked):
     """Why."""
 
     reason: Reason
+
+
+class Comparison(Asked):
+    """The transcript that was compared with the recording."""
+
+    transcript: UUID
 
 
 class NewHold(Asked):

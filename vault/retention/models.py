@@ -24,9 +24,10 @@ from vault.db import Base, Row
 DISPOSALS = (PERMANENT, TRANSIENT, TEMPORARY)
 TRANSFER, DESTROY, REVIEW = ACTIONS = ("transfer", "destroy", "review")
 """What is to be done when the time is over; none of them happens by itself."""
-STORED, TRANSCRIBED, CLOSED, ARCHIVED = TRIGGERS = (
+STORED, TRANSCRIBED, VERIFIED, CLOSED, ARCHIVED = TRIGGERS = (
     "document_stored",
     "transcript_stored",
+    "transcript_verified",
     "case_closed",
     "case_archived",
 )
@@ -77,7 +78,9 @@ class RetentionRule(Row):
         CheckConstraint(f"action in {ACTIONS}", name="action"),
         CheckConstraint("version > 0 and period > 0", name="numbers"),
         CheckConstraint(f"action <> '{DESTROY}' or disposal <> '{PERMANENT}'", name="permanent_stays"),
-        CheckConstraint(f"counts_from <> '{TRANSCRIBED}' or disposal = '{TRANSIENT}'", name="transcript"),
+        CheckConstraint(
+            f"counts_from not in {(TRANSCRIBED, VERIFIED)} or disposal = '{TRANSIENT}'", name="transcript"
+        ),
         CheckConstraint(
             "approved_at IS NULL or proposed_by_id IS NULL or approved_by_id IS NOT NULL", name="approved"
         ),
@@ -133,6 +136,22 @@ class RetentionType(Base):
     document_type: Mapped[str] = mapped_column(String(40), primary_key=True)
     class_id: Mapped[UUID] = mapped_column(index=True)
     disposal: Mapped[str] = mapped_column(String(20))
+
+
+class TranscriptCheck(Row):
+    """Somebody has compared this version of a transcript with this recording; never who stored it."""
+
+    __tablename__ = "transcript_checks"
+    __table_args__ = (
+        UniqueConstraint("recording_id", "version_id"),
+        CheckConstraint("verified_by_id <> stored_by_id", name="two_people"),
+    )
+
+    recording_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"))
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("versions.id"), index=True)
+    stored_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    verified_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    verified_at: Mapped[datetime]
 
 
 class DueDocument(Row):

@@ -1,4 +1,4 @@
-"""When the time of a document began to run: when it was stored or transcribed, when its case was closed or archived."""
+"""When the time of a document began: it was stored, transcribed or compared, or its case was closed or archived."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
 
-from vault.archive.checklist import is_transcript_of
 from vault.archive.models import ArchivalPackage, Closure
 from vault.bundles.models import Document
 from vault.cases.models import ARCHIVED as ARCHIVED_CASE
 from vault.cases.models import STATES, Case
-from vault.retention.models import ARCHIVED, CLOSED, STORED, TRANSCRIBED
-from vault.transfers.transcripts import TRANSCRIPT
+from vault.retention.models import ARCHIVED, CLOSED, STORED, TRANSCRIBED, VERIFIED
+from vault.retention.transcripts import transcribed_at, verified_at
 
 if TYPE_CHECKING:
     from vault.runtime import Transaction
@@ -34,32 +32,12 @@ def began_at(
         by_moment.setdefault(counts_from[each.document_type], []).append(each)
     found.update({each.id: each.created_at for each in by_moment.get(STORED, ())})
     found.update(transcribed_at(tx, by_moment.get(TRANSCRIBED, ())))
+    found.update(verified_at(tx, by_moment.get(VERIFIED, ())))
     for moment, look in ((CLOSED, _closed), (ARCHIVED, _archived)):
         waiting = by_moment.get(moment, ())
         cases = look(tx, {each.case_id for each in waiting})
         found.update({each.id: cases[each.case_id] for each in waiting if each.case_id in cases})
     return found
-
-
-def transcribed_at(tx: Transaction, recordings: Sequence[Document]) -> dict[UUID, datetime]:
-    """For each recording with a transcript beside it, that is not withdrawn: when the first one was stored."""
-    query = (
-        select(Document)
-        .where(
-            Document.bundle_id.in_({each.bundle_id for each in recordings}),
-            Document.document_type == TRANSCRIPT,
-            Document.withdrawn_at.is_(None),
-        )
-        .options(selectinload(Document.individuals))
-        .order_by(Document.created_at.desc())
-    )
-    transcripts = tx.session.scalars(query).all() if recordings else ()
-    return {
-        recording.id: transcript.created_at
-        for recording in recordings
-        for transcript in transcripts
-        if is_transcript_of(transcript, recording)
-    }
 
 
 def _closed(tx: Transaction, case_ids: set[UUID]) -> dict[UUID, datetime]:

@@ -23,6 +23,7 @@ from vault.retention.models import (
     TRANSCRIBED,
     TRIGGERS,
     UNITS,
+    VERIFIED,
     RetentionClass,
     RetentionRule,
     RetentionType,
@@ -175,8 +176,9 @@ def _checked(kept: RetentionClass, saying: Saying) -> Saying:
         raise _unfit("title", f"Give a title, in at most {LONGEST_TITLE} characters.")
     if not 1 <= len(citation) <= LONGEST_CITATION or not citation.isprintable():
         raise _unfit("citation", f"Cite the authority, in at most {LONGEST_CITATION} characters.")
+    of_recordings = (TRANSCRIBED, VERIFIED)
     if saying.counts_from not in TRIGGERS or (
-        saying.counts_from == TRANSCRIBED and kept.disposal != TRANSIENT
+        saying.counts_from in of_recordings and kept.disposal != TRANSIENT
     ):
         raise _unfit("counts_from", "Choose one of the list; a transcript is only of a recording.")
     if saying.unit not in UNITS or not 1 <= saying.period <= MOST[saying.unit]:

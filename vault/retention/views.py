@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission, may_ever
 from vault.errors import Conflict, Refused
-from vault.retention import hold_views
+from vault.retention import hold_views, transcript_views
 from vault.retention.due_pages import DueRow, DueState, due_rows, due_state
 from vault.retention.forms import Approval, NewClass, NewRule
 from vault.retention.models import RetentionClass, RetentionRule
@@ -25,6 +25,7 @@ from vault.web.signin import signed_in
 
 bp = Blueprint("retention", __name__, template_folder="templates")
 hold_views.register(bp)
+transcript_views.register(bp)
 
 
 class DuePage(Page[DueRow]):
