@@ -6,7 +6,7 @@ from alembic import op
 from vault.access.hold_guards import hold_guard_statements, hold_lifting_statements
 
 revision = "0029"
-down_revision = "0027"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
