@@ -188,12 +188,14 @@ def _follow_all(tx: Transaction, successors: Successors) -> tuple[int, int, int]
         for row in tx.session.scalars(select(model).where(model.slot_id.is_not(None))).all():
             if tx.keystore.is_live(row.slot_id):
                 continue
-            missing += not successors.knows(row.slot_id)
+            has_ended = successors.knows(row.slot_id)
+            missing += not has_ended
             line = successors.line(row.slot_id)
             kept = [tx.keystore.kept_locks(row.id, slot_id) for slot_id in line]
             if not kept or kept[-1] is None:
                 ended += 1
-                if isinstance(row, Version):
+                # A slot that nobody knows is lost, not removed: the object is still there.
+                if isinstance(row, Version) and has_ended:
                     row.removed_at = row.removed_at or tx.now
                 continue
             # Each step in turn: what one changed, as titles under a new key, the next need not repeat.

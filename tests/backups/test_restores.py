@@ -127,6 +127,9 @@ def test_slots_that_were_made_after_the_keystores_backup_are_missing_and_counted
     later = machine.make.document(office.owner, office.bundle)
     done = put_back(machine, None, folder, may_replace=True)
     assert done.slots_missing == 1
+    with machine.runtime.session() as session:
+        lost = session.scalars(select(Version).where(Version.document_id == later.id)).one()
+        assert lost.removed_at is None, "nobody removed it"
     assert office.opens()
     office.document = later
     with pytest.raises(Tampered):
