@@ -193,7 +193,7 @@ def _follow_all(tx: Transaction, successors: Successors) -> tuple[int, int, int]
             kept = [tx.keystore.kept_locks(row.id, slot_id) for slot_id in line]
             if not kept or kept[-1] is None:
                 ended += 1
-                if isinstance(row, Version):
+                if isinstance(row, Version) and successors.has_ended(row.slot_id):
                     row.removed_at = row.removed_at or tx.now
                 continue
             # Each step in turn: what one changed, as titles under a new key, the next need not repeat.
