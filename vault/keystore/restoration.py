@@ -72,7 +72,7 @@ class Successors:
         return line[-1] if line else None
 
     def has_ended(self, slot_id: UUID) -> bool:
-        """Whether the ledger tells that the line of this slot ended for good; of a slot that is merely not here it does not."""
+        """Whether the ledger tells that the line of this slot ended for good; a slot that is merely not here has not."""
         seen: set[UUID] = set()
         while slot_id in self._ends and slot_id not in seen:
             seen.add(slot_id)
