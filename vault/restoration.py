@@ -195,7 +195,7 @@ def _follow_all(tx: Transaction, successors: Successors) -> tuple[int, int, int]
             if not kept or kept[-1] is None:
                 ended += 1
                 # A slot that nobody knows is lost, not removed: the object is still there.
-                if isinstance(row, Version) and has_ended:
+                if isinstance(row, Version) and row.slot_id and successors.has_ended(row.slot_id):
                     row.removed_at = row.removed_at or tx.now
                 continue
             # Each step in turn: what one changed, as titles under a new key, the next need not repeat.

@@ -33,6 +33,9 @@ POST /retrievals/{retrieval_id}/answer
 POST /retrievals/{retrieval_id}/rewrapping
 POST /retrievals/{retrieval_id}/copying
 GET /archive/rewrap_headers.py
+GET /archive/fixity
+GET /incidents/{incident_id}
+POST /incidents/{incident_id}/closure
 GET POST /cases/{case_id}/removal
 POST /cases/{case_id}/removal/approval
 POST /cases/{case_id}/removal/cancellation

@@ -21,11 +21,13 @@ from vault.access.actor import SYSTEM, Role
 from vault.access.signing import CERTIFICATE, SigningKey
 from vault.archive.certificates import certificate_file, check_certificate
 from vault.archive.commands import certificate
+from vault.archive.models import PackageCopy
 from vault.archive.removal_models import Removal
 from vault.bundles.models import Version
 from vault.deployment import deployment_id
 from vault.errors import Archived, Conflict, Refused, Tampered
 from vault.jobs import HANDLERS, LeaseLost, claim, due, finish, run_job
+from vault.keystore.models import Slot
 from vault.keystore.service import Keystore
 from vault.kms.base import open_kms
 from vault.people.leaving import record_leaving
@@ -272,6 +274,24 @@ def test_a_database_that_was_put_back_says_again_what_was_removed(office, closur
         session.execute(update(Version).where(Version.id == before.id).values(there))
     restore_vault(runtime)
     assert office.versions(closure)["rrf"].removed_at
+
+
+def test_a_key_that_is_merely_lost_is_not_taken_for_removed(office, closure, runtime):
+    """An older keystore knows no slot and no end of it: the next closing must not leave the record out."""
+    form = office.versions(closure)["rrf"]
+    with runtime.keystore.engine.begin() as connection:
+        connection.execute(delete(Slot).where(Slot.id == form.slot_id))
+    assert restore_vault(runtime).slots_missing
+    assert office.versions(closure)["rrf"].removed_at is None
+
+
+def test_a_package_that_lies_nowhere_was_not_read_back(office, closure, runtime):
+    office.sign(closure)
+    with runtime.session() as session:
+        session.execute(update(PackageCopy).values(lost_at=runtime.clock.now()))
+    office.cool()
+    assert office.removal(closure).error_code == "not-whole"
+    assert nothing_removed(office, runtime, closure)
 
 
 def test_two_workers_of_every_step_come_to_one_certificate(office, closure, runtime, trail):

@@ -53,6 +53,10 @@ def test_a_package_is_handed_over_on_its_page(office, app, runtime, trail):
     assert "2026/0417" in shown
     assert "transferred" in archivist.get("/archive").text
     assert "transferred" in Browser(app, office.owner).get(f"/cases/{closure.case_id}").text
+    offered = archivist.api("GET", f"/cases/{closure.case_id}/closure").json
+    assert (offered["may_reopen"], offered["may_remove"]) == (True, True)
+    asked = Browser(app, office.owner).get(f"/cases/{closure.case_id}/retrieval").text
+    assert "Ask for files" in asked
 
 
 def test_programs_bring_a_receipt_and_a_wrong_one_changes_nothing(office, app, make, trail):

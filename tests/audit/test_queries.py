@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from vault.audit.events import EVENTS
 from vault.audit.log import NewEntry
-from vault.audit.queries import AuditFilter, audit_page, sentence
+from vault.audit.queries import AuditEvent, AuditFilter, audit_page, sentence
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SIZE = len(EVENTS) + 7  # every event, some twice
@@ -22,6 +22,16 @@ SIZE = len(EVENTS) + 7  # every event, some twice
 def filled(session: Session, fill: Callable[..., None]) -> Session:
     fill(session, 0, SIZE - 1)
     return session
+
+
+def all_entries(session: Session, asked: AuditFilter) -> list[AuditEvent]:
+    """Of every page."""
+    entries, page = [], audit_page(session, asked, limit=200)
+    while True:
+        entries += page.entries
+        if page.after is None:
+            return entries
+        page = audit_page(session, asked, after=page.after, limit=200)
 
 
 def test_pages_run_from_the_newest_to_the_oldest_without_gap_or_repeat(filled: Session) -> None:
@@ -36,13 +46,14 @@ def test_pages_run_from_the_newest_to_the_oldest_without_gap_or_repeat(filled: S
 
 
 def test_a_page_that_ends_exactly_has_no_next(filled: Session) -> None:
-    assert audit_page(filled, AuditFilter(), limit=SIZE).after is None
+    rest = audit_page(filled, AuditFilter(), after=100, limit=100)
+    assert (len(rest.entries), rest.after) == (100, None)
     assert audit_page(filled, AuditFilter(), after=0).entries == []
 
 
 @pytest.mark.parametrize("beginning", ["share.", "share.opened", "bundle.", ""])
 def test_events_are_found_by_their_beginning(filled: Session, beginning: str) -> None:
-    found = audit_page(filled, AuditFilter(event=beginning), limit=200).entries
+    found = all_entries(filled, AuditFilter(event=beginning))
     assert {entry.event for entry in found} == {name for name in EVENTS if name.startswith(beginning)}
 
 
@@ -57,7 +68,7 @@ def test_entries_are_found_by_each_id(
 ) -> None:
     wanted: UUID = getattr(new_entry(11), name)
     expected = [n for n in range(SIZE - 1, -1, -1) if getattr(new_entry(n), name) == wanted]
-    found = audit_page(filled, replace(AuditFilter(), **{name: wanted}), limit=200).entries
+    found = all_entries(filled, replace(AuditFilter(), **{name: wanted}))
     assert [entry.number for entry in found] == expected
     assert expected
 
@@ -82,7 +93,7 @@ def test_an_entry_shows_what_was_written(filled: Session, new_entry: Callable[[i
 
 
 def test_every_entry_has_its_sentence_and_a_newer_event_its_name(filled: Session) -> None:
-    for entry in audit_page(filled, AuditFilter(), limit=200).entries:
+    for entry in all_entries(filled, AuditFilter()):
         assert sentence(entry) == EVENTS[entry.event]
     assert sentence(replace(entry, event="loan.agreed")) == "loan.agreed"
 

@@ -17,7 +17,7 @@ from vault.archive.closing import closures_of, standing_closure
 from vault.archive.models import ArchiveHeader, Closure, KeptLending, Reopening
 from vault.archive.package_pages import PackageRow, package_rows
 from vault.archive.reopening import digest_shown, waiting_reopening
-from vault.cases.models import ACTIVE, ARCHIVED, ARCHIVING, CLOSED, Case
+from vault.cases.models import ACTIVE, ARCHIVING, CLOSED, IN_ARCHIVE, Case
 from vault.cases.pages import OutcomeRow, outcome_row
 from vault.matrix.approvals import has_lapsed, lapses_at
 from vault.matrix.pages import names_of, reason_of
@@ -132,9 +132,9 @@ def closure_page(tx: Transaction, case: Case) -> ClosurePage:
         reopening=_reopening(tx, case, waiting) if waiting is not None else None,
         packages=packages,
         may_close=is_active and tx.allows(Permission.CASE_CLOSE, case),
-        may_reopen=case.state in (CLOSED, ARCHIVED) and tx.allows(Permission.CASE_REOPEN, case),
+        may_reopen=case.state in (CLOSED, *IN_ARCHIVE) and tx.allows(Permission.CASE_REOPEN, case),
         may_archive=standing is not None and _may_archive(tx, case, standing, packages),
-        may_remove=case.state == ARCHIVED and tx.allows(Permission.CASE_ARCHIVE, case),
+        may_remove=case.state in IN_ARCHIVE and tx.allows(Permission.CASE_ARCHIVE, case),
     )
 
 

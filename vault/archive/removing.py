@@ -17,7 +17,7 @@ from sqlalchemy import or_, select, update
 from vault.access.actor import SYSTEM
 from vault.archive.copies import archive_for, standing_copies
 from vault.archive.models import ArchivalPackage
-from vault.archive.packaging import HOPELESS, check_whole, code_of
+from vault.archive.packaging import HOPELESS, NotWhole, check_whole, code_of
 from vault.archive.removal_models import (
     CHECKED,
     COOLING,
@@ -235,6 +235,8 @@ def _read_back(runtime: Runtime, job: ClaimedJob) -> None:
     with runtime.session() as session:
         row = session.get_one(ArchivalPackage, job.subject_id)
         copies = session.scalars(standing_copies(row.id)).all()
+    if not copies:
+        raise NotWhole("This package lies nowhere in the archive.")
     archives = archives_of(runtime)
     for copy in copies:
         archive = archive_for(archives, copy.store)

@@ -15,8 +15,10 @@ from vault.access.policy import Permission
 from vault.access.remarks import checked_reason
 from vault.archive.closing import standing_closure
 from vault.archive.models import Closure, Reopening
+from vault.archive.removal_models import ENDED, Removal
 from vault.archive.retrieval import retrieve_reopened
 from vault.cases.models import ACTIVE, CLOSED, IN_ARCHIVE, Case
+from vault.db import for_change
 from vault.errors import Conflict
 from vault.matrix.approvals import digest_of, has_lapsed, require_second
 from vault.people.step_up import Act
@@ -65,6 +67,7 @@ def reopen_case(tx: Transaction, case_id: UUID, seen: str) -> Case:
     if reopening is None:
         raise Conflict(NOTHING_WAITS)
     closure = _standing(tx, case)
+    _wait_for_removal(tx, closure)
     facts = (("Case", case.number), ("Closed as of", closure.closed_on.isoformat()))
     act = Act("case.reopen", "Reopen this case", reopening.id, facts)
     require_second(tx, reopening, facts_of(reopening), seen, act)
@@ -116,6 +119,12 @@ def _standing(tx: Transaction, case: Case) -> Closure:
     if case.state not in (CLOSED, *IN_ARCHIVE) or closure is None:
         raise Conflict("Only a case that is closed or archived is reopened.")
     return closure
+
+
+def _wait_for_removal(tx: Transaction, closure: Closure) -> None:
+    """No removal of this closing begins until this is committed: whether all files are here stays as it is seen."""
+    mine = select(Removal.id).where(Removal.closure_id == closure.id, Removal.state != ENDED)
+    tx.session.execute(mine.with_for_update(**for_change(Removal))).all()
 
 
 def _drop(tx: Transaction, reopening: Reopening) -> None:

@@ -25,7 +25,7 @@ from vault.archive.returning import waiting_of
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.models import Document, Version
 from vault.bundles.queries import look_into
-from vault.cases.models import ARCHIVED, Case
+from vault.cases.models import IN_ARCHIVE, Case
 from vault.crypto.identity import age_recipient
 from vault.matrix.approvals import lapses_at
 from vault.matrix.case_moves import all_bundles
@@ -113,7 +113,7 @@ def retrieval_page(tx: Transaction, case: Case) -> RetrievalPage:
     """The page for those who may ask. Load the case with that permission first."""
     present = open_retrieval(tx, case.id)
     closure = standing_closure(tx, case.id)
-    package = package_in(tx, closure) if closure is not None and case.state == ARCHIVED else None
+    package = package_in(tx, closure) if closure is not None and case.state in IN_ARCHIVE else None
     may_ask = package is not None and (present is None or waits_too_long(tx, present))
     state = state_of(tx, present) if present is not None else ""
     can_order = state in ("approved", "ordered")

@@ -71,6 +71,17 @@ class Successors:
         line = self.line(slot_id)
         return line[-1] if line else None
 
+    def has_ended(self, slot_id: UUID) -> bool:
+        """Whether the ledger tells that the line of this slot ended for good; a slot that is merely not here has not."""
+        seen: set[UUID] = set()
+        while slot_id in self._ends and slot_id not in seen:
+            seen.add(slot_id)
+            successor = self._ends[slot_id].successor_id
+            if successor is None:
+                return True
+            slot_id = successor
+        return False
+
     def line(self, slot_id: UUID) -> list[UUID]:
         """This slot's successors in their order up to the living one (a living slot alone); empty if it has ended."""
         seen: set[UUID] = set()
