@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
+from random import Random
 
 from PIL import Image
 from reportlab.lib.utils import ImageReader
@@ -63,9 +63,9 @@ def paper(*pages: str, scans: tuple[int, int] | None = None) -> bytes:
     """A PDF with these words, a line each, on noise of so many dots."""
     file = io.BytesIO()
     canvas = Canvas(file, pagesize=(595, 842))
-    for words in pages:
+    for number, words in enumerate(pages):
         if scans:
-            canvas.drawImage(ImageReader(noise(*scans)), 0, 0, 595, 842)
+            canvas.drawImage(ImageReader(noise(*scans, number)), 0, 0, 595, 842)
         canvas.setFont("Helvetica", 9)
         for at, line in enumerate(words.splitlines()):
             canvas.drawString(40, 810 - 10 * at, line)
@@ -74,5 +74,6 @@ def paper(*pages: str, scans: tuple[int, int] | None = None) -> bytes:
     return file.getvalue()
 
 
-def noise(width: int, height: int) -> Image.Image:
-    return Image.frombytes("RGB", (width, height), os.urandom(width * height * 3))
+def noise(width: int, height: int, seed: int = 0) -> Image.Image:
+    """The same dots each time, others for another seed."""
+    return Image.frombytes("RGB", (width, height), Random(seed).randbytes(width * height * 3))
