@@ -235,6 +235,12 @@ class TooMany(VaultError):
     code = "too-many"
 
 
+class Unwarranted(VaultError):
+    """A slot was to die whose end two people must approve, and no approval of it was checked: it lives on."""
+
+    code = "unwarranted"
+
+
 class Busy(VaultError):
     """Out of capacity for a moment; worth trying again after `retry_after` seconds."""
 

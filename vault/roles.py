@@ -72,7 +72,8 @@ RIGHTS: dict[str, dict[str, Rights]] = {
     "web": {
         "database": _WEB | LOG_READER | CLOCK | START,
         "keystore": START
-        | {"deployment": "select update(number)", "epochs": "select", "slots": "select insert update"}
+        | {"deployment": "select update(number)", "epochs": "select", "warrants": "select"}
+        | {"slots": "select insert update(epoch blob destroyed_at successor_id needs_warrant)"}
         | {"keystore_backups": BACKUPS},
     },
     "archive": {
@@ -104,7 +105,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
         | JOBS
         | LOG_WRITER
         | {
-            "destructions": "select insert update(state done_at)",
+            "destructions": "select insert update(state done_at successor_id ordered_at)",
             "restores": "select",
             "packages": f"select update({PACKAGE_STEPS} receipt_key_id receipt_signature)",
             "signing_keys": "select insert",
@@ -128,6 +129,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "deployment": "select update(number)",
             "epochs": "select insert update delete",
             "slots": "select insert update",
+            "warrants": "select insert update(given_at) delete",
             "keystore_backups": "select insert update",
         },
     },

@@ -32,7 +32,7 @@ from vault.jobs import enqueue
 from vault.keystore.service import Keystore
 from vault.mail import Post, open_post
 from vault.settings import Settings
-from vault.slots import Destruction, finish_destruction
+from vault.slots import DESTROYING, REFUSED, Destruction, finish_destruction
 from vault.store.base import Store
 
 log = logging.getLogger(__name__)
@@ -238,9 +238,13 @@ class Transaction:
 
     def destroy(self, slot_id: UUID, successor_id: UUID | None = None) -> None:
         """Order the end of a slot in this commit; it dies right after it."""
-        if self.session.scalar(select(Destruction.id).where(Destruction.slot_id == slot_id)) is not None:
+        known = self.session.scalar(select(Destruction).where(Destruction.slot_id == slot_id))
+        if known is None:
+            self.session.add(Destruction(slot_id=slot_id, successor_id=successor_id, ordered_at=self.now))
+        elif known.state == REFUSED:
+            known.state, known.successor_id, known.ordered_at = DESTROYING, successor_id, self.now
+        else:
             return
-        self.session.add(Destruction(slot_id=slot_id, successor_id=successor_id, ordered_at=self.now))
         self._destructions.append((slot_id, successor_id))
 
     @property

@@ -15,24 +15,25 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from vault.access.actor import SYSTEM
 from vault.crypto.kinds import SlotKind
 from vault.db import Row
-from vault.errors import VaultError
+from vault.errors import Unwarranted, VaultError
 from vault.jobs import handles
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
 
-DESTROYING, DONE = "destroying", "done"
+DESTROYING, DONE, REFUSED = "destroying", "done", "refused"
 Kept = Sequence[tuple[Row, Sequence[str]]]
 """Other rows that belong to a replacement, each with the columns that are kept of it."""
 
 
 class Destruction(Row):
-    """The committed word that one slot dies, and whether it has."""
+    """The committed word that one slot dies, and whether it has; or that the keystore refused."""
 
     __tablename__ = "destructions"
-    __table_args__ = (CheckConstraint("state in ('destroying', 'done')", name="state"),)
+    __table_args__ = (CheckConstraint("state in ('destroying', 'done', 'refused')", name="state"),)
 
     slot_id: Mapped[UUID] = mapped_column(unique=True)
     successor_id: Mapped[UUID | None]
@@ -54,7 +55,7 @@ def replace_slot(
     belong to the same change. All are kept as a lock object before the database changes, so that a restored
     database can be brought forward. The old slot dies after the commit.
     """
-    slot = tx.keystore.create_slot(kind, row.id)
+    slot = tx.keystore.create_slot(kind, row.id, is_sealed=kind is SlotKind.VERSION)
     columns = remake(slot.key)
     others = [kept_row(other, {name: getattr(other, name) for name in names}) for other, names in also]
     tx.keystore.keep_locks(row.id, slot.id, {"row": kept_row(row, columns), "also": others})
@@ -95,19 +96,23 @@ def destruction_state(session: Session, slot_id: UUID) -> str | None:
 def finish_destructions(runtime: Runtime) -> int:
     """Destroy every slot that a committed row names; each step can be repeated. Returns how many were finished.
 
-    One that fails does not keep the others waiting; its error is raised at the end.
+    One that fails does not keep the others waiting; its error is raised at the end. One that the keystore refuses says so in
+    its row and in the log, once.
     """
     with runtime.session() as session:
         waiting = session.scalars(select(Destruction).where(Destruction.state == DESTROYING)).all()
     failures: list[VaultError | OSError] = []
+    refused = 0
     for ordered in waiting:
         try:
             finish_destruction(runtime, ordered.slot_id, ordered.successor_id)
+        except Unwarranted:
+            refused += 1
         except (VaultError, OSError) as error:
             failures.append(error)
     if failures:
         raise failures[0]
-    return len(waiting)
+    return len(waiting) - refused
 
 
 @handles("slots.finish_destructions")
@@ -117,9 +122,24 @@ def finish_destructions_job(runtime: Runtime, _job: object) -> None:
 
 
 def finish_destruction(runtime: Runtime, slot_id: UUID, successor_id: UUID | None) -> None:
-    """Ledger, keystore, then the row: the slot is dead and the database knows it."""
-    runtime.keystore.destroy_slot(slot_id, successor_id)
+    """Ledger, keystore, then the row: the slot is dead and the database knows it.
+
+    `Unwarranted` where this needs more than a row: the slot lives, and row and log say that it was refused.
+    """
+    try:
+        runtime.keystore.destroy_slot(slot_id, successor_id)
+    except Unwarranted:
+        _note_refusal(runtime, slot_id)
+        raise
     with runtime.session() as session:
         row = session.scalar(select(Destruction).where(Destruction.slot_id == slot_id))
         if row is not None:
             row.state, row.done_at = DONE, runtime.clock.now()
+
+
+def _note_refusal(runtime: Runtime, slot_id: UUID) -> None:
+    with runtime.transaction(SYSTEM) as tx:
+        row = tx.session.scalar(select(Destruction).where(Destruction.slot_id == slot_id).with_for_update())
+        if row is not None and row.state == DESTROYING:
+            row.state = REFUSED
+            tx.record("slot.destruction_refused", slot=slot_id)

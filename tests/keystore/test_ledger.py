@@ -77,10 +77,10 @@ def test_a_slot_that_cannot_be_entered_in_the_ledger_does_not_die(place, keystor
     kms = open_kms(place.kms, place.found())
     full = Keystore(keystore.engine, kms, MemoryStore(capacity=10), place.copy, place.clock)
     subject = uuid4()
-    slot = keystore.create_slot(SlotKind.BUNDLE, subject)
+    slot = keystore.create_slot(SlotKind.LINK, subject)
     with pytest.raises(StorageFull):
         full.destroy_slot(slot.id)
-    assert keystore.open_slot(slot.id, SlotKind.BUNDLE, subject) == slot.key
+    assert keystore.open_slot(slot.id, SlotKind.LINK, subject) == slot.key
     assert slot.id in {copied.id for copied in keystore.copy.slots()}
 
 

@@ -41,7 +41,7 @@ def constraints_of(engine) -> dict:
     return {
         table: (
             [(check["name"], check["sqltext"]) for check in found.get_check_constraints(table)],
-            [(key["name"], key["options"]) for key in found.get_foreign_keys(table)],
+            sorted((key["name"], str(key["options"])) for key in found.get_foreign_keys(table)),
             found.get_pk_constraint(table)["name"],
             [index["name"] for index in found.get_indexes(table)],
         )

@@ -50,25 +50,25 @@ def test_an_end_that_the_database_does_not_know_seals_the_vault(keystore):
 
 def test_a_slot_that_lives_again_seals_the_vault_until_the_ledger_is_replayed(place, keystore):
     subject = uuid4()
-    slot = keystore.create_slot(SlotKind.BUNDLE, subject)
+    slot = keystore.create_slot(SlotKind.LINK, subject)
     backup = place.backup()
     place.open().destroy_slot(slot.id)
     place.put_back(backup)
 
     keystore, done = place.open(), known({slot.id: "done"})
-    assert keystore.open_slot(slot.id, SlotKind.BUNDLE, subject) == slot.key
+    assert keystore.open_slot(slot.id, SlotKind.LINK, subject) == slot.key
     assert [entry.slot_id for entry in find_discrepancies(keystore, done).restored] == [slot.id]
 
     assert replay(keystore) == 1
     assert replay(keystore) == 0
     with pytest.raises(Tampered):
-        keystore.open_slot(slot.id, SlotKind.BUNDLE, subject)
+        keystore.open_slot(slot.id, SlotKind.LINK, subject)
     assert find_discrepancies(keystore, done).restored == ()
     assert len(list(keystore.ledger())) == 1
 
 
 def test_a_replay_leaves_no_trace_of_the_slot_in_a_copy_that_was_put_back_too(place, keystore):
-    slot = keystore.create_slot(SlotKind.BUNDLE, uuid4())
+    slot = keystore.create_slot(SlotKind.LINK, uuid4())
     backup, path = place.backup(), place.copy / "slots" / str(slot.id)[:2] / f"{slot.id}.json"
     copied = path.read_bytes()
     place.open().destroy_slot(slot.id)

@@ -96,11 +96,11 @@ def test_no_key_lies_open_on_any_disk(place, keystore):
 
 def test_a_destroyed_slot_opens_no_more_and_leaves_a_tombstone(place, keystore):
     subject, successor = uuid4(), uuid4()
-    slot = keystore.create_slot(SlotKind.BUNDLE, subject)
+    slot = keystore.create_slot(SlotKind.LINK, subject)
     keystore.destroy_slot(slot.id, successor)
     for opened in (keystore, place.open()):
         with pytest.raises(Tampered):
-            opened.open_slot(slot.id, SlotKind.BUNDLE, subject)
+            opened.open_slot(slot.id, SlotKind.LINK, subject)
         assert not opened.is_live(slot.id)
     row = row_of(keystore, slot.id)
     assert (row.blob, row.epoch, row.successor_id) == (None, None, successor)
@@ -108,7 +108,7 @@ def test_a_destroyed_slot_opens_no_more_and_leaves_a_tombstone(place, keystore):
 
 
 def test_destroying_twice_is_destroying_once(keystore):
-    slot = keystore.create_slot(SlotKind.BUNDLE, uuid4())
+    slot = keystore.create_slot(SlotKind.LINK, uuid4())
     keystore.destroy_slot(slot.id)
     before = row_of(keystore, slot.id).destroyed_at
     keystore.destroy_slot(slot.id)

@@ -132,7 +132,13 @@ def _slot(number, key, now):
     slot_id, subject = uuid4(), uuid4()
     blob = slot_lock(slot_id, SlotKind.VERSION, subject, number).close(key, plaintext=random_key())
     return Slot(
-        id=slot_id, kind=SlotKind.VERSION, subject_id=subject, epoch=number, blob=blob, created_at=now
+        id=slot_id,
+        kind=SlotKind.VERSION,
+        subject_id=subject,
+        epoch=number,
+        blob=blob,
+        created_at=now,
+        needs_warrant=False,
     )
 
 

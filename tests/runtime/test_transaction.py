@@ -32,7 +32,7 @@ def test_change_event_and_job_fall_together(runtime, act):
 
 
 def test_bells_ring_and_slots_die_after_the_commit_only(runtime, act):
-    slot = runtime.keystore.create_slot(SlotKind.BUNDLE, uuid4())
+    slot = runtime.keystore.create_slot(SlotKind.LINK, uuid4())
     with pytest.raises(ZeroDivisionError), act(SYSTEM) as tx:
         tx.destroy(slot.id)
         tx.later("slots.finish_destructions")
@@ -48,7 +48,7 @@ def test_bells_ring_and_slots_die_after_the_commit_only(runtime, act):
 
 
 def test_a_crash_after_the_commit_is_finished_by_the_sweep(runtime):
-    slot = runtime.keystore.create_slot(SlotKind.BUNDLE, uuid4())
+    slot = runtime.keystore.create_slot(SlotKind.LINK, uuid4())
     with runtime.session() as session:
         session.add(Destruction(slot_id=slot.id, state=DESTROYING, ordered_at=runtime.clock.now()))
     assert finish_destructions(runtime) == 1
@@ -100,12 +100,12 @@ def test_a_remark_keeps_free_text_out_of_the_log(runtime, act, make):
 
 def test_a_destroyed_slot_opens_nothing(runtime, act):
     subject = uuid4()
-    slot = runtime.keystore.create_slot(SlotKind.BUNDLE, subject)
+    slot = runtime.keystore.create_slot(SlotKind.LINK, subject)
     with act(SYSTEM) as tx:
         tx.destroy(slot.id)
         tx.destroy(slot.id)
     with pytest.raises(Tampered):
-        runtime.keystore.open_slot(slot.id, SlotKind.BUNDLE, subject)
+        runtime.keystore.open_slot(slot.id, SlotKind.LINK, subject)
 
 
 def test_buttons_ask_the_same_rule(make, act):
@@ -117,7 +117,7 @@ def test_buttons_ask_the_same_rule(make, act):
 def test_a_sealed_vault_does_no_jobs(runtime, act):
     with act(SYSTEM) as tx:
         tx.later("slots.finish_destructions")
-    slot = runtime.keystore.create_slot(SlotKind.BUNDLE, uuid4())
+    slot = runtime.keystore.create_slot(SlotKind.LINK, uuid4())
     with runtime.session() as session:
         session.add(Destruction(slot_id=slot.id, state=DESTROYING, ordered_at=runtime.clock.now()))
     runtime.is_sealed = True
@@ -130,7 +130,7 @@ def test_a_sealed_vault_does_no_jobs(runtime, act):
 
 
 def test_an_end_that_fails_now_is_finished_later_and_the_others_go_on(runtime, act):
-    first, second = (runtime.keystore.create_slot(SlotKind.BUNDLE, uuid4()) for _ in range(2))
+    first, second = (runtime.keystore.create_slot(SlotKind.LINK, uuid4()) for _ in range(2))
     runtime.store._capacity = 0  # the object store is full: the ledger takes no entry
     with act(SYSTEM) as tx:
         tx.destroy(first.id)

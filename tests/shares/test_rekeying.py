@@ -193,15 +193,17 @@ def test_a_fault_at_any_step_loses_nothing(office, app, runtime, monkeypatch):
     while True:
         left = [faults]
 
-        def broken(real, *arguments, left=left):
+        def broken(real, *arguments, left=left, **named):
             left[0] -= 1
             if left[0] == -1:
                 raise OSError("the disk is gone")
-            return real(*arguments)
+            return real(*arguments, **named)
 
         monkeypatch.setattr(type(store), "put", lambda *a, broken=broken: broken(put, *a))
         monkeypatch.setattr(
-            type(runtime.keystore), "create_slot", lambda *a, broken=broken: broken(create, *a)
+            type(runtime.keystore),
+            "create_slot",
+            lambda *a, broken=broken, **named: broken(create, *a, **named),
         )
         try:
             office.rekey()

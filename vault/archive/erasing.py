@@ -46,6 +46,7 @@ from vault.archive.removing import (
     stopping_removal,
     unchecked,
 )
+from vault.archive.warrants import give_warrant, require_all_dead, require_warrant
 from vault.bundles.models import Version
 from vault.cases.models import IN_ARCHIVE, Case
 from vault.clock import ClockState, read_clock
@@ -88,9 +89,11 @@ def destroy_slots(runtime: Runtime, job: ClaimedJob) -> None:
             _begin(runtime, job, removal_id)
         if state_of(runtime, removal_id) != DESTROYING:
             return
+        _look_once_more(runtime, job, removal_id)
         while some := _living(runtime, removal_id):
             _destroy(runtime, job, some)
         with removal_step(runtime, job, DESTROYING) as (tx, removal):
+            require_all_dead(tx, removal)
             removal.state = ERASED
             tx.record("case.slots_destroyed", removal, files=removal.files)
 
@@ -102,6 +105,7 @@ def certify_removal(runtime: Runtime, job: ClaimedJob) -> None:
     if removal_id is None or state_of(runtime, removal_id) != REMOVED:
         return
     with stopping_removal(runtime, job, removal_id), removal_step(runtime, job, REMOVED) as (tx, removal):
+        require_all_dead(tx, removal)
         values = _certified(tx, removal)
         act = Act(MIGRATION, removal.id, removal.case_id, removal.office_id, values)
         certificate = issue_certificate(tx, act)
@@ -140,14 +144,23 @@ def _begin(runtime: Runtime, job: ClaimedJob, removal_id: UUID) -> None:
         said = said_of(tx.session, removal.case_id, removal.closure_id, hold=True)
         if reason := what_stands_against(tx, removal, said):
             end_removal(tx, removal, reason)
+            tx.keystore.warrants.withdraw(removal.id)
             return
         if unchecked(tx, removal):
             removal.state = COOLING
             go_on_removing(tx, removal)
             return
+        give_warrant(tx, removal, said)
         _commit_list(tx, removal, said)
         removal.state, removal.begun_at, removal.error_code = DESTROYING, tx.now, None
         tx.record("case.removal_begun", removal, files=len(said.going), digest=said.digest.hex())
+
+
+def _look_once_more(runtime: Runtime, job: ClaimedJob, removal_id: UUID) -> None:
+    """Whatever happened since it began: what the rows name is what two people approved."""
+    with runtime.transaction(SYSTEM) as tx:
+        renew(tx.session, job, tx.now)
+        require_warrant(tx, held_removal(tx, removal_id))
 
 
 def _commit_list(tx: Transaction, removal: Removal, said: Said) -> None:

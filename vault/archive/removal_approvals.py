@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, select
 from vault.archive.canonical import canonical
 from vault.archive.gathering import codes_of
 from vault.archive.models import ArchivalPackage, ArchiveHeader
-from vault.archive.removal_models import Removal
+from vault.archive.removal_models import Removal, RemovedVersion
 from vault.bundles.document_types import PERMANENT
 from vault.bundles.models import Document, Version
 from vault.crypto.kdf import sha256
@@ -62,7 +62,10 @@ class Said:
             "case": str(self.case_id),
             "closure": str(self.closure_id),
             "packages": list(self.packages),
-            "versions": [{"id": str(each.id), "sha256": each.object_digest.hex()} for each in self.going],
+            "versions": [
+                {"id": str(each.id), "sha256": each.object_digest.hex(), "size": each.object_length}
+                for each in self.going
+            ],
         }
         return canonical(values)
 
@@ -79,8 +82,6 @@ class Said:
 
 def said_of(session: Session, case_id: UUID, closure_id: UUID, hold: bool = False) -> Said:
     """What would be signed now. With `hold` nobody changes those versions until the transaction ends."""
-    packages = select(ArchivalPackage).where(ArchivalPackage.closure_id == closure_id)
-    rows = session.scalars(packages.order_by(ArchivalPackage.id)).all()
     columns = (Version.id, Version.slot_id, Version.object_name, Version.object_length, Version.object_digest)
     query = (
         select(*columns)
@@ -89,13 +90,25 @@ def said_of(session: Session, case_id: UUID, closure_id: UUID, hold: bool = Fals
         .order_by(Version.id)
     )
     found = session.execute(query.with_for_update(of=Version, key_share=True) if hold else query)
-    return Said(
-        case_id,
-        closure_id,
-        tuple(
-            {"id": str(row.id), "sha256": (row.sha256 or b"").hex(), "size": row.size or 0} for row in rows
-        ),
-        tuple(Going(*each) for each in found),
+    return Said(case_id, closure_id, _packages(session, closure_id), tuple(Going(*each) for each in found))
+
+
+def said_of_rows(session: Session, removal: Removal) -> Said:
+    """What the rows of a removal that has begun say was signed."""
+    row = RemovedVersion
+    columns = (row.version_id, row.slot_id, row.object_name, row.object_length, row.object_digest)
+    found = session.execute(
+        select(*columns).where(row.removal_id == removal.id).order_by(row.version_id)
+    ).all()
+    packages = _packages(session, removal.closure_id)
+    return Said(removal.case_id, removal.closure_id, packages, tuple(Going(*each) for each in found))
+
+
+def _packages(session: Session, closure_id: UUID) -> tuple[dict[str, Any], ...]:
+    query = select(ArchivalPackage).where(ArchivalPackage.closure_id == closure_id)
+    rows = session.scalars(query.order_by(ArchivalPackage.id))
+    return tuple(
+        {"id": str(row.id), "sha256": (row.sha256 or b"").hex(), "size": row.size or 0} for row in rows
     )
 
 

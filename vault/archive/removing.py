@@ -30,9 +30,11 @@ from vault.archive.removal_models import (
     RemovalCheck,
     RemovedVersion,
 )
+from vault.bundles.models import Version
 from vault.clock import ClockState, read_clock
+from vault.crypto.header import HEAD, head_version
 from vault.db import for_change, upsert
-from vault.errors import Conflict, VaultError
+from vault.errors import Conflict, Tampered, VaultError
 from vault.jobs import ClaimedJob, LeaseLost, handles, hasten, renew
 from vault.stores import archives_of
 
@@ -113,13 +115,14 @@ def remove_objects(runtime: Runtime, job: ClaimedJob) -> None:
         return
     with stopping_removal(runtime, job, removal_id):
         while some := _objects_left(runtime, removal_id):
-            for _, name in some:
+            for _, version_id, name in some:
+                _require_own(runtime, version_id, name)
                 runtime.store.delete(name)
                 if runtime.store.size(name) is not None:
                     raise StillThere("An object is still there after it was removed.")
             with runtime.transaction(SYSTEM) as tx:
                 renew(tx.session, job, tx.now)
-                mark_versions(tx, [each for each, _ in some], object_removed_at=tx.now)
+                mark_versions(tx, [each for each, _, _ in some], object_removed_at=tx.now)
         with removal_step(runtime, job, ERASED) as (tx, removal):
             removal.state, removal.removed_at = REMOVED, tx.now
             tx.record("case.objects_removed", removal, files=removal.files)
@@ -256,11 +259,24 @@ def _held(pieces: Iterable[bytes], runtime: Runtime, job: ClaimedJob) -> Iterato
         yield piece
 
 
-def _objects_left(runtime: Runtime, removal_id: UUID) -> list[tuple[UUID, str]]:
-    left = select(RemovedVersion.id, RemovedVersion.object_name).where(
+def _require_own(runtime: Runtime, version_id: UUID, name: str) -> None:
+    """The object, if it is there, is that of a version which is not to be read here any more; else `Tampered`."""
+    with runtime.session() as session:
+        removed = session.scalar(select(Version.removed_at).where(Version.id == version_id))
+    if removed is None:
+        raise Tampered("This version was not removed.")
+    if runtime.store.size(name) is None:
+        return
+    if head_version(b"".join(runtime.store.read(name, 0, HEAD))) != version_id:
+        raise Tampered("An object is not that of its version.")
+
+
+def _objects_left(runtime: Runtime, removal_id: UUID) -> list[tuple[UUID, UUID, str]]:
+    columns = RemovedVersion.id, RemovedVersion.version_id, RemovedVersion.object_name
+    left = select(*columns).where(
         RemovedVersion.removal_id == removal_id,
         RemovedVersion.slot_destroyed_at.is_not(None),
         RemovedVersion.object_removed_at.is_(None),
     )
     with runtime.session() as session:
-        return [(each.id, each.object_name) for each in session.execute(left.limit(AT_ONCE))]
+        return [(each.id, each.version_id, each.object_name) for each in session.execute(left.limit(AT_ONCE))]

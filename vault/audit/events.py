@@ -101,6 +101,7 @@ EVENTS: dict[str, str] = {
     "keystore.epoch_rotated": "The keystore began a new epoch, under a new key.",
     "keystore.epochs_ended": "Every slot lies under the newest epoch; the older epoch keys are gone.",
     "keystore.rewrapped": "The epoch keys were wrapped anew by the newest master key.",
+    "slot.destruction_refused": "A slot was to die without the approvals that its end needs. It lives on.",
     "fixity.checked": "Stored files were checked and found unchanged.",
     "fixity.failed": "A stored file is missing or is not what was stored.",
     "vault.restored": "The vault was restored from a backup; entries from `lost_from` to `lost_to` are known to be lost.",

@@ -90,6 +90,8 @@ def admit_version(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Vers
         length=version.length,
         object_digest=version.object_digest.hex(),
     )
+    tx.session.flush()
+    tx.keystore.warrants.require(deposit.slot_id)
     return version
 
 

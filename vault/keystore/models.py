@@ -45,8 +45,22 @@ class Epoch(KeystoreBase):
     created_at: Mapped[datetime]
 
 
+class Warrant(KeystoreBase):
+    """Two approvals of a request were found to hold. `digest` is SHA-256 of it, with who approved it and when."""
+
+    __tablename__ = "warrants"
+    __table_args__ = (CheckConstraint("length(digest) = 32", name="digest"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    digest: Mapped[bytes]
+    given_at: Mapped[datetime]
+
+
 class Slot(KeystoreBase):
-    """A slot in its lock; once destroyed, only its tombstone."""
+    """A slot in its lock; once destroyed, only its tombstone.
+
+    One that `needs_warrant` dies only by a warrant, or because another lives in its place.
+    """
 
     __tablename__ = "slots"
     __table_args__ = (CheckConstraint(LIVES_OR_NOT, name="lives_or_not"),)
@@ -59,6 +73,10 @@ class Slot(KeystoreBase):
     created_at: Mapped[datetime]
     destroyed_at: Mapped[datetime | None]
     successor_id: Mapped[UUID | None]
+    needs_warrant: Mapped[bool]
+    warrant_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("warrants.id", ondelete="RESTRICT"), index=True
+    )
 
 
 class KeystoreBackup(KeystoreBase):

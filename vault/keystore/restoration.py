@@ -19,6 +19,7 @@ from vault.keystore.ledger import LedgerEntry
 from vault.keystore.models import Epoch, Slot
 from vault.keystore.second_copy import SealedEpoch, SealedSlot
 from vault.keystore.service import Keystore
+from vault.keystore.warrants import NEEDING
 
 DESTROYING, DONE = "destroying", "done"
 
@@ -51,7 +52,11 @@ def find_discrepancies(keystore: Keystore, destroying: Callable[[UUID], str | No
 
 
 def replay(keystore: Keystore) -> int:
-    """Every slot that the ledger names is dead; returns how many were killed again. Can be repeated."""
+    """Every slot that the ledger names is dead; returns how many were killed again. Can be repeated.
+
+    A keystore that was put back may not know what was sealed since: the slot of every version needs a warrant from now on.
+    """
+    keystore.warrants.require_all()
     return sum(keystore.repeat_destruction(entry) for entry in keystore.ends().values())
 
 
@@ -152,6 +157,7 @@ def _bring_epoch(session: Session, sealed: SealedEpoch) -> bool:
 def _bring_slot(session: Session, row: Slot | None, sealed: SealedSlot) -> bool:
     if row is None:
         row = Slot(id=sealed.id, kind=sealed.kind, subject_id=sealed.subject_id, created_at=sealed.created_at)
+        row.needs_warrant = sealed.kind in NEEDING
         session.add(row)
     elif (row.epoch or 0) >= sealed.epoch:
         return False

@@ -37,6 +37,7 @@ from vault.keystore.epochs import (
 from vault.keystore.ledger import Ledger, LedgerEntry
 from vault.keystore.models import Epoch, Slot
 from vault.keystore.second_copy import SecondCopy
+from vault.keystore.warrants import Warrants, require_end
 from vault.kms.base import KeyManagement, Wrapped
 from vault.store.base import Store
 
@@ -78,6 +79,7 @@ class Keystore:
         self._ledger = Ledger(store)
         self.epochs = Epochs(engine, kms, self.copy, clock)
         self.backups = KeystoreBackups(engine, store, clock)
+        self.warrants = Warrants(engine, clock)
 
     def prepare(self) -> None:
         """There is an epoch, and the second copy is complete. To be called once at each start.
@@ -97,8 +99,10 @@ class Keystore:
         if newest == 0:
             self.epochs.start(after=0)
 
-    def create_slot(self, kind: SlotKind, subject_id: UUID) -> NewSlot:
-        """A fresh slot under the current epoch, committed and copied."""
+    def create_slot(self, kind: SlotKind, subject_id: UUID, is_sealed: bool = False) -> NewSlot:
+        """A fresh slot under the current epoch, committed and copied. A bundle's, and one for a version that `is_sealed`,
+        dies only by a warrant or for a successor.
+        """
         slot = NewSlot(uuid4(), random_key())
         while True:
             number, key = self.epochs.current()
@@ -109,6 +113,7 @@ class Keystore:
                 epoch=number,
                 blob=slot_lock(slot.id, kind, subject_id, number).close(key, plaintext=slot.key),
                 created_at=self._clock(),
+                needs_warrant=is_sealed or kind is SlotKind.BUNDLE,
             )
             with writing(self.engine) as session:
                 if not self.epochs.hold_current(session, number):
@@ -134,12 +139,14 @@ class Keystore:
 
         Call it only for a slot that a committed *destroying* row names (K5), and again until it returns. A slot
         that the keystore does not know is entered in the ledger all the same: a restored keystore may know it.
-        `Busy`: dead, but still in the journal; call again.
+        `Unwarranted`: it lives on, for that row is not enough. `Busy`: dead, but still in the journal; call again.
         """
         with writing(self.engine) as session:
             lock_deployment(session)
             row = session.get(Slot, slot_id, with_for_update=True)
             if row is None or row.destroyed_at is None:
+                if row is not None:
+                    require_end(session, row, successor_id)
                 self._ledger.append(slot_id, successor_id, self._clock())
             self._end(row, slot_id, successor_id, self._clock())
         leave_no_trace(self.engine)
