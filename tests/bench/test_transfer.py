@@ -27,7 +27,7 @@ def test_a_server_that_stopped_is_noticed(tmp_path):
     peer = Plaintext()
     with peer.started(tmp_path):
         port = peer.server.port
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(ConnectionError):
         Line(port).ask("GET", "/hello")
 
 

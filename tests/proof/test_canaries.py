@@ -83,7 +83,7 @@ def journey(tmp_path_factory):
         stack.enter_context(all_logged(log))
         office = stack.enter_context(post_office())
         pair = stack.enter_context(bare_pair(folder / "data"))
-        machine = Machine(folder, SettableClock(), pair, smtp_url=office.url)
+        machine = Machine(folder, SettableClock(), pair, anew=True, smtp_url=office.url)
         machine.runtime.bell = Bell(machine.settings.broker_url, machine.settings.data)
         found = _walk(machine, office)
         _run_jobs(machine.runtime)

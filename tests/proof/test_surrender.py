@@ -101,7 +101,7 @@ def journey(tmp_path_factory, databases):
     pdf, wav = make_rrf_pdf(CASE_NUMBER, ["00812345"], 7), make_interview_wav(3, 7)
     pair = databases.enter_context(bare_pair(folder / "data"))
     with witness.watching():
-        machine = Machine(folder, SettableClock(), pair)
+        machine = Machine(folder, SettableClock(), pair, anew=True)
         machine.runtime.bell = Bell(machine.settings.broker_url, machine.settings.data)
         link = _walk(machine, pdf, wav)
     machine.back_up("database")

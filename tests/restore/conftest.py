@@ -26,14 +26,17 @@ def founded() -> Path:
 
 
 class Machine:
-    """The data folder and the databases of one deployment, which can be copied away and put back."""
+    """The data folder and the databases of one deployment, which can be copied away and put back.
 
-    def __init__(self, folder, clock, pair, **changes):
+    It is a copy of one that was founded before, unless `anew`: then all of its keys and lines are made while one watches.
+    """
+
+    def __init__(self, folder, clock, pair, anew=False, **changes):
         self.folder, self.clock = folder, clock
         self.settings = test_settings(folder / "data", **pair.settings, **changes)
         self.urls = {"database": pair.database_url, "keystore": pair.keystore_url}
         self.copies = {}
-        if not is_postgresql():
+        if not anew and not is_postgresql():
             shutil.copytree(founded(), folder / "data", dirs_exist_ok=True)
         set_up(self.settings)
         self.runtime = self.start()
