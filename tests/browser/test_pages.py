@@ -16,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.browser.running import RunningVault
 from tests.browser.scenes import SCENES, Stage, all_pages, set_stage
 from tests.browser.tour import PHONE, ROLES, TOO_WIDE, WIDE, Seen, Walker, is_file, keep_picture
+from vault.crypto.identity import KeyKind, parse_identity
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -197,3 +198,9 @@ def test_the_keyboard_alone_is_enough(walker: Walker, demo_server: RunningVault,
     tab_to(page, "Lock now")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("notice=locked"))
+
+
+def test_what_lies_in_the_safes_of_the_demo_is_told(demo_server: RunningVault) -> None:
+    safes = demo_server.demo()["archive_identities"]
+    assert len(safes) == 2
+    assert all(parse_identity(secret).kind is KeyKind.HYBRID for secret in safes.values())

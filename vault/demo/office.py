@@ -93,7 +93,8 @@ def _make(runtime: Runtime) -> dict[str, object]:
         _case(runtime, staff, seed, number, individuals, stage, bundle_password)
         for seed, (number, individuals, stage) in enumerate(CASES, start=1)
     ]
-    add_identities(runtime, staff.actors[Role.CONTROLLER], staff.actors[Role.SUPERVISOR], staff.password)
+    controller, second = (staff.actors[role] for role in (Role.CONTROLLER, Role.SUPERVISOR))
+    safes = add_identities(runtime, controller, second, staff.password)
     _end(runtime, staff.actors[Role.CASEWORKER], CASES[-1][0])
     for actor in staff.actors.values():
         with runtime.transaction(actor) as tx:
@@ -106,6 +107,7 @@ def _make(runtime: Runtime) -> dict[str, object]:
         "cases": [number for number, _, _ in CASES],
         "bundle_password": bundle_password,
         "links": links,
+        "archive_identities": safes,
     }
 
 
@@ -116,7 +118,7 @@ def _lines(told: dict[str, object]) -> list[str]:
         f"Demo people: {names}",
         f"Password of all demo people: {told['password']}",
         f"Password of the demo bundles that have one: {told['bundle_password']}",
-        "All this, and the live links, stands in demo.json in the data folder.",
+        "All this, the live links and the secret archive identities stand in demo.json in the data folder.",
     ]
 
 
