@@ -40,6 +40,7 @@ MODULES_WITH_JOBS = (
     "vault.archive.removing",
     "vault.archive.erasing",
     "vault.retention.scanning",
+    "vault.archive.finishing",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -68,6 +69,7 @@ PERIODIC = {
     "archive.check_fixity": timedelta(days=1),
     "archive.begin_removals": timedelta(minutes=10),
     "retention.scan": timedelta(days=1),
+    "certificates.finish": timedelta(days=1),
 }
 """How often a sweep queues each of these jobs."""
 

@@ -24,6 +24,7 @@ from vault.access.grants import Grant
 from vault.access.principals import Principal
 from vault.access.remarks import Remark
 from vault.access.teams import MANY
+from vault.archive.certificate_copies import bring_back_certificates
 from vault.audit.checkpoints import Head, keep_checkpoint, named_checkpoints
 from vault.audit.comparison import Compared, compare_log
 from vault.backups.models import Restore
@@ -73,6 +74,7 @@ class Restored:
     lost: int
     lost_from: int | None
     lost_to: int | None
+    certificates_back: int
 
 
 def restore_vault(
@@ -112,6 +114,7 @@ def restore_vault(
             lost=compared.lost,
             lost_from=compared.lost_from,
             lost_to=compared.lost_to,
+            certificates_back=bring_back_certificates(tx),
         )
         tx.record("vault.restored", **asdict(result))
         _note_restore(tx, compared)

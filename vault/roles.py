@@ -63,6 +63,8 @@ TRANSFER_STEPS = (
 
 REMOVAL_STEPS = "state error_code failed_package_id removed_at ended_at ended_by_id end_reason"
 """What the steps of a removal say of themselves: no signature, and nothing of what was signed."""
+CERTIFICATE_STEPS = "waits_for waits_until waits_backup_id looked_at kept_at"
+"""Why a certificate is not final yet, and that it was kept: nothing of what it says."""
 GOING_COLUMNS = "id document_id case_id slot_id object_name object_length object_digest seal removed_at"
 """What two people sign of a version, and its slot."""
 
@@ -112,7 +114,8 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "removals": f"select update({REMOVAL_STEPS} begun_at)",
             "removal_checks": "select",
             "removed_versions": "select insert update(slot_destroyed_at)",
-            "certificates": "select insert",
+            "certificates": f"select insert update({CERTIFICATE_STEPS})",
+            "office_slots": "select insert",
             "versions": f"select({GOING_COLUMNS}) update(removed_at slot_id)",
             "documents": "select(id document_type bundle_id case_id office_id)",
             "holds": "select(id document_id bundle_id case_id class_id released_at)",

@@ -39,6 +39,8 @@ POST /incidents/{incident_id}/closure
 GET POST /cases/{case_id}/removal
 POST /cases/{case_id}/removal/approval
 POST /cases/{case_id}/removal/cancellation
+GET /certificates
+GET /archive/verify_certificate.py
 GET /certificates/{certificate_id}
 GET /certificates/{certificate_id}/content
 GET /packages/{package_id}

@@ -11,12 +11,13 @@ from uuid import UUID
 import click
 from sqlalchemy import select
 
-from vault.archive.certificates import check_certificate
+from vault.archive.certificates import check_certificate, check_pair
 from vault.archive.copies import archive_for
 from vault.archive.fixity_runs import found_wrong, run_now
 from vault.archive.models import ARCHIVED, RECEIPTED, ArchivalPackage, PackageCopy
 from vault.archive.packaging import check_whole, code_of
 from vault.archive.receipting import check_laid
+from vault.archive.removal_models import PROVISIONAL
 from vault.commands import JSON, tell
 from vault.crypto.encoding import b64, unb64
 from vault.errors import Tampered, VaultError
@@ -92,6 +93,25 @@ def fixity_run(context: Any, deep: bool, package_id: UUID | None, as_json: bool)
     sys.exit(bool(failed or found.copies or found.incidents or not done))
 
 
+class _PublicKey(click.ParamType[bytes]):
+    """32 bytes, as 64 hexadecimal digits or as base64."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """The key, or an exit with 2."""
+        text = "".join(str(value).split())
+        try:
+            key = bytes.fromhex(text) if len(text) == 64 else unb64(text)
+        except (ValueError, Tampered):
+            key = b""
+        if len(key) != 32:
+            self.fail(
+                "A public key has 32 bytes: 64 hexadecimal digits, or 43 letters of base64.", param, ctx
+            )
+        return key
+
+
 @click.group()
 def certificate() -> None:
     """Certificates of what was removed or disposed of."""
@@ -100,17 +120,28 @@ def certificate() -> None:
 @certificate.command("verify")
 @click.argument("file", type=click.File("rb"))
 @click.option(
-    "--key", default="", help="The public key of the vault, base64; else the one that the file names."
+    "--key",
+    type=_PublicKey(),
+    help="The public key of the vault, hexadecimal or base64; else the one that the file names.",
+)
+@click.option(
+    "--provisional", type=click.File("rb"), help="The provisional certificate that a final one names."
 )
 @JSON
-def certificate_verify(file: BinaryIO, key: str, as_json: bool) -> None:
+def certificate_verify(
+    file: BinaryIO, key: bytes | None, provisional: BinaryIO | None, as_json: bool
+) -> None:
     """Check a certificate without the vault: exit 0 if it is signed as it stands, 1 if not. Compare the key that is told."""
     try:
-        said, signer = check_certificate(file.read(), unb64(key) if key else None)
+        said, signer = check_certificate(file.read(), key)
+        if provisional is not None:
+            check_pair(said, provisional.read(), signer)
     except Tampered:
         raise Tampered("This is no certificate, or it was changed, or another key has signed it.") from None
     heading = {name: said[name] for name in ("number", "kind", "issued_at")}
-    tell(heading | {"files": len(said["removed"]), "key": b64(signer)}, as_json)
+    heading |= {"stage": said.get("stage", PROVISIONAL), "reason": said.get("reason")}
+    files = said["files"] if "files" in said else len(said["removed"])
+    tell(heading | {"files": files, "key": b64(signer), "key_hex": signer.hex()}, as_json)
 
 
 def _told(row: ArchivalPackage) -> dict[str, Any]:

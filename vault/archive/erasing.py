@@ -5,7 +5,6 @@ It reaches no object's content and no people half: an approval is checked with t
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from vault.access.holds import any_on_hold, wait_for_holds
 from vault.access.signing import SigningKey
 from vault.archive.certificates import Act, issue_certificate
 from vault.archive.copies import standing_copies
+from vault.archive.finality import backup_facts
 from vault.archive.models import ArchivalPackage, Closure
 from vault.archive.package import written_time
 from vault.archive.receipt import write_receipt
@@ -60,8 +60,6 @@ if TYPE_CHECKING:
 
     from vault.runtime import Runtime, Transaction
 
-KEYSTORE_BACKUPS = timedelta(days=30)
-"""How long a backup of the keystore is kept at most: a slot is gone from all of them then."""
 TECHNIQUE = (
     "Cryptographic erase: for each file the one slot that its locks in this vault need was destroyed in the keystore, and"
     " the ledger of ended slots names it. Then the encrypted object was deleted from the object store with every version"
@@ -234,7 +232,7 @@ def _certified(tx: Transaction, removal: Removal) -> dict[str, Any]:
         "cooled_until": _time(removal.cools_until),
         "technique": TECHNIQUE,
         "limitations": list(LIMITATIONS),
-        "keystore_backups_until": (tx.now + KEYSTORE_BACKUPS).date().isoformat(),
+        **backup_facts(tx, [each.slot_id for each in removed if each.slot_id]),
     }
 
 

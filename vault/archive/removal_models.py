@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vault.access.policy import Permission
@@ -16,7 +25,13 @@ PROPOSED, COOLING, CHECKED, DESTROYING, ERASED, REMOVED, CERTIFIED, ENDED = REMO
 FORWARD = (DESTROYING, ERASED, REMOVED)
 """From here on it is only gone on with, never back."""
 END_REASONS = ("cancelled", "lapsed", "changed", "approval", "case", "hold")
-MIGRATION = "migration"
+CERTIFICATE_KINDS = MIGRATION, DISPOSAL = ("migration", "disposal")
+STAGES = PROVISIONAL, FINAL = ("provisional", "final")
+WAITS = WAITS_SLOT, WAITS_COPY, WAITS_BACKUP, WAITS_TIME, WAITS_TAMPERED = (
+    *("slot", "copy", "backup", "time", "tampered"),
+)
+"""What keeps a certificate provisional: a slot lives, a copy is locked, a backup of the keystore may hold a slot, the time
+of backups that nobody entered is not over, or the row is not what was signed."""
 _LIVE = text("state <> 'ended'")
 _SIGNED = (
     "(approved_by_id IS NULL) = (approved_mac IS NULL) and (approved_by_id IS NULL) = (cools_until IS NULL)"
@@ -95,32 +110,57 @@ class RemovedVersion(Row):
 
 
 class Certificate(Row):
-    """What was removed, signed: canonical JSON, as it was issued. One for each act, numbered by kind without a gap."""
+    """What was removed, signed: canonical JSON, as it was issued. Numbered by kind without a gap.
+
+    Each act has one that is provisional and, once no backup can bring back what was destroyed, one that is final, with the
+    same number. `waits_for` says why there is no final one yet, as it was found at `looked_at`; `waits_backup_id` is a
+    backup of the keystore. One that is about several cases names none. `kept_at`: since when the object store has a copy.
+    """
 
     __tablename__ = "certificates"
     __sees__ = Permission.PACKAGE_SEE
     __table_args__ = (
-        UniqueConstraint("kind", "number"),
-        CheckConstraint(f"kind in ('{MIGRATION}')", name="kind"),
+        UniqueConstraint("kind", "number", "stage"),
+        UniqueConstraint("subject_id", "stage"),
+        UniqueConstraint("id", "subject_id", "kind", "number"),
+        UniqueConstraint("provisional_id"),
+        ForeignKeyConstraint(
+            ["provisional_id", "subject_id", "kind", "number"],
+            [f"certificates.{name}" for name in ("id", "subject_id", "kind", "number")],
+            name="fk_certificates_provisional_id_certificates",
+        ),
+        CheckConstraint(f"kind in {CERTIFICATE_KINDS}", name="kind"),
+        CheckConstraint(f"stage in {STAGES}", name="stage"),
+        CheckConstraint("(stage = 'final') = (provisional_id IS NOT NULL)", name="final"),
+        CheckConstraint("provisional_id <> id", name="provisional"),
+        CheckConstraint("stage = 'provisional' or waits_for IS NULL", name="waits"),
+        CheckConstraint(f"waits_for in {WAITS}", name="waits_for"),
         CheckConstraint("number > 0", name="number"),
     )
 
     kind: Mapped[str] = mapped_column(String(20))
     number: Mapped[int]
-    subject_id: Mapped[UUID] = mapped_column(unique=True)
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), index=True)
+    stage: Mapped[str] = mapped_column(String(12), default=PROVISIONAL)
+    provisional_id: Mapped[UUID | None]
+    subject_id: Mapped[UUID]
+    case_id: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id"), index=True)
     office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"), index=True)
     content: Mapped[bytes] = mapped_column(LargeBinary)
     key_id: Mapped[UUID] = mapped_column(ForeignKey("signing_keys.id"))
     signature: Mapped[bytes] = mapped_column(LargeBinary(64))
     issued_at: Mapped[datetime]
+    waits_for: Mapped[str | None] = mapped_column(String(12))
+    waits_until: Mapped[datetime | None]
+    waits_backup_id: Mapped[UUID | None]
+    looked_at: Mapped[datetime | None]
+    kept_at: Mapped[datetime | None]
 
     @property
     def name(self) -> str:
         """As people cite it."""
-        return name_of(self.kind, self.number)
+        return name_of(self.kind, self.number, self.stage)
 
 
-def name_of(kind: str, number: int) -> str:
-    """`migration-000001`."""
-    return f"{kind}-{number:06}"
+def name_of(kind: str, number: int, stage: str = PROVISIONAL) -> str:
+    """`migration-000001`; the final one of the same act is `migration-000001-final`."""
+    return f"{kind}-{number:06}" + "-final" * (stage == FINAL)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
 from vault.access.policy import Permission
-from vault.access.signing import SigningKey
 from vault.archive.archiving import packages_of
-from vault.archive.canonical import read_canonical
+from vault.archive.certificate_pages import certificate_of
 from vault.archive.closing import standing_closure
 from vault.archive.models import Closure
 from vault.archive.package_pages import PackageRow, package_rows
@@ -23,13 +22,11 @@ from vault.archive.removal_models import (
     COOLING,
     ENDED,
     PROPOSED,
-    Certificate,
     Removal,
     RemovedVersion,
 )
 from vault.archive.removing import holds_until
 from vault.cases.models import IN_ARCHIVE, Case
-from vault.crypto.encoding import b64
 from vault.matrix.approvals import has_lapsed, lapses_at
 from vault.matrix.pages import names_of
 
@@ -91,24 +88,6 @@ class RemovalPage(BaseModel):
     may_resume: bool
 
 
-class CertificatePage(BaseModel):
-    """A certificate: what it says, as values and as the `text` (canonical JSON) that is signed.
-
-    `signature` is Ed25519 over `casevault-v1/certificate`, a zero byte and the text, by `key`.
-    """
-
-    id: UUID
-    kind: str
-    name: str
-    case_id: UUID
-    case_number: str
-    issued_at: datetime
-    said: dict[str, Any]
-    text: str
-    signature: str
-    key: str
-
-
 def removal_page(tx: Transaction, case: Case) -> RemovalPage:
     """The page for those who may archive the case. Load it with a permission first."""
     closure = standing_closure(tx, case.id) if case.state in IN_ARCHIVE else None
@@ -141,34 +120,11 @@ def removal_page(tx: Transaction, case: Case) -> RemovalPage:
     )
 
 
-def certificate_page(tx: Transaction, row: Certificate) -> CertificatePage:
-    """One, loaded with the permission to see it."""
-    key = tx.session.get_one(SigningKey, row.key_id)
-    return CertificatePage(
-        id=row.id,
-        kind=row.kind,
-        name=row.name,
-        case_id=row.case_id,
-        case_number=tx.session.get_one(Case, row.case_id).number,
-        issued_at=row.issued_at,
-        said=read_canonical(row.content),
-        text=row.content.decode(),
-        signature=b64(row.signature),
-        key=b64(key.public_key),
-    )
-
-
 def newest_removal(tx: Transaction, closure_id: UUID) -> Removal | None:
     """The removal of this closing that has not ended, else the one that was proposed last."""
     mine = select(Removal).where(Removal.closure_id == closure_id)
     newest = mine.order_by(Removal.state == ENDED, Removal.proposed_at.desc(), Removal.id)
     return tx.session.scalar(newest.limit(1))
-
-
-def certificate_of(tx: Transaction, case_id: UUID) -> UUID | None:
-    """The newest certificate of the case."""
-    mine = select(Certificate.id).where(Certificate.case_id == case_id)
-    return tx.session.scalar(mine.order_by(Certificate.issued_at.desc(), Certificate.id).limit(1))
 
 
 def _waits_for_closer(tx: Transaction, case: Case, closure: Closure, live: Removal | None) -> bool:

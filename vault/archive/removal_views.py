@@ -1,29 +1,20 @@
-"""Removal of active copies over HTTP: the list and who signed it, signing, taking back; and certificates."""
+"""Removal of active copies over HTTP: the list and who signed it, signing and taking back."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
-from vault.archive.certificates import certificate_file
 from vault.archive.forms import RemovalSigning
 from vault.archive.removal import approve_removal, cancel_removal, propose_removal
-from vault.archive.removal_models import Certificate
-from vault.archive.removal_pages import (
-    CertificatePage,
-    RemovalPage,
-    certificate_of,
-    certificate_page,
-    removal_page,
-)
+from vault.archive.removal_pages import RemovalPage, removal_page
 from vault.cases.models import Case
 from vault.errors import Conflict, Refused
 from vault.runtime import Transaction
-from vault.web.acting import reading, transaction
-from vault.web.disposition import disposition
+from vault.web.acting import transaction
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
 from vault.web.respond import parse, respond, shows_form
@@ -36,17 +27,6 @@ def register(bp: Blueprint) -> None:
     bp.post("/cases/<uuid:case_id>/removal")(propose_its_removal)
     bp.post("/cases/<uuid:case_id>/removal/approval")(approve_its_removal)
     bp.post("/cases/<uuid:case_id>/removal/cancellation")(cancel_its_removal)
-    bp.get("/certificates/<uuid:certificate_id>")(certificate)
-    bp.get("/certificates/<uuid:certificate_id>/content")(certificate_content)
-    bp.app_template_global("shown_certificate")(shown_certificate)
-
-
-def shown_certificate(case_id: UUID) -> UUID | None:
-    """The certificate of a case that is shown, for those who see certificates."""
-    with reading() as tx:
-        found = certificate_of(tx, tx.load(Case, case_id, Permission.CASE_SEE).id)
-        row = tx.session.get(Certificate, found) if found else None
-        return row.id if row is not None and tx.allows(Permission.PACKAGE_SEE, row) else None
 
 
 @documented(
@@ -105,30 +85,6 @@ def cancel_its_removal(case_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
         cancel_removal(tx, case_id)
         return _answer(tx, case_id)
-
-
-@documented("A certificate of what was removed here", returns=CertificatePage, errors=["not-found"])
-@signed_in
-def certificate(certificate_id: UUID) -> ResponseReturnValue:
-    """One."""
-    with transaction() as tx:
-        page = certificate_page(tx, tx.load(Certificate, certificate_id, Permission.PACKAGE_SEE))
-    return respond("archive/certificate.html", page)
-
-
-@documented(
-    "A certificate as a signed file, which anybody can check without the vault",
-    sends_bytes=True,
-    errors=["not-found"],
-)
-@signed_in
-def certificate_content(certificate_id: UUID) -> ResponseReturnValue:
-    with transaction() as tx:
-        row = tx.load(Certificate, certificate_id, Permission.PACKAGE_SEE)
-        content = certificate_file(tx.session, row)
-    headers = {"Cache-Control": "no-store"}
-    headers["Content-Disposition"] = disposition("attachment", f"{row.name}.json")
-    return Response(content, mimetype="application/octet-stream", headers=headers)
 
 
 def _answer(tx: Transaction, case_id: UUID) -> ResponseReturnValue:

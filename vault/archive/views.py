@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission, may_ever
 from vault.archive import (
+    certificate_views,
     fixity_views,
     identity_views,
     package_views,
@@ -39,6 +40,7 @@ retrieval_views.register(bp)
 transfer_views.register(bp)
 fixity_views.register(bp)
 removal_views.register(bp)
+certificate_views.register(bp)
 
 
 @bp.app_template_global("standing_closure")

@@ -217,6 +217,7 @@ EVENTS: dict[str, str] = {
     "case.slots_destroyed": "The slots of everything that a removal names are dead.",
     "case.objects_removed": "The objects of everything that a removal names are gone.",
     "certificate.issued": "A certificate of what was removed was signed.",
+    "certificate.finished": "The final certificate of what was removed was signed; `reason` says why it is final.",
     "retention.class_added": "An office's retention schedule got one more class.",
     "retention.proposed": "A version of a retention class was proposed.",
     "retention.approved": "A second person approved a version of a retention class; it is in force.",

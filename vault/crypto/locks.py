@@ -28,6 +28,7 @@ FIELD_LABELS = frozenset(
     {
         "bookmark.label",
         "bundle.title",
+        "certificate.file",
         "document.title",
         "drop.claim_code",
         "drop.receipt",

@@ -8,14 +8,14 @@ back; `backups/<id>-gone` says that it is gone.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from vault.errors import Conflict, NotFound, Tampered
@@ -26,6 +26,7 @@ from vault.store.base import Store
 PREFIX = "backups/"
 GONE = "-gone"
 DELETED, CONFIRMED = "deleted", "confirmed"
+MANY = 500
 MARGIN = timedelta(hours=1)
 """How far the clocks of two machines that write to the keystore may be apart."""
 
@@ -127,6 +128,30 @@ class KeystoreBackups:
             made = slot.created_at if slot is not None else None
             ended = slot.destroyed_at if slot is not None else None
         return [each for each in self.living() if _may_hold(each, made, ended)]
+
+    def that_held(self, slot_ids: Collection[UUID]) -> list[BackupRecord]:
+        """Those, gone or not, that may hold or have held one of these slots, the newest first. In doubt one did."""
+        made, ended, are_known = self._lives(list(slot_ids))
+        if not are_known:
+            return self.all()
+        return [each for each in self.all() if _may_hold(each, made, ended)]
+
+    def _lives(self, slot_ids: list[UUID]) -> tuple[datetime | None, datetime | None, bool]:
+        """When the first of them was made, when the last ended, and whether all are known."""
+        made: list[datetime] = []
+        ended: list[datetime | None] = []
+        columns = func.count(), func.count(Slot.destroyed_at), func.min(Slot.created_at)
+        with reading(self._engine) as session:
+            for start in range(0, len(slot_ids), MANY):
+                some = slot_ids[start : start + MANY]
+                query = select(*columns, func.max(Slot.destroyed_at)).where(Slot.id.in_(some))
+                known, dead, first, last = session.execute(query).one()
+                if known < len(set(some)):
+                    return None, None, False
+                made.append(first)
+                ended.append(last if dead == known else None)
+        died = [at for at in ended if at is not None]
+        return min(made, default=None), max(died) if died and None not in ended else None, True
 
     def adopt(self) -> int:
         """Backups that the object store remembers and this keystore, put back or rebuilt, does not; how many.

@@ -8,7 +8,7 @@ goes when no live slot names it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -198,6 +198,14 @@ class Epochs:
             for version in unused:
                 self._kms.destroy_version(version)
         return unused
+
+    def masters(self) -> list[int]:
+        """The versions of the master key that still unwrap, oldest first."""
+        return self._kms.versions()
+
+    def are_destroyed(self, versions: Collection[int]) -> bool:
+        """Whether the key management says of each of these versions of the master key that it is destroyed."""
+        return all(self._kms.is_destroyed(version) for version in versions)
 
     def _wrapped_by_older(self) -> list[SealedEpoch]:
         with reading(self._engine) as session:

@@ -42,6 +42,9 @@ class KeyManagement(Protocol):
     def versions(self) -> list[int]:
         """The versions that still unwrap, oldest first; the last one wraps."""
 
+    def is_destroyed(self, version: int) -> bool:
+        """Whether this version was there and is destroyed for good; False wherever that cannot be told."""
+
     def destroy_version(self, version: int) -> None:
         """Destroy a version for good; nothing happens if it is gone. Raises `Conflict` for the newest, and
         where others delete them."""

@@ -63,6 +63,11 @@ class Keyring:
     def versions(self) -> list[int]:
         return sorted(self._read())
 
+    def is_destroyed(self, version: int) -> bool:
+        """Versions count up by one: what is missing below the newest was here. Of copies of the file it says nothing."""
+        versions = self.versions()
+        return 0 < version < versions[-1] and version not in versions
+
     def destroy_version(self, version: int) -> None:
         with self._alone(fcntl.LOCK_EX):
             masters = _parsed(self._path)
