@@ -341,7 +341,7 @@ def test_an_archive_worker_checks_objects_without_a_keystore(place: Place, make:
 def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: Place, make: Factory) -> None:
     import_handlers()
     slot = make.runtime.keystore.create_slot(SlotKind.LINK, UUID(int=7))
-    values = {"removed": [], "keystore_backups_until": "2026-01-01"}
+    values = {"removed": [], "remaining": [], "keystore_backups_until": "2026-01-01"}
     act = Act("disposal", uuid4(), None, make.actor().office_id, values)
     with make.runtime.transaction(SYSTEM) as tx:
         issue_certificate(tx, act)
