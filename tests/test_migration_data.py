@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select, text
@@ -308,3 +308,32 @@ def test_what_was_to_be_looked_at_only_is_suspended_on_the_way_back(engine):
     with engine.connect() as connection:
         asleep = known.tables["shares"].c.suspended_at.is_not(None)
         assert list(connection.scalars(select(known.tables["shares"].c.id).where(asleep))) == [first]
+
+
+def test_certificates_from_before_there_were_stages_are_provisional(engine):
+    upgrade(engine, FOLDER, "0030")
+    known = MetaData()
+    known.reflect(engine, only=["certificates", "signing_keys", "cases"])
+    keys, cases = known.tables["signing_keys"], known.tables["cases"]
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    key_id, first_id, act_id = (uuid4() if is_postgresql() else uuid4().hex for _ in range(3))
+    signed = {"content": b"x", "signature": bytes(64), "issued_at": now, "key_id": key_id}
+    with engine.begin() as connection:
+        made = {"slot_id": act_id, "public_key": bytes(32), "made_at": now}
+        connection.execute(keys.insert().values(id=key_id, purpose="certificate", **made))
+        case_id, office_id = connection.execute(select(cases.c.id, cases.c.office_id)).first()
+        signed |= {"case_id": case_id, "office_id": office_id, "kind": "migration", "number": 1}
+        signed |= {"subject_id": act_id}
+        connection.execute(known.tables["certificates"].insert().values(id=first_id, **signed))
+    for _ in range(2):
+        upgrade(engine, FOLDER)
+        after = MetaData()
+        after.reflect(engine, only=["certificates"])
+        table = after.tables["certificates"]
+        final = {"id": act_id, "stage": "final", "provisional_id": first_id}
+        with engine.begin() as connection:
+            assert connection.execute(select(table.c.id, table.c.stage)).all() == [(first_id, "provisional")]
+            connection.execute(table.insert().values(**signed | final))
+        downgrade(engine, FOLDER, "0030")
+        with engine.connect() as connection:
+            assert connection.scalars(select(known.tables["certificates"].c.id)).all() == [first_id]

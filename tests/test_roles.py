@@ -25,6 +25,8 @@ from tests.retrievals import Retrievals
 from tests.transfers_out import Handovers
 from vault.access.actor import STRANGER, SYSTEM, Role
 from vault.archive.accessioning import ASK
+from vault.archive.certificates import Act, issue_certificate
+from vault.archive.finishing import FINISH
 from vault.archive.fixity import LOOK
 from vault.archive.models import Incident, PackageCopy
 from vault.archive.packaging import SIGN
@@ -339,10 +341,14 @@ def test_an_archive_worker_checks_objects_without_a_keystore(place: Place, make:
 def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: Place, make: Factory) -> None:
     import_handlers()
     slot = make.runtime.keystore.create_slot(SlotKind.LINK, UUID(int=7))
+    values = {"removed": [], "remaining": [], "keystore_backups_until": "2026-01-01"}
+    act = Act("disposal", uuid4(), None, make.actor().office_id, values)
+    with make.runtime.transaction(SYSTEM) as tx:
+        issue_certificate(tx, act)
     with make.runtime.session() as session:
         session.add(Destruction(slot_id=slot.id, ordered_at=place.clock.now()))
         job = enqueue(session, "slots.finish_destructions", None, place.clock.now())
-        signing = [enqueue(session, name, None, place.clock.now()) for name in (CHECKPOINT, EXPIRE)]
+        signing = [enqueue(session, name, None, place.clock.now()) for name in (CHECKPOINT, EXPIRE, FINISH)]
         deployment = deployment_id(session)
     engine, store = place.engine("keys", "keystore"), make.runtime.store
     kms = open_kms(place.settings.kms, deployment)
@@ -351,6 +357,7 @@ def test_a_keys_worker_ends_slots_and_rotates_without_grants_or_sessions(place: 
     assert not make.runtime.keystore.is_live(slot.id)
     assert all(run_job(keys, each.id) for each in signing)
     assert list(store.names("checkpoints/"))
+    assert len(list(store.names("certificates/"))) == 2, "the provisional one and the final one"
     before = make.runtime.keystore.status()["epoch"]
     assert keys.keystore.rotate_epoch() == before + 1
     make.wait(days=31)

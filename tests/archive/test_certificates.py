@@ -21,6 +21,7 @@ import vault.archive
 from tests.browsing import Browser
 from tests.factory import PDF
 from tests.removals import Removals
+from tests.test_races import at_once, errors_in
 from vault.access.actor import SYSTEM, Role
 from vault.access.signing import CERTIFICATE, SigningKey
 from vault.archive.certificate_copies import PREFIX, bring_back_certificates
@@ -82,7 +83,7 @@ def backup(office, **kept: int):
 def other(office, *slots, **said) -> Certificate:
     """A certificate of disposal that says as little as one may."""
     removed = [{"slot": str(slot)} for slot in slots]
-    values = {"removed": removed, "keystore_backups_until": "2026-01-01", "limitations": []}
+    values = {"removed": removed, "keystore_backups_until": "2026-01-01", "limitations": [], "remaining": []}
     office_id = office.archivist.office_id
     act = Act(DISPOSAL, uuid4(), None, office_id, values | {"office": str(office_id)} | said)
     with office.runtime.transaction(SYSTEM) as tx:
@@ -136,6 +137,13 @@ def test_without_a_backup_it_waits_for_the_time_of_those_that_nobody_entered(off
     assert [each.stage for each in rows(office)] == [PROVISIONAL, FINAL], "that backup never held the slot"
 
 
+def test_two_workers_at_once_issue_one_final_certificate(office, closure, trail):
+    office.make.wait(days=32)
+    assert not errors_in(at_once(lambda: look(office), lambda: look(office)))
+    assert [each.stage for each in rows(office)] == [PROVISIONAL, FINAL]
+    assert trail().count("certificate.finished") == 1
+
+
 def test_destroyed_master_keys_make_it_final_at_once(office, runtime):
     closure = office.archived({"form.pdf": PDF})
     held = backup(office, days=30)
@@ -174,7 +182,7 @@ def test_a_locked_copy_a_living_slot_and_a_changed_row_keep_it_provisional(offic
     assert [each["object"] for each in said["remaining"]] == ["packages/b.tar"]
 
 
-def test_whoever_knows_what_is_left_is_asked(office, runtime, monkeypatch):
+def test_whoever_knows_what_is_left_is_asked_and_silence_is_no_answer(office, runtime, monkeypatch):
     locked = {"object": "packages/a.tar", "reason": "locked", "locked_until": "2020-01-02T00:00:00Z"}
     row, left = other(office, remaining=[locked]), [Remaining("packages/a.tar", None)]
     monkeypatch.setitem(sys.modules["vault.archive.finality"].LEFT, DISPOSAL, lambda _session, _act: left)
@@ -183,6 +191,9 @@ def test_whoever_knows_what_is_left_is_asked(office, runtime, monkeypatch):
         assert outlook_of(tx, row.kind, row.subject_id, said).waits_for == "copy"
         left.clear()
         assert outlook_of(tx, row.kind, row.subject_id, said).reason == "backups_gone"
+        monkeypatch.undo()
+        del said["remaining"]
+        assert outlook_of(tx, row.kind, row.subject_id, said).waits_for == "copy"
 
 
 def test_the_database_lets_an_act_have_one_of_each_stage(office, closure, runtime):

@@ -121,12 +121,12 @@ def test_it_is_signed_shown_and_checked_like_any_other(make, runtime, app):
     tool = runpy.run_path(str(TOOL))
     said, key = tool["checked"](file)
     lines = "\n".join(tool["facts"](said, key))
-    assert "these files were destroyed for good" in lines
+    assert "the keys of these files were destroyed" in lines
     assert "Remains: packages/a.tar: its store keeps it until that day" in lines
     page = Browser(app, archivist).get(f"/certificates/{row.id}").text
     for words in (
         "disposal-000001",
-        "2 files were destroyed for good",
+        "The keys of 2 files were destroyed",
         "RAS/2031/17",
         "packages/b.tar",
         "Protection",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from vault.archive.package import written_time
-from vault.archive.removal_models import WAITS_BACKUP, WAITS_COPY, WAITS_SLOT, WAITS_TIME
+from vault.archive.removal_models import MIGRATION, WAITS_BACKUP, WAITS_COPY, WAITS_SLOT, WAITS_TIME
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -138,6 +138,8 @@ def _left(session: Session, kind: str, act_id: UUID, said: dict[str, Any]) -> li
     """What a store had locked: still there, unless who knows says otherwise. What lies with other files is not asked."""
     if kind in LEFT:
         return LEFT[kind](session, act_id)
+    if kind != MIGRATION and "remaining" not in said:
+        return [Remaining("", None)]  # it does not say: in doubt something is left
     locked = [each for each in said.get("remaining", []) if each["locked_until"]]
     return [Remaining(each["object"], _moment(each["locked_until"])) for each in locked]
 

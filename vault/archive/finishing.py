@@ -55,6 +55,8 @@ def keep_its_copy(runtime: Runtime, job: ClaimedJob) -> None:
 def _look_at(tx: Transaction, certificate_id: UUID) -> None:
     query = select(Certificate).where(Certificate.id == certificate_id)
     row = tx.session.scalars(query.with_for_update(**for_change(Certificate))).one()
+    if tx.session.scalar(select(Certificate.id).where(Certificate.provisional_id == row.id)):
+        return  # another run was faster
     row.looked_at, row.waits_for, row.waits_until, row.waits_backup_id = tx.now, None, None, None
     try:
         require_own(tx, row)

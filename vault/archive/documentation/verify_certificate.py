@@ -29,7 +29,7 @@ REASONS = {
 }
 KINDS = {
     "migration": "the active copies of these files were removed; the records live on in the package that is named",
-    "disposal": "these files were destroyed for good",
+    "disposal": "the keys of these files were destroyed, and the files were removed",
 }
 
 
