@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from vault.access.policy import Permission
 from vault.access.remarks import checked_reason
+from vault.archive.bringing_back import clear_away_later
 from vault.archive.holdings import Packed, has_packages, only_packed, packed_files
 from vault.archive.models import ArchivalPackage, Reopening
 from vault.archive.retrieval_models import COPY, REOPENING, Retrieval, RetrievedFile
@@ -89,6 +90,22 @@ def drop_retrieval(tx: Transaction, retrieval_id: UUID) -> Retrieval:
         raise Conflict("This retrieval cannot be taken back any more.")
     _drop(tx, retrieval)
     return retrieval
+
+
+def end_retrieval(tx: Transaction, retrieval: Retrieval) -> None:
+    """It is over, however far it was; what has returned stays. Nobody opens what was still to come."""
+    for file in wanted_of(tx, retrieval):
+        give_up_key(tx, file)
+    retrieval.rewrapped_by_id = retrieval.rewrapped_at = retrieval.copied_at = None
+    _drop(tx, retrieval)
+
+
+def give_up_key(tx: Transaction, file: RetrievedFile) -> None:
+    """Nobody opens the file any more, nor what it is called, unless an identity opens its key once more."""
+    if file.slot_id is not None:
+        tx.destroy(file.slot_id)
+    for name in ("slot_id", "sealed_key", "file_lock", "title_lock", "file_name_lock", "digest_lock"):
+        setattr(file, name, None)
 
 
 def retrieve_reopened(tx: Transaction, case: Case, reopening: Reopening) -> Retrieval | None:
@@ -248,6 +265,7 @@ def _drop(tx: Transaction, retrieval: Retrieval) -> None:
     retrieval.dropped_at, retrieval.dropped_by_id = tx.now, tx.actor.id
     tx.session.flush()
     tx.record("retrieval.dropped", retrieval)
+    clear_away_later(tx, retrieval.id)
 
 
 def _unfit(name: str, message: str) -> Invalid:
