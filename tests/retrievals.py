@@ -56,13 +56,13 @@ class Retrievals(Archivings):
             return list(session.scalars(query.where(ArchiveHeader.closure_id == closure.id)))
 
     def erase(self, closure: Closure) -> None:
-        """Nothing of the archived files stays in the vault: no object, no slot, no seal."""
+        """Nothing of the archived files stays in the vault: no object, no slot."""
         for version in self.versions(closure):
             self.runtime.store.delete(version.object_name)
             with self.runtime.transaction(self.controller) as tx:
                 tx.destroy(version.slot_id)
-                gone = update(Version).where(Version.id == version.id).values(slot_id=None, seal=None)
-                tx.session.execute(gone)
+                gone = {"slot_id": None, "removed_at": tx.now}
+                tx.session.execute(update(Version).where(Version.id == version.id).values(gone))
 
     def ask(self, closure: Closure, versions: Sequence[UUID] = (), by: Actor | None = None) -> Retrieval:
         """By the owner."""

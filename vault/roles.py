@@ -50,8 +50,8 @@ PACKAGE_STEPS = "state progress error_code failed_version_id"
 COPY_CHECKS = "mode kept_until verified_at looked_at unanswered turn failed_at fault lost_at"
 """What checks and repairs say of a copy."""
 
-RETRIEVAL_COLUMNS = "id case_id office_id package_id bundle_id rewrapped_at copied_at error_code"
-RETRIEVED_COLUMNS = "id retrieval_id version_id old_start new_start"
+RETRIEVAL_COLUMNS = "id case_id office_id package_id bundle_id rewrapped_at copied_at dropped_at error_code"
+RETRIEVED_COLUMNS = "id retrieval_id version_id old_start new_start object_name returned_at"
 COPIED_COLUMNS = "object_name nonce object_length object_digest copied_at"
 """What the worker that copies a file out of a package reads of it, and what it says: no lock."""
 

@@ -24,7 +24,7 @@ from vault.bundles.models import Document
 from vault.crypto.header import age_header
 from vault.crypto.identity import age_identity, age_recipient, new_seed, public_key
 from vault.drops.rekeying import rekey_with_requests
-from vault.errors import Conflict, Invalid, NotFound, Refused
+from vault.errors import Archived, Conflict, Invalid, NotFound, Refused
 from vault.jobs import LeaseLost
 from vault.stores import archive_of
 from vault.transfers.reading import open_content
@@ -41,7 +41,7 @@ def office(make):
 def test_archived_erased_and_retrieved_files_are_equal_to_the_byte(office, tmp_path, trail):
     closure = office.archived({"form.pdf": PDF, "long.pdf": BIG})
     office.erase(closure)
-    with pytest.raises(NotFound), office.runtime.transaction(office.owner) as tx:
+    with pytest.raises(Archived), office.runtime.transaction(office.owner) as tx:
         document = tx.session.scalars(select(Document).filter_by(case_id=closure.case_id)).first()
         open_content(tx, document.id)
     retrieval, order = office.ordered(closure)

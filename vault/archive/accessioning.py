@@ -1,4 +1,4 @@
-"""Taking a repository's receipt: the package is received, and with the newest one of its case the case is transferred.
+"""Taking a repository's receipt: the package is received, and with the last one that is due the case is transferred.
 
 Nothing is removed by that. What lies at the drop is looked for by a worker without a key; what does not fit changes nothing
 and is told once.
@@ -9,15 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from vault.access.actor import SYSTEM
 from vault.archive.accession import LONGEST, Accession, check_accession, read_accession, wrong
-from vault.archive.models import ArchivalPackage
 from vault.archive.receipting import held_case
+from vault.archive.settlement import settle_transfer
 from vault.archive.transfer_models import PackageTransfer
-from vault.bundles.document_types import PERMANENT
-from vault.cases.models import ARCHIVED, TRANSFERRED
 from vault.crypto.kdf import sha256
 from vault.db import for_change
 from vault.errors import VaultError, WrongReceipt
@@ -93,7 +91,7 @@ def receive(tx: Transaction, row: PackageTransfer, accession: Accession, recorde
         sha256=(row.sha256 or b"").hex(),
         at="drop" if recorded_by is None else "hand",
     )
-    _settle_case(tx, row)
+    settle_transfer(tx, held_case(tx, row.case_id))
 
 
 def _take(runtime: Runtime, job: ClaimedJob, transfer_id: UUID, content: bytes) -> None:
@@ -110,20 +108,6 @@ def _take(runtime: Runtime, job: ClaimedJob, transfer_id: UUID, content: bytes) 
         except WrongReceipt as fault:
             row.refused_code, row.refused_digest = fault.reason, digest
             tx.record("package.receipt_refused", row, package=row.package_id, code=fault.reason)
-
-
-def _settle_case(tx: Transaction, row: PackageTransfer) -> None:
-    """The newest package holds all that earlier ones do."""
-    case = held_case(tx, row.case_id)
-    versions = select(func.max(ArchivalPackage.version)).where(
-        ArchivalPackage.case_id == case.id, ArchivalPackage.disposal == PERMANENT
-    )
-    package = tx.session.get_one(ArchivalPackage, row.package_id)
-    if case.state != ARCHIVED or package.version != tx.session.scalar(versions):
-        return
-    case.state, case.changed_at = TRANSFERRED, tx.now
-    case.revision += 1
-    tx.record("case.transferred", case, package=package.id)
 
 
 def _until(pieces: Iterator[bytes], most: int) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from vault.archive.gathering import content_of
 from vault.archive.models import ARCHIVED, ArchivalPackage, ArchiveIndex, Closure
 from vault.archive.packaging import STEPS, go_on, key_of
 from vault.archive.reopening import waiting_reopening
+from vault.archive.settlement import settle_transfer
 from vault.cases.models import ARCHIVING, CLOSED, Case
 from vault.errors import Conflict, Misconfigured, Refused
 from vault.jobs import hasten
@@ -59,6 +60,7 @@ def archive_case(tx: Transaction, case_id: UUID) -> Case:
     tx.record("case.archiving_begun", case, closure=closure.id, packages=len(packages))
     if not packages:
         tx.record("case.archived", case, closure=closure.id)
+        settle_transfer(tx, case)
     return case
 
 

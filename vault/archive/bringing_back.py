@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID, uuid5
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, exists, select, update
 from sqlalchemy.orm import Session, load_only
 
 from vault.access.actor import SYSTEM
@@ -33,7 +33,7 @@ from vault.jobs import ClaimedJob, LeaseLost, handles, renew
 from vault.stores import archives_of
 
 if TYPE_CHECKING:
-    from vault.runtime import Runtime
+    from vault.runtime import Runtime, Transaction
     from vault.store.archive import Archive
     from vault.store.base import Store
 
@@ -89,7 +89,10 @@ class Shelf:
 
 @handles(BRING)
 def bring_back(runtime: Runtime, job: ClaimedJob) -> None:
-    """Every file of the retrieval is an object of the store, and waits for a member who opens the bundle."""
+    """Every file of the retrieval is an object of the store, and waits for a member who opens the bundle.
+
+    Of one that was dropped none is.
+    """
     try:
         _bring(runtime, job)
     except LeaseLost:
@@ -105,10 +108,19 @@ def key_of(retrieval_id: UUID, done: int = 0) -> str:
     return f"{BRING}:{retrieval_id}:{done}"
 
 
+def clear_away_later(tx: Transaction, retrieval_id: UUID) -> None:
+    """A worker removes what was copied for a retrieval that is dropped."""
+    tx.later(BRING, retrieval_id, dedupe_key=f"{BRING}:{retrieval_id}:dropped")
+
+
 def _bring(runtime: Runtime, job: ClaimedJob) -> None:
     until = time.monotonic() + SLICE.total_seconds()
     with runtime.session() as session:
         retrieval = _retrieval(session, job.subject_id)
+    if retrieval.dropped_at is not None:
+        _clear_away(runtime, job, retrieval.id)
+        return
+    with runtime.session() as session:
         if retrieval.rewrapped_at is None or retrieval.copied_at is not None:
             return
         package = session.get_one(ArchivalPackage, retrieval.package_id)
@@ -135,7 +147,7 @@ def _retrieval(session: Session, retrieval_id: UUID | None) -> Retrieval:
     """What the worker may know of it."""
     columns = (
         *("case_id", "office_id", "package_id", "bundle_id"),
-        *("rewrapped_at", "copied_at", "error_code"),
+        *("rewrapped_at", "copied_at", "dropped_at", "error_code"),
     )
     only = load_only(*(getattr(Retrieval, name) for name in columns))
     return session.scalars(select(Retrieval).options(only).where(Retrieval.id == retrieval_id)).one()
@@ -237,10 +249,33 @@ def _copied(
 def _note_copied(runtime: Runtime, job: ClaimedJob, file: RetrievedFile, copied: Copied) -> None:
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)
-        mine = update(RetrievedFile).where(RetrievedFile.id == file.id, RetrievedFile.copied_at.is_(None))
+        mine = update(RetrievedFile).where(
+            RetrievedFile.id == file.id, RetrievedFile.copied_at.is_(None), _goes_on(file.retrieval_id)
+        )
         noted = mine.values(copied_at=tx.now, **copied._asdict()).returning(RetrievedFile.id)
         if tx.session.scalar(noted, execution_options={"synchronize_session": False}) is None:
             runtime.store.delete(copied.object_name)
+
+
+def _goes_on(retrieval_id: UUID) -> ColumnElement[bool]:
+    """It was not ended meanwhile, and its keys are there."""
+    return exists().where(Retrieval.id == retrieval_id, Retrieval.rewrapped_at.is_not(None))
+
+
+def _clear_away(runtime: Runtime, job: ClaimedJob, retrieval_id: UUID) -> None:
+    """Nothing that was copied, and is no document, lies in the store or stands in a row."""
+    row = RetrievedFile
+    mine = (row.retrieval_id == retrieval_id, row.copied_at.is_not(None), row.returned_at.is_(None))
+    kept = exists().where(Version.object_name == row.object_name)
+    with runtime.session() as session:
+        found = dict(session.execute(select(row.id, row.object_name).where(*mine, ~kept)).all())
+    for name in found.values():
+        runtime.store.delete(name)
+    gone = dict.fromkeys(Copied._fields) | {"copied_at": None}
+    with runtime.transaction(SYSTEM) as tx:
+        renew(tx.session, job, tx.now)
+        query = update(row).where(row.id.in_(found)).values(gone)
+        tx.session.execute(query, execution_options={"synchronize_session": False})
 
 
 def _settle(runtime: Runtime, job: ClaimedJob) -> None:
@@ -248,6 +283,8 @@ def _settle(runtime: Runtime, job: ClaimedJob) -> None:
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)
         retrieval = _retrieval(tx.session, job.subject_id)
+        if retrieval.rewrapped_at is None:
+            return
         files: Sequence[RetrievedFile] = tx.session.scalars(_files(retrieval.id)).all()
         done = sum(each.copied_at is not None for each in files)
         retrieval.error_code = None

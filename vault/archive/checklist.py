@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from vault.archive.gathering import IS_HERE
+from vault.archive.holdings import only_packed
 from vault.archive.identities import ENOUGH, Vouched, vouched_identities
-from vault.archive.retrieval_models import Retrieval
+from vault.archive.retrieval import open_retrieval, waits_too_long
 from vault.bundles.document_types import RECORDING
 from vault.bundles.members import list_member_teams, list_members
 from vault.bundles.models import Bundle, Document, Version
@@ -101,6 +102,8 @@ class Checklist:
     move: CaseMove | None
     is_retrieving: bool
     identities: Sequence[Vouched]
+    left: int
+    """Files that lie in earlier packages alone: those stay the current ones for them."""
 
     @property
     def lendings(self) -> dict[UUID, Share | Loan]:
@@ -148,13 +151,14 @@ def checklist_of(tx: Transaction, case: Case, settle: bool = False) -> Checklist
         move=move if move is not None and not has_lapsed(tx, move) else None,
         is_retrieving=_is_retrieving(tx, case),
         identities=vouched_identities(tx, case.office_id),
+        left=len(only_packed(tx, case.id)),
     )
 
 
 def _is_retrieving(tx: Transaction, case: Case) -> bool:
     """Whether files are to come back out of a package."""
-    goes_on = (Retrieval.case_id == case.id, Retrieval.dropped_at.is_(None), Retrieval.returned_at.is_(None))
-    return bool(tx.session.scalar(select(exists().where(*goes_on))))
+    present = open_retrieval(tx, case.id)
+    return present is not None and not waits_too_long(tx, present)
 
 
 def _held(tx: Transaction, number: int, bundle: Bundle, settle: bool) -> Held:

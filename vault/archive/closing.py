@@ -77,6 +77,7 @@ def close_case(tx: Transaction, case_id: UUID, wanted: Closing) -> Closure:
         number=closure.number,
         files=checklist.files,
         headers=headers,
+        left=checklist.left,
         kept=sorted(wanted.kept),
         **remark,
     )
@@ -126,10 +127,13 @@ def _act(checklist: Checklist, wanted: Closing) -> Act:
         ("Links and loans that are kept", str(len(wanted.kept))),
         ("File requests that end", str(requests)),
     )
+    left = (("Files that stay in earlier packages alone", str(checklist.left)),) if checklist.left else ()
     bundles = tuple(f"{held.bundle.id}:{held.bundle.generation}" for held in checklist.bundles)
     identities = tuple(str(each.identity.id) for each in checklist.identities)
     kept = tuple(sorted(map(str, wanted.kept)))
-    return Act("case.close", "Close this case", checklist.case.id, facts, (*bundles, *identities, *kept))
+    return Act(
+        "case.close", "Close this case", checklist.case.id, facts + left, (*bundles, *identities, *kept)
+    )
 
 
 def _new_closure(tx: Transaction, case: Case, wanted: Closing) -> tuple[Closure, dict[str, str]]:

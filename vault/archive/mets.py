@@ -192,9 +192,12 @@ class _Writer:
         add(program, "name", text=self._package.agent[0])
         version = {_q("csip", "NOTETYPE"): "SOFTWARE VERSION"}
         add(program, "note", version, text=self._package.agent[1])
-        roles = ("ARCHIVIST", "CREATOR") if self._package.is_submission else ("ARCHIVIST",)
-        for role in roles:  # who keeps it; in a submission also who hands it over
-            organisation = add(head, "agent", ROLE=role, TYPE="ORGANIZATION")
+        roles = [{"ROLE": "ARCHIVIST"}]
+        if self._package.is_submission:
+            # CSIP knows no creator but the program, and SIP16 names no role: the archivist also hands it over.
+            roles.append({"ROLE": "OTHER", "OTHERROLE": "SUBMITTER"})
+        for role in roles:
+            organisation = add(head, "agent", role, TYPE="ORGANIZATION")
             add(organisation, "name", text=self._package.organisation)
 
     def _refer(self, section: Element, path: str, kind: str, other: str) -> None:

@@ -24,7 +24,7 @@ from vault.access.policy import Permission
 from vault.archive.canonical import canonical
 from vault.archive.models import ArchivalPackage, ArchiveHeader, ArchiveIndex
 from vault.archive.package import CONTENT, INDEX
-from vault.archive.retrieval import files_of, waits_too_long
+from vault.archive.retrieval import waits_too_long, wanted_of
 from vault.archive.retrieval_models import COPY, Retrieval
 from vault.bundles.drop_keys import make_drop_key, vouched_drop_key
 from vault.bundles.models import TIERS, Bundle, Document, Version
@@ -105,7 +105,7 @@ def written_order(tx: Transaction, retrieval: Retrieval, public_key: bytes) -> b
     package = tx.session.get_one(ArchivalPackage, retrieval.package_id)
     headers = headers_of(tx, package)
     recipient = age_recipient(public_key)
-    wanted = [file.version_id for file in files_of(tx, retrieval)]
+    wanted = [file.version_id for file in wanted_of(tx, retrieval)]
     return canonical(
         {
             "files": [
@@ -171,7 +171,7 @@ def _require_orderable(tx: Transaction, retrieval: Retrieval, case: Case) -> Non
 
 
 def _highest_tier(tx: Transaction, retrieval: Retrieval) -> str:
-    wanted = [file.version_id for file in files_of(tx, retrieval)]
+    wanted = [file.version_id for file in wanted_of(tx, retrieval)]
     query = select(Document).join(Version, Version.document_id == Document.id).where(Version.id.in_(wanted))
     tiers = [document.highest_tier for document in tx.session.scalars(query)]
     return max(tiers, key=TIERS.index)

@@ -62,7 +62,10 @@ class LendingRow(BaseModel):
 
 
 class ChecklistPage(BaseModel):
-    """All that is looked at before a case is closed. `faults` is empty once it can be."""
+    """All that is looked at before a case is closed. `faults` is empty once it can be.
+
+    `left`: files that lie in earlier packages alone, and stay there; they may come back first.
+    """
 
     faults: list[str]
     identities: list[str]
@@ -72,6 +75,7 @@ class ChecklistPage(BaseModel):
     lendings: list[LendingRow]
     move: UUID | None
     files: int
+    left: int
 
 
 class ClosureRow(BaseModel):
@@ -164,6 +168,7 @@ def checklist_page(tx: Transaction, found: Checklist) -> ChecklistPage:
         lendings=_lendings(tx, found),
         move=found.move.id if found.move is not None else None,
         files=found.files,
+        left=found.left,
     )
 
 

@@ -18,6 +18,7 @@ from vault.archive.models import ARCHIVED, RECEIPTED, VERIFIED, ArchivalPackage,
 from vault.archive.package import DisposalClass
 from vault.archive.packaging import KEEP, SIGN, OtherThere, go_on, package_row, step, stopping
 from vault.archive.receipt import Receipt, read_receipt, write_receipt
+from vault.archive.settlement import settle_transfer
 from vault.cases.models import Case
 from vault.crypto.encoding import b64, unb64
 from vault.crypto.signature import verify
@@ -142,3 +143,4 @@ def _settle_case(tx: Transaction, row: ArchivalPackage) -> None:
     case.state, case.changed_at = ARCHIVED, tx.now
     case.revision += 1
     tx.record("case.archived", case, closure=row.closure_id)
+    settle_transfer(tx, case)

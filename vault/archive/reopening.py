@@ -76,7 +76,7 @@ def reopen_case(tx: Transaction, case_id: UUID, seen: str) -> Case:
     case.state, case.closed_at, case.changed_at = ACTIVE, None, tx.now
     case.revision += 1
     tx.record("case.reopened", case, reopening=reopening.id, closure=closure.id)
-    retrieve_reopened(tx, closure, reopening)
+    retrieve_reopened(tx, case, reopening)
     return case
 
 

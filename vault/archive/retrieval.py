@@ -14,13 +14,12 @@ from sqlalchemy import select
 
 from vault.access.policy import Permission
 from vault.access.remarks import checked_reason
-from vault.archive.closing import standing_closure
-from vault.archive.models import ARCHIVED as KEPT
-from vault.archive.models import ArchivalPackage, ArchiveHeader, Closure, Reopening
+from vault.archive.bringing_back import clear_away_later
+from vault.archive.holdings import Packed, has_packages, only_packed, packed_files
+from vault.archive.models import ArchivalPackage, Reopening
 from vault.archive.retrieval_models import COPY, REOPENING, Retrieval, RetrievedFile
-from vault.bundles.document_types import PERMANENT
 from vault.bundles.models import Document, Version
-from vault.cases.models import IN_ARCHIVE, Case
+from vault.cases.models import ACTIVE, IN_ARCHIVE, Case
 from vault.crypto.kdf import sha256
 from vault.errors import Conflict, Fault, Invalid
 from vault.matrix.approvals import digest_of, has_lapsed, require_second
@@ -31,24 +30,27 @@ if TYPE_CHECKING:
 
     from vault.runtime import Transaction
 
+NOTHING_THERE = (
+    "Nothing of this case is to be brought back: only permanent records are that lie in the archive."
+)
 ON_THEIR_WAY = "Files of this case are on their way back already. One retrieval is ended before the next."
 
 
 def propose_retrieval(
     tx: Transaction, case_id: UUID, reason: str, versions: Collection[UUID] = ()
 ) -> Retrieval:
-    """The files wait for a second person: these versions, or all that were not withdrawn.
+    """The files wait for a second person: these versions, which lie in one package, or all that were not withdrawn of the
+    newest package that has such. Of a case that was reopened they come back as the documents that they were.
 
-    Errors: `Conflict` unless the case is archived with a package of permanent records, and while another retrieval goes on;
-    `Invalid` for the reason, or for versions that are not in the package.
+    Errors: `Conflict` when nothing of the case may come back, and while another retrieval goes on; `Invalid` for the reason,
+    or for versions that are not `choices_of` the case or lie in several packages.
     """
     case = tx.load(Case, case_id, Permission.CASE_RETRIEVE, lock=True)
-    closure = standing_closure(tx, case.id)
-    package = package_in(tx, closure) if closure is not None else None
-    if case.state not in IN_ARCHIVE or package is None:
-        raise Conflict("Only permanent records of an archived case are brought back.")
+    choices = choices_of(tx, case)
+    if not choices:
+        raise Conflict(NOTHING_THERE)
     reason = checked_reason(reason)
-    wanted = _chosen(tx, package, versions)
+    package, wanted = _chosen(choices, versions)
     _make_room(tx, case)
     remark = tx.remark(reason)
     retrieval = tx.add(
@@ -56,7 +58,7 @@ def propose_retrieval(
             case_id=case.id,
             office_id=case.office_id,
             package_id=package.id,
-            kind=COPY,
+            kind=REOPENING if case.state == ACTIVE else COPY,
             remark_id=UUID(remark["remark"]),
             proposed_by_id=tx.actor.id,
             proposed_at=tx.now,
@@ -90,16 +92,36 @@ def drop_retrieval(tx: Transaction, retrieval_id: UUID) -> Retrieval:
     return retrieval
 
 
-def retrieve_reopened(tx: Transaction, closure: Closure, reopening: Reopening) -> Retrieval | None:
-    """The documents of a case that was just reopened by two people may be ordered back; None while their keys are here."""
-    package = package_in(tx, closure)
-    if package is None or all_are_here(tx, package):
+def end_retrieval(tx: Transaction, retrieval: Retrieval) -> None:
+    """It is over, however far it was; what has returned stays. Nobody opens what was still to come."""
+    for file in wanted_of(tx, retrieval):
+        give_up_key(tx, file)
+    retrieval.rewrapped_by_id = retrieval.rewrapped_at = retrieval.copied_at = None
+    _drop(tx, retrieval)
+
+
+def give_up_key(tx: Transaction, file: RetrievedFile) -> None:
+    """Nobody opens the file any more, nor what it is called, unless an identity opens its key once more."""
+    if file.slot_id is not None:
+        tx.destroy(file.slot_id)
+    for name in ("slot_id", "sealed_key", "file_lock", "title_lock", "file_name_lock", "digest_lock"):
+        setattr(file, name, None)
+
+
+def retrieve_reopened(tx: Transaction, case: Case, reopening: Reopening) -> Retrieval | None:
+    """The documents of a case that was just reopened by two people may be ordered back: those of the newest package that has
+    such. None while nothing is missing here but what was withdrawn; of other packages, and those, they are asked for.
+    """
+    _drop_overtaken(tx, case)
+    choices = [each for each in choices_of(tx, case) if each.document.withdrawn_at is None]
+    if not choices:
         return None
-    _make_room(tx, tx.session.get_one(Case, closure.case_id))
+    _make_room(tx, case)
+    package, wanted = _chosen(choices, ())
     retrieval = tx.add(
         Retrieval(
-            case_id=closure.case_id,
-            office_id=closure.office_id,
+            case_id=case.id,
+            office_id=case.office_id,
             package_id=package.id,
             kind=REOPENING,
             remark_id=reopening.remark_id,
@@ -109,10 +131,18 @@ def retrieve_reopened(tx: Transaction, closure: Closure, reopening: Reopening) -
             approved_at=tx.now,
         )
     )
-    wanted = _chosen(tx, package, ())
     _add_files(tx, retrieval, wanted)
     tx.record("retrieval.approved", retrieval, reopening=reopening.id, files=len(wanted))
     return retrieval
+
+
+def choices_of(tx: Transaction, case: Case) -> Sequence[Packed]:
+    """What may be asked for, newest packages first: of an archived case all that its packages hold, as copies; of a reopened
+    one what is missing here.
+    """
+    if case.state in IN_ARCHIVE:
+        return packed_files(tx, case.id)
+    return only_packed(tx, case.id) if case.state == ACTIVE else ()
 
 
 def open_retrieval(tx: Transaction, case_id: UUID) -> Retrieval | None:
@@ -129,7 +159,7 @@ def retrievals_of(tx: Transaction, case_id: UUID) -> Sequence[Retrieval]:
 
 def is_retrievable(tx: Transaction, case: Case) -> bool:
     """Whether files of the case can come back, or do or did."""
-    return case.state in IN_ARCHIVE or bool(retrievals_of(tx, case.id))
+    return case.state in IN_ARCHIVE or has_packages(tx, case.id) or bool(retrievals_of(tx, case.id))
 
 
 def retrieving_among(tx: Transaction, case_ids: Collection[UUID]) -> tuple[set[UUID], dict[UUID, datetime]]:
@@ -157,6 +187,11 @@ def files_of(tx: Transaction, retrieval: Retrieval) -> Sequence[RetrievedFile]:
     return sorted(tx.session.scalars(query), key=lambda file: str(file.version_id))
 
 
+def wanted_of(tx: Transaction, retrieval: Retrieval) -> Sequence[RetrievedFile]:
+    """Those of them that are still to come: neither returned nor failed."""
+    return [each for each in files_of(tx, retrieval) if each.returned_at is None and each.failure is None]
+
+
 def facts_of(tx: Transaction, retrieval: Retrieval) -> dict[str, str]:
     """All that the proposal says."""
     wanted = "".join(str(file.version_id) for file in files_of(tx, retrieval))
@@ -181,50 +216,39 @@ def waits_too_long(tx: Transaction, retrieval: Retrieval) -> bool:
     return retrieval.approved_at is None and has_lapsed(tx, retrieval)
 
 
-def package_in(tx: Transaction, closure: Closure) -> ArchivalPackage | None:
-    """The package of permanent records that a closing led to, once it is in the archive."""
-    mine = (ArchivalPackage.closure_id == closure.id, ArchivalPackage.disposal == PERMANENT)
-    return tx.session.scalar(select(ArchivalPackage).where(*mine, ArchivalPackage.state == KEPT))
-
-
-def all_are_here(tx: Transaction, package: ArchivalPackage) -> bool:
-    """Whether the key of every file of the package lives in the vault still."""
-    query = select(Version.slot_id).join(ArchiveHeader, ArchiveHeader.version_id == Version.id)
-    slots = set(tx.session.scalars(query.where(ArchiveHeader.closure_id == package.closure_id)))
-    present = {slot for slot in slots if slot is not None}
-    return present == slots and tx.keystore.live_among(present) == present
-
-
-def _chosen(tx: Transaction, package: ArchivalPackage, versions: Collection[UUID]) -> list[Version]:
-    """The versions that are wanted, all of the package."""
-    query = (
-        select(Version, Document.withdrawn_at)
-        .join(ArchiveHeader, ArchiveHeader.version_id == Version.id)
-        .join(Document, Document.id == Version.document_id)
-        .where(ArchiveHeader.closure_id == package.closure_id)
-    )
-    found = tx.session.execute(query).all()
+def _chosen(choices: Sequence[Packed], versions: Collection[UUID]) -> tuple[ArchivalPackage, list[Version]]:
+    """The versions that are wanted, and the one package that they lie in: an identity opens a package, not a case."""
     if versions:
-        chosen = [version for version, _ in found if version.id in set(versions)]
+        chosen = [each for each in choices if each.version.id in set(versions)]
         if len(chosen) != len(set(versions)):
             raise _unfit("versions", "Choose files that are in the package.")
-        return chosen
-    chosen = [version for version, withdrawn_at in found if withdrawn_at is None]
-    if not chosen:
-        raise _unfit(
-            "versions", "All documents of this package were withdrawn. Choose the files that you need."
-        )
-    return chosen
+        if len({each.package.id for each in chosen}) > 1:
+            raise _unfit("versions", "These files lie in several packages. Ask for those of one at a time.")
+    else:
+        chosen = [each for each in choices if each.document.withdrawn_at is None]
+        if not chosen:
+            words = "All documents of this package were withdrawn. Choose the files that you need."
+            raise _unfit("versions", words)
+    package = chosen[0].package
+    return package, [each.version for each in chosen if each.package.id == package.id]
 
 
 def _make_room(tx: Transaction, case: Case) -> None:
-    """No other retrieval goes on; one that nobody approved in time, or that a reopening overtakes, is dropped."""
+    """No other retrieval goes on; one that nobody approved in time is dropped."""
+    _drop_overtaken(tx, case)
     present = open_retrieval(tx, case.id)
     if present is None:
         return
-    overtaken = case.state not in IN_ARCHIVE and present.rewrapped_at is None
-    if not overtaken and not waits_too_long(tx, present):
+    if not waits_too_long(tx, present):
         raise Conflict(ON_THEIR_WAY)
+    _drop(tx, present)
+
+
+def _drop_overtaken(tx: Transaction, case: Case) -> None:
+    """Copies that nobody has opened the keys of are not for a case that was reopened."""
+    present = open_retrieval(tx, case.id)
+    if present is None or case.state != ACTIVE or present.kind != COPY or present.rewrapped_at is not None:
+        return
     _drop(tx, present)
 
 
@@ -241,6 +265,7 @@ def _drop(tx: Transaction, retrieval: Retrieval) -> None:
     retrieval.dropped_at, retrieval.dropped_by_id = tx.now, tx.actor.id
     tx.session.flush()
     tx.record("retrieval.dropped", retrieval)
+    clear_away_later(tx, retrieval.id)
 
 
 def _unfit(name: str, message: str) -> Invalid:

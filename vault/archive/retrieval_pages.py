@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import select
 
 from vault.access.policy import Permission
-from vault.archive.closing import standing_closure
-from vault.archive.models import ArchivalPackage, ArchiveHeader
+from vault.archive.holdings import Packed
 from vault.archive.retrieval import (
+    choices_of,
     digest_shown,
     files_of,
     open_retrieval,
-    package_in,
     retrievals_of,
     waits_too_long,
 )
 from vault.archive.retrieval_models import Retrieval
 from vault.archive.returning import waiting_of
 from vault.bundles.document_types import DOCUMENT_TYPES
-from vault.bundles.models import Document, Version
 from vault.bundles.queries import look_into
-from vault.cases.models import IN_ARCHIVE, Case
+from vault.cases.models import Case
 from vault.crypto.identity import age_recipient
 from vault.matrix.approvals import lapses_at
 from vault.matrix.case_moves import all_bundles
@@ -37,9 +35,11 @@ if TYPE_CHECKING:
 
 
 class Choice(BaseModel):
-    """A file of the package; its title while its bundle is open to the reader."""
+    """A file, and the newest package that holds it; its title while its bundle is open to the reader."""
 
     id: UUID
+    package: UUID
+    package_version: int
     bundle_number: int
     document_type: str
     type_name: str
@@ -112,19 +112,18 @@ class RetrievalPage(BaseModel):
 def retrieval_page(tx: Transaction, case: Case) -> RetrievalPage:
     """The page for those who may ask. Load the case with that permission first."""
     present = open_retrieval(tx, case.id)
-    closure = standing_closure(tx, case.id)
-    package = package_in(tx, closure) if closure is not None and case.state in IN_ARCHIVE else None
-    may_ask = package is not None and (present is None or waits_too_long(tx, present))
+    is_free = present is None or waits_too_long(tx, present)
+    choices = choices_of(tx, case) if is_free else ()
     state = state_of(tx, present) if present is not None else ""
     can_order = state in ("approved", "ordered")
     return RetrievalPage(
         case_id=case.id,
         case_number=case.number,
         state=case.state,
-        choices=_choices(tx, case, package) if package is not None and may_ask else [],
+        choices=_choices(tx, case, choices),
         targets=_targets(tx, case) if can_order else [],
         retrievals=[retrieval_row(tx, each) for each in retrievals_of(tx, case.id)],
-        may_ask=may_ask,
+        may_ask=bool(choices),
         may_order=can_order,
         may_answer=state == "ordered",
         may_rewrap=state == "ordered" and tx.allows(Permission.RETRIEVAL_REWRAP, present),
@@ -183,24 +182,19 @@ def _targets(tx: Transaction, case: Case) -> list[Target]:
     return found
 
 
-def _choices(tx: Transaction, case: Case, package: ArchivalPackage) -> list[Choice]:
+def _choices(tx: Transaction, case: Case, packed: Sequence[Packed]) -> list[Choice]:
     bundles = list(enumerate(all_bundles(tx, case.id), 1))
     numbers = {bundle.id: number for number, bundle in bundles}
     opened = {bundle.id: look_into(tx, bundle).opened for _, bundle in bundles}
-    query = (
-        select(Document, Version)
-        .join(Version, Version.document_id == Document.id)
-        .join(ArchiveHeader, ArchiveHeader.version_id == Version.id)
-        .where(ArchiveHeader.closure_id == package.closure_id)
-        .order_by(Document.created_at, Document.id, Version.number)
-    )
     found = []
-    for document, version in tx.session.execute(query):
+    for version, document, package in packed:
         bundle = opened.get(document.bundle_id)
         readable = bundle is not None and tx.allows(Permission.DOCUMENT_READ, document)
         found.append(
             Choice(
                 id=version.id,
+                package=package.id,
+                package_version=package.version,
                 bundle_number=numbers.get(document.bundle_id, 0),
                 document_type=document.document_type,
                 type_name=DOCUMENT_TYPES[document.document_type].name,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import exists, func, select
 
 from vault.access.closed import RETRIEVED, takes_retrieved
+from vault.archive.retrieval import give_up_key
 from vault.archive.retrieval_models import COPY, Retrieval, RetrievedFile
 from vault.bundles.deposits import Deposit, admit_version
 from vault.bundles.documents import FORM
@@ -221,16 +222,13 @@ def _deposit(
 
 
 def _order_again(tx: Transaction, retrieval: Retrieval) -> None:
-    """The bundle has a new key since, which does not open the files: an order is made anew."""
-    query = select(RetrievedFile).where(*_waits(retrieval))
-    for file in tx.session.scalars(query).all():
-        if file.slot_id is not None:
-            tx.destroy(file.slot_id)
-        for name in ("slot_id", "sealed_key", "file_lock", "title_lock", "file_name_lock", "digest_lock"):
-            setattr(file, name, None)
-        for name in ("old_start", "new_start", "nonce", "object_name", "object_length", "object_digest"):
-            setattr(file, name, None)
-        file.copied_at = None
+    """The bundle has a new key since, which does not open the files: an order is made anew.
+
+    What was copied stays: made again it would have the same bytes, for they depend on the file's key and id alone. What is
+    back already is not ordered again.
+    """
+    for file in tx.session.scalars(select(RetrievedFile).where(*_waits(retrieval))).all():
+        give_up_key(tx, file)
     for name in ("bundle_id", "recipient", "order_digest", "ordered_by_id", "ordered_at"):
         setattr(retrieval, name, None)
     retrieval.rewrapped_by_id = retrieval.rewrapped_at = retrieval.copied_at = None

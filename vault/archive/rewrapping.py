@@ -16,7 +16,7 @@ from vault.archive.bringing_back import BRING, key_of
 from vault.archive.index import IndexEntry, read_index
 from vault.archive.models import ArchivalPackage
 from vault.archive.ordering import Answer, headers_of, index_of, read_answer, require_ordered
-from vault.archive.retrieval import files_of
+from vault.archive.retrieval import wanted_of
 from vault.archive.retrieval_models import Retrieval, RetrievedFile
 from vault.bundles.drop_keys import vouched_drop_key
 from vault.bundles.models import Bundle, Version
@@ -135,7 +135,7 @@ def _made(tx: Transaction, retrieval: Retrieval, package: ArchivalPackage) -> di
     headers = headers_of(tx, package)
     found = {INDEX: parse_header(index_of(tx, package))}
     return found | {
-        file.version_id: parse_header(headers[file.version_id]) for file in files_of(tx, retrieval)
+        file.version_id: parse_header(headers[file.version_id]) for file in wanted_of(tx, retrieval)
     }
 
 
@@ -194,7 +194,7 @@ def _keep(
     tx: Transaction, retrieval: Retrieval, bundle: Bundle, keys: Mapping[UUID, Secret], how: str
 ) -> Retrieval:
     """Every key lies in locks for the bundle, and a worker copies the files."""
-    package, files = tx.session.get_one(ArchivalPackage, retrieval.package_id), files_of(tx, retrieval)
+    package, files = tx.session.get_one(ArchivalPackage, retrieval.package_id), wanted_of(tx, retrieval)
     entries = _entries(tx, package, keys[INDEX], files)
     for file in files:
         _lock(tx, bundle, file, keys[file.version_id], entries[file.version_id])

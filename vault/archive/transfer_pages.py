@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from vault.access.policy import Permission
 from vault.archive.models import ArchivalPackage
+from vault.archive.settlement import packages_due
 from vault.archive.transfer_models import PackageTransfer
 from vault.archive.transferring import digest_shown, transfer_of
 from vault.crypto.encoding import b64
@@ -31,6 +32,13 @@ class AccessionRow(BaseModel):
     received_at: datetime
     recorded_by: str | None
     key: str | None
+
+
+class PackageDue(BaseModel):
+    """A package that is to be received before the case counts as transferred."""
+
+    id: UUID
+    version: int
 
 
 class TransferRow(BaseModel):
@@ -60,6 +68,7 @@ class TransferRow(BaseModel):
     sha512: str | None
     delivered_at: datetime | None
     receipt: AccessionRow | None
+    due: list[PackageDue]
     refused: str | None
     may_drop: bool
     may_resume: bool
@@ -96,6 +105,7 @@ def transfer_row(tx: Transaction, package: ArchivalPackage) -> TransferRow | Non
         sha512=row.sha512.hex() if row.sha512 else None,
         delivered_at=row.delivered_at,
         receipt=_receipt(tx, row),
+        due=_due(tx, package),
         refused=row.refused_code,
         may_drop=may and state in ("proposed", "lapsed"),
         may_resume=may and has_stopped,
@@ -126,6 +136,11 @@ def _reason(tx: Transaction, row: PackageTransfer) -> str | None:
     """It is told in the office that gave it."""
     is_own = row.office_id == tx.actor.office_id
     return reason_of(tx, row.remark_id, row.office_id) if is_own else None
+
+
+def _due(tx: Transaction, package: ArchivalPackage) -> list[PackageDue]:
+    found = [tx.session.get_one(ArchivalPackage, each) for each in packages_due(tx.session, package.case_id)]
+    return [PackageDue(id=each.id, version=each.version) for each in found]
 
 
 def _newest_job(tx: Transaction, row: PackageTransfer) -> Job | None:

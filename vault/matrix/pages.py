@@ -234,9 +234,11 @@ def may_be_second(tx: Transaction, first: UUID | None) -> bool:
 
 
 def reason_of(tx: Transaction, remark_id: UUID | None, office_id: UUID) -> str | None:
-    """The words of a reason that the office keeps."""
+    """The words of a reason, if this office keeps them: they do not go along with a case that moves."""
     remark = tx.session.get(Remark, remark_id) if remark_id else None
-    return read_remark(tx, remark, office_holder(tx, office_id)) if remark else None
+    if remark is None or remark.holder_id != office_id:
+        return None
+    return read_remark(tx, remark, office_holder(tx, office_id))
 
 
 def names_of(tx: Transaction, ids: Iterable[UUID | None]) -> dict[UUID, str]:

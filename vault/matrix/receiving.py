@@ -13,6 +13,7 @@ from vault.access.clearances import is_cleared
 from vault.access.grants import end_grant, give_grant, live_grants, lock_grants
 from vault.access.holds import hand_holds_over, keep_on_hold
 from vault.access.policy import Permission
+from vault.archive.moving import hand_archive_over
 from vault.bundles.models import Bookmark, Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, bundle_slot, renew_access_key
 from vault.bundles.recoveries import end_recovery_of
@@ -87,6 +88,7 @@ def accept_move(tx: Transaction, move_id: UUID, seen: str) -> Case:
     _keep_holds(tx, case, move.to_office_id)
     case.office_id, case.changed_at = move.to_office_id, tx.now
     case.revision += 1
+    hand_archive_over(tx, case)
     for each in opened:
         _take_over(tx, each, case, receiver)
     for assigned in assignments_of(tx, case.id):
