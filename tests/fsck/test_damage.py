@@ -9,12 +9,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from tests.databases import is_postgresql
+from tests.drops.conftest import sender
 from tests.factory import PDF
 from tests.removals import Removals
+from tests.restore.conftest import new_machine
 from tests.soundness import assert_clean, findings, left_over
 from vault.access.grants import Grant
 from vault.access.principals import Principal
@@ -22,10 +24,11 @@ from vault.archive.models import ArchiveHeader, PackageCopy
 from vault.archive.removal_models import Certificate, Removal
 from vault.audit.log import NewEntry, append
 from vault.audit.models import AuditEntry, AuditHead
-from vault.bundles.models import Version
+from vault.bundles.models import Document, Version
 from vault.crypto.kinds import SlotKind
 from vault.jobs import Job
 from vault.keystore.models import Slot
+from vault.people.models import Person
 from vault.shares.models import Opening
 from vault.slots import Destruction
 from vault.stores import archive_of
@@ -33,6 +36,8 @@ from vault.transfers.models import CopyMade, Reading
 from vault.transfers.pieces import receive_piece
 from vault.transfers.resumable import Announced, begin_resumable, resume_upload
 from vault.transfers.uploads import Wanted
+
+__all__ = ["new_machine", "sender"]
 
 
 class Office:
@@ -233,7 +238,11 @@ def test_the_log(office, watch):
     with office.runtime.session() as session:
         drop_guard(session)
         session.execute(update(AuditHead).values(at=now + timedelta(seconds=1)))
-    watch.finds("I4", "log_broken", "1")
+    watch.finds("I4", "log_broken", "log")
+    with office.runtime.session() as session:
+        session.execute(delete(AuditHead))
+    watch.known -= {("I4", "log_broken", "log")}
+    watch.finds("I4", "log_undecided", "log")
 
 
 def drop_guard(session):
@@ -256,6 +265,36 @@ def test_links(office, watch):
     reading.first_at = reading.last_at = now + timedelta(days=40)
     watch.finds("I7", "served_after_end", office.add(reading))
     watch.finds("I7", "ended_but_opens", office.set(share, ended_at=now + timedelta(days=50)))
+
+
+def test_what_people_left_open_and_senders_sent_too_much(office, watch, sender):
+    asked = office.make.request(office.owner, office.bundle, types=("identity_copy",))
+    sender(asked).send()
+    assert_clean(office.runtime)
+    watch.finds("I5", "sent_too_much", office.set(asked.request, bytes_limit=1))
+    colleague = office.make.actor()
+    with office.runtime.session() as session:
+        session.get_one(Person, colleague.id).left_at = office.make.clock.now()
+    assert findings(office.runtime) - watch.known == {
+        ("I7", "session_of_leaver", str(colleague.session.id)),
+        ("I7", "ended_but_opens", str(colleague.id)),
+    }
+
+
+def test_the_second_copy(new_machine, tmp_path):
+    machine = new_machine(keystore_copy=tmp_path / "copy")
+    slot = machine.runtime.keystore.create_slot(SlotKind.LINK, uuid4()).id
+    watch = Watch(machine.runtime)
+    place = tmp_path / "copy" / "slots" / str(slot)[:2] / f"{slot}.json"
+    content = place.read_bytes()
+    place.unlink()
+    watch.finds("I10", "not_in_second_copy", str(slot))
+    place.write_bytes(content)
+    watch.known, strange = set(), uuid4()
+    place = tmp_path / "copy" / "slots" / str(strange)[:2] / f"{strange}.json"
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(content)
+    watch.finds("I10", "dead_in_second_copy", str(strange))
 
 
 def test_secrets_and_plaintext_beside_the_vault(office, watch):
@@ -289,6 +328,11 @@ def test_packages(make, runtime):
         copy = session.scalars(select(PackageCopy)).one()
         session.execute(update(CopyMade).values(purpose="export"))
     watch.finds("K1", "header_not_in_inventory", str(header.id))
+    with runtime.session() as session:
+        session.execute(update(CopyMade).values(purpose="archive"))
+        session.execute(update(Document).values(document_type="working_copy"))
+    watch.known = set()
+    watch.finds("K1", "header_of_disposable", str(header.id))
     archive, name = archive_of(runtime), copy.object_name
     content = b"".join(archive.read_version(name, None, 0, archive.kept(name).size))
     place = next(runtime.settings.data.rglob(name.rpartition("/")[2]))

@@ -138,7 +138,9 @@ _waiting = (
     )
 )
 _returning = select(RetrievedFile.id, RetrievedFile.object_name).where(
-    RetrievedFile.copied_at.is_not(None), RetrievedFile.returned_at.is_(None)
+    RetrievedFile.copied_at.is_not(None),
+    RetrievedFile.returned_at.is_(None),
+    RetrievedFile.failure.is_(None),
 )
 _begun = select(
     Upload.id, Upload.object_name, Upload.offset, func.length(Upload.tail_lock).label("tail")

@@ -31,7 +31,7 @@ LISTED = 1000
 """So many of one checker are told one by one."""
 PAUSE = 2.0
 """Seconds before the second look."""
-OPAQUE = re.compile(r"[a-z]+(/[0-9a-f-]{12,36}){1,3}|[0-9a-f-]{36}|restoring\.json")
+OPAQUE = re.compile(r"[a-z]+(/[0-9a-f-]{12,36}){1,3}|[0-9a-f-]{36}|log|restoring\.json")
 
 
 @dataclass
