@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from vault.access.grants import Grant
 from vault.access.principals import Principal
 from vault.audit.models import AuditEntry
 from vault.drops.models import DroppedFile, FileRequest
 from vault.fsck.checks import Check, Checker, Found, Rows
-from vault.fsck.looking import Looking
+from vault.fsck.looking import GRACE, Looking
 from vault.people.leaving import lone_subjects
 from vault.people.models import Person, PersonSession, Token
 from vault.shares.models import Loan, Opening, Share
@@ -49,11 +50,14 @@ def _dead(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
 
 
 def _leavers(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
-    """A slot waits while somebody who has left is the only one who opens something."""
+    """A slot waits while somebody who has left is the only one who opens something, and up to an hour longer."""
     for found in _dead(vault, rows):
+        own = select(Grant.subject_id).where(Grant.principal_id == found[0], Grant.ended_at.is_(None))
+        handed_over = select(Grant.id).where(Grant.subject_id.in_(own), Grant.granted_at > vault.now - GRACE)
         with vault.session() as session:
-            if not lone_subjects(session, found[0]):
-                yield found
+            waits = lone_subjects(session, found[0]) or session.scalar(handed_over.limit(1))
+        if not waits:
+            yield found
 
 
 def _served(_vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:

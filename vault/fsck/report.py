@@ -83,14 +83,17 @@ class Result:
 
 
 def look_through(
-    runtime: Runtime, is_deep: bool = False, checkers: Sequence[Checker] = CHECKERS, pause: float = PAUSE
+    runtime: Runtime,
+    is_deep: bool = False,
+    checkers: Sequence[Checker] = CHECKERS,
+    pause: float | None = None,
 ) -> list[Result]:
     """What each checker finds. What looks wrong is looked at once more, `pause` seconds after the last first look."""
     vault = Looking(runtime, is_deep)
     try:
         suspects = [_looked(vault, checker, check) for checker in checkers for check in checker.checks]
         if any(each.found for each in suspects):
-            time.sleep(pause)
+            time.sleep(PAUSE if pause is None else pause)
             for each in suspects:
                 _look_again(vault, each)
     finally:
