@@ -24,7 +24,7 @@ from vault.jobs import Bell
 from vault.keystore.models import Deployment as KeystoreDeployment
 from vault.keystore.restoration import find_discrepancies
 from vault.keystore.service import Keystore
-from vault.keystore.setup import found_deployment, open_keystore, upgrade_keystore
+from vault.keystore.setup import deployment_of, found_deployment, open_keystore, upgrade_keystore
 from vault.kms.base import open_kms
 from vault.kms.keyring import create_keyring
 from vault.migrations import check_earlier, downgrade, is_current, upgrade
@@ -36,6 +36,14 @@ from vault.store.base import Store, open_store
 MIGRATIONS = "database"
 RESTORING = "restoring.json"
 """In the data folder while backups are put back: until it is gone the vault stays sealed."""
+
+
+class Mute:
+    """A bell that is never rung."""
+
+    def ring(self, job_id: UUID) -> None: ...
+
+    def ring_sweep(self) -> None: ...
 
 
 def set_up(settings: Settings) -> None:
@@ -97,6 +105,20 @@ def open_for_restore(
     keystore = Keystore(engine, open_kms(settings.kms, deployment), store, settings.keystore_copy, clock.now)
     bell = Bell(settings.broker_url, settings.data)
     return Runtime(settings, database, keystore, store, bell, clock, is_sealed=True)
+
+
+def open_to_look(settings: Settings, clock: Clock | None = None) -> Runtime:
+    """A runtime for whoever only looks: nothing is finished, filled or founded, and whether the vault is sealed does not
+    matter. Errors: `Misconfigured` as for `open_runtime`.
+    """
+    clock = clock or Clock()
+    database, engine = make_engine(settings.database_url), make_engine(settings.keystore_url)
+    store = open_store(settings.store, **settings.s3)
+    deployment = deployment_of(engine)
+    if deployment != _identity(database):
+        raise Misconfigured("The keystore belongs to another deployment.")
+    keystore = Keystore(engine, open_kms(settings.kms, deployment), store, settings.keystore_copy, clock.now)
+    return Runtime(settings, database, keystore, store, Mute(), clock, is_sealed=True)
 
 
 def was_restored(runtime: Runtime) -> bool:

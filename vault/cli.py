@@ -56,6 +56,7 @@ class Commands(click.Group):
         "audit": "vault.commands:audit",
         "jobs": "vault.commands:jobs",
         "fixity": "vault.archive.commands:fixity",
+        "fsck": "vault.fsck.commands:fsck",
         "backup": "vault.backups.commands:backup",
         "restore": "vault.backups.commands:restore",
         "check": "vault.commands:check",

@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from tests.archiving import CONTENTS, Archivings
 from tests.factory import PDF
+from tests.soundness import assert_clean
 from tests.test_races import at_once, errors_in
 from vault import jobs
 from vault.access.actor import Role
@@ -293,6 +294,7 @@ def test_a_worker_that_is_killed_anywhere_leaves_one_package_and_one_receipt(off
     assert not list(archive.partial_names())
     for event in ("package.stored", "package.receipted", "case.archived"):
         assert trail().count(event) == 1
+    assert_clean(runtime)
 
 
 def killed_at(runtime, act: int, *places: str) -> bool:

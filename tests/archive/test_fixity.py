@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from tests.archive.test_archiving import due, killed_at
 from tests.copies import Vaults, break_head, cut, flip
+from tests.soundness import assert_clean
 from vault.archive.checking import read_fault
 from vault.archive.fixity import CHECK, LOOK
 from vault.archive.incidents import close_incident
@@ -203,6 +204,7 @@ def test_a_repair_that_is_killed_anywhere_leaves_one_good_copy(office, runtime, 
     assert office.content(now) == good
     assert office.incidents() == [("wrong_digest", "repaired")]
     assert trail().count("package.repaired") == trail().count("incident.found") == 1
+    assert_clean(runtime)
     archive = archives_of(runtime)[FIRST]
     assert sorted(archive.names("packages/")) == sorted(
         [first.object_name, now.object_name, first.object_name.replace(".tar", ".json")]

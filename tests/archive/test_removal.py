@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.browsing import Browser
 from tests.factory import PASSWORD, PDF
 from tests.removals import Removals
+from tests.soundness import assert_clean
 from tests.test_races import at_once, errors_in
 from vault.access.actor import SYSTEM, Role
 from vault.access.signing import CERTIFICATE, SigningKey
@@ -338,6 +339,7 @@ def test_a_worker_that_is_killed_anywhere_comes_to_the_same_end(make, runtime, t
     check_certificate(*signed(office, runtime, closure))
     for name in ("case.removal_begun", "case.slots_destroyed", "case.objects_removed", "certificate.issued"):
         assert trail().count(name) == 1
+    assert_clean(runtime)
 
 
 def put_on_disk(runtime) -> None:

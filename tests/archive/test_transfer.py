@@ -14,6 +14,7 @@ from tests.archive.packages import pieces
 from tests.archive.test_archiving import due, killed_at, opened
 from tests.archiving import CONTENTS
 from tests.factory import PDF
+from tests.soundness import assert_clean
 from tests.test_races import at_once, errors_in
 from tests.transfers_out import WHY, Handovers
 from vault.access.actor import Role
@@ -142,6 +143,7 @@ def test_a_worker_that_is_killed_anywhere_leaves_one_submission(office, runtime,
     assert set(laid) == {row.ticket, f"{row.ticket}.sha256"}
     assert hashlib.sha256(laid[row.ticket]).digest() == row.sha256
     assert trail().count("package.delivered") == 1
+    assert_clean(runtime)
 
 
 def test_two_workers_lay_it_down_once_and_the_late_one_commits_nothing(office, runtime, clock):

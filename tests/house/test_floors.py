@@ -33,7 +33,19 @@ ROOMS = (
 )
 """In their order: each may know those before it."""
 FRONT = (
-    *("app", "assembly", "cli", "client", "commands", "demo", "diagnosis", "drill", "handlers", "models"),
+    *(
+        "app",
+        "assembly",
+        "cli",
+        "client",
+        "commands",
+        "demo",
+        "diagnosis",
+        "drill",
+        "fsck",
+        "handlers",
+        "models",
+    ),
     *(
         "pacing",
         "reinstatement",
