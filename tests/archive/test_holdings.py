@@ -149,7 +149,7 @@ def living(office, retrieval) -> list[int]:
     return sorted(found.count(each) for each in ids)
 
 
-def test_a_case_that_moves_takes_its_archive_along_and_ends_what_was_on_its_way(office, make):
+def test_a_case_that_moves_takes_its_archive_along_and_ends_what_was_on_its_way(office, make, app):
     there = Retrievals(make, make.office("KBL", "Kabul"))
     closure = office.archived({"form.pdf": PDF})
     office.erase(closure)

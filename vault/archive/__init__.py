@@ -15,11 +15,12 @@ archive, read it back and lay a signed receipt beside it. A package is *queued*,
 
 Permanent records of an archived case come back by *retrieval*: asked for, approved by a second person, ordered into a
 bundle, their keys rewrapped by whoever holds an identity, copied by a worker, and taken in by a member. They are copies for
-a while, or the documents of a case that was reopened.
+a while, or the documents of a case that was reopened. What does not come back to one stays in the package that holds it
+(`holdings`), and can be asked for again.
 
 A package of permanent records may be handed over to a records repository: *proposed*, *approved* by a second person,
-*delivered* as a submission by a worker without a key, and *received* once the repository's receipt fits. With the newest one
-the case is *transferred*; nothing is removed by that.
+*delivered* as a submission by a worker without a key, and *received* once the repository's receipt fits. With the last
+that is due the case is *transferred*; nothing is removed by that.
 
 An archival package is one uncompressed tar: a bag (RFC 8493) around an information package (E-ARK CSIP) whose content stays
 encrypted. It is made of plain values and stored objects, without a key, and comes out the same to the byte when made again.

@@ -268,7 +268,8 @@ def _clear_away(runtime: Runtime, job: ClaimedJob, retrieval_id: UUID) -> None:
     mine = (row.retrieval_id == retrieval_id, row.copied_at.is_not(None), row.returned_at.is_(None))
     kept = exists().where(Version.object_name == row.object_name)
     with runtime.session() as session:
-        found = dict(session.execute(select(row.id, row.object_name).where(*mine, ~kept)).all())
+        rows = session.execute(select(row.id, row.object_name).where(*mine, ~kept)).all()
+    found = {file_id: name for file_id, name in rows if name is not None}
     for name in found.values():
         runtime.store.delete(name)
     gone = dict.fromkeys(Copied._fields) | {"copied_at": None}

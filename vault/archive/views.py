@@ -20,12 +20,14 @@ from vault.archive import (
 from vault.archive.archiving import archive_case
 from vault.archive.closing import close_case, standing_closure
 from vault.archive.forms import Approval, CaseClosing, WithReason
+from vault.archive.moving import hand_archive_over
 from vault.archive.pages import ClosurePage, ClosureRow, closure_page, closure_row
 from vault.archive.queue import QueuePage, queue_page
 from vault.archive.reopening import drop_reopening, propose_reopening, reopen_case
 from vault.archive.retrieval import is_retrievable
 from vault.cases.models import Case
 from vault.errors import Conflict, Refused
+from vault.matrix.receiving import at_move
 from vault.runtime import Transaction
 from vault.web.acting import actor, reading, transaction
 from vault.web.media import speaks_json
@@ -41,6 +43,7 @@ transfer_views.register(bp)
 fixity_views.register(bp)
 removal_views.register(bp)
 certificate_views.register(bp)
+at_move(hand_archive_over)
 
 
 @bp.app_template_global("standing_closure")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,7 +13,6 @@ from vault.access.clearances import is_cleared
 from vault.access.grants import end_grant, give_grant, live_grants, lock_grants
 from vault.access.holds import hand_holds_over, keep_on_hold
 from vault.access.policy import Permission
-from vault.archive.moving import hand_archive_over
 from vault.bundles.models import Bookmark, Bundle, Document, Version
 from vault.bundles.opening import OpenBundle, bundle_slot, renew_access_key
 from vault.bundles.recoveries import end_recovery_of
@@ -60,7 +59,14 @@ OF_A_BUNDLE: tuple[type[Any], ...] = (
 )
 """Rows that say whose office a bundle's things are in; they all go with the case. What stays is the log, and the reasons
 that were given in the old office."""
+Along = Callable[["Transaction", Case], None]
+_ALONG: list[Along] = []
 CHANGED = "The case is not what was offered: a bundle was added or got new keys. It must be offered anew."
+
+
+def at_move(along: Along) -> None:
+    """Have `along` called for each case that moves: it is in its new office, and its bundles, held, get new keys next."""
+    _ALONG.append(along)
 
 
 def accept_move(tx: Transaction, move_id: UUID, seen: str) -> Case:
@@ -88,7 +94,8 @@ def accept_move(tx: Transaction, move_id: UUID, seen: str) -> Case:
     _keep_holds(tx, case, move.to_office_id)
     case.office_id, case.changed_at = move.to_office_id, tx.now
     case.revision += 1
-    hand_archive_over(tx, case)
+    for along in _ALONG:
+        along(tx, case)
     for each in opened:
         _take_over(tx, each, case, receiver)
     for assigned in assignments_of(tx, case.id):
