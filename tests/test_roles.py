@@ -29,6 +29,7 @@ from vault.archive.fixity import LOOK
 from vault.archive.models import Incident, PackageCopy
 from vault.archive.packaging import SIGN
 from vault.archive.removing import CERTIFY, ERASE
+from vault.archive.retrieval import drop_retrieval
 from vault.assembly import open_runtime, set_up
 from vault.audit.checkpoints import KEEP as CHECKPOINT
 from vault.audit.guards import REFUSAL
@@ -401,6 +402,9 @@ def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, mak
             states = session.scalars(select(Incident.state)).all()
             copies = session.scalars(select(PackageCopy.failed_at).filter_by(lost_at=None)).all()
         assert (list(states), copies) == (["repaired"] * damaged, [None] * 6)
+    dropped = office.ask(closure)
+    with make.runtime.transaction(office.owner) as tx:
+        drop_retrieval(tx, dropped.id)
     retrieval, _ = office.ordered(closure)
     office.rewrap(retrieval, age_identity(office.seeds[0]))
     done_by(make, archive, keys, office)

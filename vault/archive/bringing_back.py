@@ -259,14 +259,14 @@ def _note_copied(runtime: Runtime, job: ClaimedJob, file: RetrievedFile, copied:
 
 def _goes_on(retrieval_id: UUID) -> ColumnElement[bool]:
     """It was not ended meanwhile, and its keys are there."""
-    return exists().where(Retrieval.id == retrieval_id, Retrieval.rewrapped_at.is_not(None))
+    return exists(Retrieval.id).where(Retrieval.id == retrieval_id, Retrieval.rewrapped_at.is_not(None))
 
 
 def _clear_away(runtime: Runtime, job: ClaimedJob, retrieval_id: UUID) -> None:
     """Nothing that was copied, and is no document, lies in the store or stands in a row."""
     row = RetrievedFile
     mine = (row.retrieval_id == retrieval_id, row.copied_at.is_not(None), row.returned_at.is_(None))
-    kept = exists().where(Version.object_name == row.object_name)
+    kept = exists(Version.id).where(Version.object_name == row.object_name)
     with runtime.session() as session:
         rows = session.execute(select(row.id, row.object_name).where(*mine, ~kept)).all()
     found = {file_id: name for file_id, name in rows if name is not None}
