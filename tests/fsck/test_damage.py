@@ -20,13 +20,14 @@ from tests.restore.conftest import new_machine
 from tests.soundness import assert_clean, findings, left_over
 from vault.access.grants import Grant
 from vault.access.principals import Principal
+from vault.archive.finishing import FINISH
 from vault.archive.models import ArchiveHeader, PackageCopy
 from vault.archive.removal_models import Certificate, Removal
 from vault.audit.log import NewEntry, append
 from vault.audit.models import AuditEntry, AuditHead
 from vault.bundles.models import Document, Version
 from vault.crypto.kinds import SlotKind
-from vault.jobs import Job
+from vault.jobs import Job, enqueue, run_job
 from vault.keystore.models import Slot
 from vault.people.models import Person
 from vault.shares.models import Opening
@@ -343,6 +344,24 @@ def test_packages(make, runtime):
     watch.known -= {("I1", "package_differs", str(copy.id))}
     watch.finds("I1", "package_missing", str(copy.id))
     assert closure
+
+
+def test_a_final_certificate_is_that_of_its_provisional_one(make, runtime):
+    office = Removals(make)
+    closure = office.archived({"form.pdf": PDF})
+    office.sign(closure)
+    office.cool()
+    make.wait(days=32)
+    with runtime.session() as session:
+        job = enqueue(session, FINISH, None, make.clock.now())
+    assert run_job(runtime, job.id)
+    watch, certificates = Watch(runtime), office.certificates(closure)
+    first, final = sorted(certificates, key=lambda row: row.stage, reverse=True)
+    assert (first.stage, final.stage) == ("provisional", "final")
+    with runtime.session() as session:
+        mine = update(Certificate).where(Certificate.id == final.id)
+        session.execute(mine.values(content=first.content, signature=first.signature))
+    watch.finds("I9", "certificate_changed", str(final.id))
 
 
 def test_removals_and_certificates(make, runtime):

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 
 from vault.access.actor import SYSTEM
 from vault.archive.models import Closure
-from vault.archive.removal_models import Certificate
+from vault.archive.removal_models import FINAL, PROVISIONAL, Certificate
 from vault.audit.comparison import checked_against_store
 from vault.audit.models import AuditEntry
 from vault.bundles.models import Bundle, Document, Version
@@ -61,7 +61,16 @@ ACTS = (
     Act("file requests", select(FileRequest.id, FileRequest.id), "request.made"),
     Act("people", select(Person.id, Person.id), "person.created"),
     Act("tokens", select(Token.id, Token.id), "token.created"),
-    Act("certificates", select(Certificate.id, Certificate.id), "certificate.issued"),
+    Act(
+        "certificates",
+        select(Certificate.id, Certificate.id).where(Certificate.stage == PROVISIONAL),
+        "certificate.issued",
+    ),
+    Act(
+        "final certificates",
+        select(Certificate.id, Certificate.id).where(Certificate.stage == FINAL),
+        "certificate.finished",
+    ),
 )
 
 

@@ -154,11 +154,12 @@ MEANINGS = {
         "A process left its memory on the disk.", "Erase the file, and switch core dumps off."
     ),
     "certificate_missing": Meaning(
-        "A removal is certified and has no certificate, or more than one.", RESTORE
+        "A removal is certified and has no provisional certificate, or more than one.", RESTORE
     ),
     "certificate_of_nothing": Meaning("A certificate is of no removal that was carried out.", TAMPERED),
     "certificate_changed": Meaning(
-        "A certificate is not what was signed, or not what was removed.", TAMPERED
+        "A certificate is not what was signed, or not what was removed; or a final one is not that of its provisional one.",
+        TAMPERED,
     ),
     "certificate_gap": Meaning("Before a certificate a number is missing.", RESTORE),
     "certified_but_there": Meaning(

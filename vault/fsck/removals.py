@@ -10,10 +10,12 @@ from sqlalchemy.orm import aliased
 
 from vault.access.signing import CERTIFICATE, SigningKey, signed_bytes
 from vault.archive.canonical import read_canonical
+from vault.archive.certificates import certificate_file, check_pair
 from vault.archive.removal_models import (
     CERTIFIED,
     DESTROYING,
     FORWARD,
+    PROVISIONAL,
     REMOVED,
     Certificate,
     Removal,
@@ -62,7 +64,8 @@ def _going_on(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
 
 
 def _certified(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
-    query = select(Certificate.subject_id, func.count()).group_by(Certificate.subject_id)
+    first = Certificate.stage == PROVISIONAL
+    query = select(Certificate.subject_id, func.count()).where(first).group_by(Certificate.subject_id)
     counts = dict(vault.among(query, Certificate.subject_id, [row.id for row in rows]))
     yield from ((row.id, "certificate_missing") for row in rows if counts.get(row.id) != 1)
 
@@ -71,7 +74,7 @@ def _certificates(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
     for row in rows:
         if row.state != CERTIFIED:
             yield row.id, "certificate_of_nothing"
-        elif not _says_what_went(vault, row):
+        elif not (_says_what_went if row.stage == PROVISIONAL else _is_of_its_first)(vault, row):
             yield row.id, "certificate_changed"
         elif row.number > 1 and not row.follows:
             yield row.id, "certificate_gap"
@@ -88,6 +91,18 @@ def _says_what_went(vault: Looking, row: Any) -> bool:
     return sorted(named) == sorted(str(each[0]) for each in vault.rows(listed))
 
 
+def _is_of_its_first(vault: Looking, row: Any) -> bool:
+    """It is signed as it stands, and names the provisional one as that stands."""
+    with vault.runtime.session() as session:
+        first = session.get_one(Certificate, row.provisional_id)
+        try:
+            verify(row.public_key, signed_bytes(CERTIFICATE, row.content), row.signature)
+            check_pair(read_canonical(row.content), certificate_file(session, first), row.public_key)
+        except (Tampered, KeyError, TypeError, ValueError, AttributeError):
+            return False
+    return True
+
+
 def _unreadable(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
     living = vault.living(row.slot_id for row in rows)
     for row in rows:
@@ -97,7 +112,11 @@ def _unreadable(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
 
 
 _before = aliased(Certificate)
-_earlier = exists().where(_before.kind == Certificate.kind, _before.number == Certificate.number - 1)
+_earlier = exists().where(
+    _before.kind == Certificate.kind,
+    _before.number == Certificate.number - 1,
+    _before.stage == PROVISIONAL,
+)
 _listed = select(
     RemovedVersion.id,
     RemovedVersion.slot_id,
@@ -115,6 +134,7 @@ _unlisted = select(Version.id, Version.slot_id, Version.object_name).where(
 _issued = (
     select(
         *(Certificate.id, Certificate.subject_id, Certificate.number, Certificate.content),
+        *(Certificate.stage, Certificate.provisional_id),
         *(Certificate.signature, SigningKey.public_key, Removal.state, _earlier.label("follows")),
     )
     .outerjoin(Removal, Removal.id == Certificate.subject_id)
@@ -138,7 +158,7 @@ I3 = Checker(
 )
 I9 = Checker(
     "I9",
-    "What was removed has exactly one certificate, and only what nobody can read any more has one.",
+    "What was removed has one provisional certificate and at most one final one; only what nobody can read has one.",
     "Numbers, signatures and lists of all certificates; of each file on them that slot and object are gone.",
     (
         Check("removals", Rows(select(Removal.id).where(Removal.state == CERTIFIED)), _certified),
