@@ -27,7 +27,7 @@ SEVERAL = {"/bundles/*": 6, "/documents/*": 4, "/shares/*": 3, "/people/*": 2}
 ROLES = ("administrator", "caseworker", "supervisor", "controller", "auditor")
 LINKS = "[...document.querySelectorAll('a[href]:not([download])')].map(link => link.href)"
 SHAPE = "[...new Set([...document.querySelectorAll('body *')].map(one => one.tagName + one.className))].sort().join()"
-BYTES = re.compile(r".*/(content(\.zip)?|pages/\d+)")
+BYTES = re.compile(r".*/(content(\.zip)?|pages/\d+|\w+\.py)")
 """Addresses that are no pages: files, and pictures of pages, in which no script runs, axe's neither."""
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 EXPECTED = "Failed to load resource"
