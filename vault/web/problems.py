@@ -107,6 +107,9 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
     errors.Tampered: Meaning(
         500, _("This content does not verify"), _("It was not opened. Tell your administrator.")
     ),
+    errors.Unwarranted: Meaning(
+        500, _("This needs two people's approval"), _("Nothing was destroyed. Tell your administrator.")
+    ),
 }
 FAILED = Meaning(500, _("Something failed on our side"), _("Nothing was changed."))
 OTHER_CODES: dict[int, tuple[str, Meaning]] = {
