@@ -182,7 +182,7 @@ def _make_database(url: URL, kept: list[str]) -> str:
             mine = "SELECT datname FROM pg_database WHERE datname LIKE :made AND pg_get_userbyid(datdba) = current_user"
             left = connection.scalars(text(mine), {"made": f"{MADE}%"}).all()
             dropping = [DROP.format(each) for each in left if each not in kept]
-            for statement in (*dropping, f'CREATE DATABASE "{name}"'):
+            for statement in (*dropping, f'CREATE DATABASE "{name}" TEMPLATE template0'):
                 connection.exec_driver_sql(statement)
     except ProgrammingError as fault:
         raise Misconfigured(NO_DATABASE) from fault
