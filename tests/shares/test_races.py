@@ -12,7 +12,8 @@ from vault.access.refusals import RefusalCount
 from vault.errors import Gone
 from vault.shares.arrivals import open_link
 
-RACERS, THREADS = 1000, 16
+RACERS, THREADS = 1000, 12
+"""Fewer threads than a process has connections: here nobody turns away whom the pool has no room for."""
 
 
 @pytest.mark.parametrize("budget", [1, pytest.param(3, marks=pytest.mark.once), 10])
