@@ -10,7 +10,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from tests.databases import bare_database, chosen, is_postgresql, new_database
-from vault.access.hold_guards import hold_guard_statements
+from vault.access.hold_guards import DISPOSAL_GUARDS, GUARDS, hold_guard_statements
 from vault.audit.guards import guard_statements
 from vault.db import make_engine
 from vault.migrations import _config, is_current, upgrade
@@ -64,7 +64,8 @@ def test_the_migrations_make_what_the_models_say(engine, tmp_path_factory):
 
 
 def test_the_log_of_a_migrated_database_is_guarded(engine):
-    statements = [*guard_statements(chosen()), *hold_guard_statements(chosen())]
+    holds = hold_guard_statements(chosen(), (*GUARDS, *DISPOSAL_GUARDS))
+    statements = [*guard_statements(chosen()), *holds]
     wanted = [each for each in statements if each.lstrip().upper().startswith("CREATE TRIGGER")]
     assert len(triggers_of(engine)) == len(wanted) > 0
     for statement in ("UPDATE audit_entries SET event = 'x'", "DELETE FROM audit_entries"):

@@ -43,6 +43,7 @@ ROOMS = (
     "vault.matrix.views",
     "vault.archive.views",
     "vault.retention.views",
+    "vault.disposal.views",
     "vault.audit.views",
 )
 API = "/api/v1"

@@ -41,6 +41,8 @@ MODULES_WITH_JOBS = (
     "vault.archive.erasing",
     "vault.retention.scanning",
     "vault.archive.finishing",
+    "vault.disposal.removing",
+    "vault.disposal.destroying",
 )
 """Modules whose import registers handlers, and all that introduce kinds of notices: the courier mails those it knows."""
 
@@ -70,6 +72,8 @@ PERIODIC = {
     "archive.begin_removals": timedelta(minutes=10),
     "retention.scan": timedelta(days=1),
     "certificates.finish": timedelta(days=1),
+    "disposal.begin_due": timedelta(minutes=10),
+    "disposal.remove_kept": timedelta(days=1),
 }
 """How often a sweep queues each of these jobs."""
 

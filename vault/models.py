@@ -25,6 +25,7 @@ from vault.cases import models as cases
 from vault.clock import ClockMark
 from vault.db import Base
 from vault.deployment import Deployment
+from vault.disposal import models as disposal
 from vault.drops import models as drops
 from vault.inspection import models as inspections
 from vault.jobs import Job
@@ -61,6 +62,7 @@ TABLES = (
     bundles,
     cases,
     desks,
+    disposal,
     drops,
     factors,
     inspections,

@@ -63,9 +63,13 @@ TRANSFER_STEPS = (
 
 REMOVAL_STEPS = "state error_code failed_package_id removed_at ended_at ended_by_id end_reason"
 """What the steps of a removal say of themselves: no signature, and nothing of what was signed."""
+DISPOSAL_STEPS = "state error_code ended_at ended_by_id end_reason"
+"""What the steps of a disposal say of themselves."""
 CERTIFICATE_STEPS = "waits_for waits_until waits_backup_id looked_at kept_at"
 """Why a certificate is not final yet, and that it was kept: nothing of what it says."""
-GOING_COLUMNS = "id document_id case_id slot_id object_name object_length object_digest seal removed_at"
+GOING_COLUMNS = (
+    "id document_id case_id slot_id object_name object_length object_digest seal removed_at deposited_at"
+)
 """What two people sign of a version, and its slot."""
 
 _WEB = {name: "select insert update" + " delete" * (name in FORGOTTEN) for name in METADATA.tables}
@@ -88,7 +92,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "documents": "select(id document_type)",
             "archive_headers": "select(closure_id version_id header)",
             "archive_indexes": "select(closure_id disposal files object_name object_digest)",
-            "packages": f"select update({PACKAGE_STEPS} size sha256 sha512 oxum archived_at)",
+            "packages": f"select update({PACKAGE_STEPS} size sha256 sha512 oxum archived_at disposed_at)",
             "package_copies": f"select insert update({COPY_CHECKS})",
             "incidents": "select insert update(state repaired_at repaired_by_id)",
             "retrievals": f"select({RETRIEVAL_COLUMNS}) update(copied_at error_code)",
@@ -99,6 +103,11 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "removals": f"select update({REMOVAL_STEPS})",
             "removal_checks": "select insert update(checked_at)",
             "removed_versions": "select update(object_removed_at)",
+            "disposals": f"select update({DISPOSAL_STEPS} erased_at)",
+            "disposal_items": "select update(ended_at)",
+            "disposal_signatures": "select(disposal_id signed_at)",
+            "disposed_versions": "select update(object_removed_at)",
+            "disposal_copies": "select insert update(removed_at remains locked_until)",
         },
     },
     "keys": {
@@ -114,17 +123,27 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "removals": f"select update({REMOVAL_STEPS} begun_at)",
             "removal_checks": "select",
             "removed_versions": "select insert update(slot_destroyed_at)",
+            "disposals": f"select update({DISPOSAL_STEPS} begun_at slots_ended_at)",
+            "disposal_items": "select update(ended_at)",
+            "disposal_signatures": "select",
+            "disposed_versions": "select insert update(slot_destroyed_at)",
+            "disposal_copies": "select",
+            "offices": "select(id name)",
+            "shares": "select(id ended_at)",
+            "shared_documents": "select(share_id document_id)",
+            "loans": "select(document_id ended_at)",
+            "uploads": "select(document_id completed_at dropped_at)",
             "certificates": f"select insert update({CERTIFICATE_STEPS})",
             "office_slots": "select insert",
             "versions": f"select({GOING_COLUMNS}) update(removed_at slot_id)",
-            "documents": "select(id document_type bundle_id case_id office_id)",
+            "documents": "select(id document_type bundle_id case_id office_id withdrawn_at)",
             "holds": "select(id document_id bundle_id case_id class_id released_at)",
             "held_documents": "select",
             "retention_types": "select(office_id document_type class_id)",
             "archive_headers": "select(closure_id version_id)",
             "closures": "select(id number closed_on closed_by_id reopened_at)",
             "package_copies": "select",
-            "cases": "select(id state)",
+            "cases": "select(id state number)",
             "persons": "select(id left_at)",
         },
         "keystore": START

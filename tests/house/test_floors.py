@@ -29,6 +29,7 @@ ROOMS = (
         "matrix",
         "archive",
         "retention",
+        "disposal",
     ),
 )
 """In their order: each may know those before it."""

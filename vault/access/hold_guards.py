@@ -4,7 +4,8 @@ A slot of a version, or of a bundle with versions, that a hold reaches is not or
 a version loses neither its slot nor its row, such a document not its row. That a slot has died, which a restored database
 learns from the ledger, may be noted; what has died is not ordered again. A hold is never deleted,
 changed or placed again, and what it is on is not taken out from under it. What a version of a retention class says stays
-as it was proposed, and as it was decided. `hold_guard_statements` are run once all tables
+as it was proposed, and as it was decided. No version of a permanent record comes on the list of what is destroyed.
+`hold_guard_statements` are run once all tables
 are there. A migration runs inside `holds_lifted`: SQLite could make no table anew that a guard of another one names.
 
 The statements hold no colon and no percent sign, which SQL toolkits would take for parameters.
@@ -12,7 +13,7 @@ The statements hold no colon and no percent sign, which SQL toolkits would take 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ from vault.db import Base
 
 REFUSAL = "a hold stops this"
 DECIDED = "what a retention class says does not change"
+ONLY = "only recordings and temporary copies that no hold reaches are disposed of"
+SIGNED = "what was signed, and what was destroyed, stays on record"
 _REACHED = (
     "EXISTS (SELECT 1 FROM documents d JOIN holds h ON h.released_at IS NULL"
     " LEFT JOIN retention_types t ON t.office_id = d.office_id AND t.document_type = d.document_type"
@@ -53,6 +56,17 @@ _SAID = (
 _REWRITTEN = "OLD.approved_at IS NOT NULL OR OLD.dropped_at IS NOT NULL OR " + " OR ".join(
     f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in _SAID
 )
+_KEPT = (
+    "EXISTS (SELECT 1 FROM retention_decisions r WHERE r.document_id = d.id AND r.disposal = 'permanent' AND NOT EXISTS"
+    " (SELECT 1 FROM retention_decisions n WHERE n.document_id = d.id AND n.class_id IS NOT NULL"
+    " AND n.decided_at > r.decided_at))"
+)
+_OF_RECORD = (
+    "NOT EXISTS (SELECT 1 FROM versions v JOIN documents d ON d.id = v.document_id JOIN retention_types t"  # noqa: S608
+    " ON t.office_id = d.office_id AND t.document_type = d.document_type AND t.disposal <> 'permanent'"
+    f" WHERE v.id = NEW.version_id AND NOT {_KEPT})"
+)
+_LISTED = f"EXISTS (SELECT 1 FROM versions v WHERE v.id = NEW.version_id AND {_VERSION})"  # noqa: S608
 _CLASS = "EXISTS (SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.class_id = OLD.class_id)"
 
 
@@ -87,19 +101,27 @@ GUARDS = (
     Guard("retention_classes", "UPDATE", "1 = 1", DECIDED),
     Guard("retention_classes", "DELETE", "1 = 1", DECIDED),
 )
+DISPOSAL_GUARDS = (
+    Guard("disposed_versions", "INSERT", f"{_OF_RECORD} OR {_LISTED}", ONLY),
+    Guard("disposed_versions", "DELETE", "1 = 1", SIGNED),
+    Guard("disposal_signatures", "UPDATE", "1 = 1", SIGNED),
+    Guard("disposal_signatures", "DELETE", "1 = 1", SIGNED),
+)
+"""Those of tables that came later: the list of what is destroyed, and who has signed it."""
 TABLES = {guard.table for guard in GUARDS} | {"bundles"}
+LAST = "disposed_versions"
 
 
-def hold_guard_statements(dialect_name: str) -> list[str]:
+def hold_guard_statements(dialect_name: str, guards: Sequence[Guard] = GUARDS) -> list[str]:
     """The statements, in order, for "sqlite" or "postgresql"."""
-    return [each for guard in GUARDS for each in _WRITTEN[dialect_name](guard)]
+    return [each for guard in guards for each in _WRITTEN[dialect_name](guard)]
 
 
-def hold_lifting_statements(dialect_name: str) -> list[str]:
+def hold_lifting_statements(dialect_name: str, guards: Sequence[Guard] = GUARDS) -> list[str]:
     """The guards are gone."""
     if dialect_name == "sqlite":
-        return [f"DROP TRIGGER IF EXISTS {guard.name}" for guard in GUARDS]
-    return [f"DROP FUNCTION IF EXISTS {guard.name}() CASCADE" for guard in GUARDS]
+        return [f"DROP TRIGGER IF EXISTS {guard.name}" for guard in guards]
+    return [f"DROP FUNCTION IF EXISTS {guard.name}() CASCADE" for guard in guards]
 
 
 @contextmanager
@@ -108,11 +130,15 @@ def holds_lifted(connection: Connection) -> Iterator[None]:
     if connection.dialect.name != "sqlite":
         yield
         return
-    for statement in hold_lifting_statements("sqlite"):
+    for statement in hold_lifting_statements("sqlite", (*GUARDS, *DISPOSAL_GUARDS)):
         connection.exec_driver_sql(statement)
     yield
+    guards = (*GUARDS, *DISPOSAL_GUARDS) if inspect(connection).has_table(LAST) else GUARDS
     if inspect(connection).has_table("holds"):
-        for statement in [*hold_lifting_statements("sqlite"), *hold_guard_statements("sqlite")]:
+        for statement in [
+            *hold_lifting_statements("sqlite", guards),
+            *hold_guard_statements("sqlite", guards),
+        ]:
             connection.exec_driver_sql(statement)
 
 
@@ -141,8 +167,10 @@ _WRITTEN = {"sqlite": _sqlite, "postgresql": _postgresql}
 
 
 def _guard(_metadata: Any, connection: Connection, **_options: Any) -> None:
-    if set(inspect(connection).get_table_names()) >= TABLES:
-        for statement in hold_guard_statements(connection.dialect.name):
+    known = set(inspect(connection).get_table_names())
+    guards = (*GUARDS, *DISPOSAL_GUARDS) if LAST in known else GUARDS
+    if known >= TABLES:
+        for statement in hold_guard_statements(connection.dialect.name, guards):
             connection.exec_driver_sql(statement)
 
 

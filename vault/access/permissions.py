@@ -96,3 +96,7 @@ class Permission(StrEnum):
     HOLD_SEE = "hold.see"
     HOLD_PLACE = "hold.place"
     HOLD_RELEASE = "hold.release"
+    DISPOSAL_SEE = "disposal.see"
+    DISPOSAL_PROPOSE = "disposal.propose"
+    DISPOSAL_APPROVE = "disposal.approve"
+    DISPOSAL_CANCEL = "disposal.cancel"

@@ -162,6 +162,12 @@ MATRIX: dict[Permission, tuple[Rule, ...]] = {
     Permission.HOLD_SEE: _RECORDS,
     Permission.HOLD_PLACE: (_rule(Scope.OFFICE, *_CLOSERS, Role.RECORDS_AUTHORITY),),
     Permission.HOLD_RELEASE: (_rule(Scope.OFFICE, Role.CONTROLLER, Role.RECORDS_AUTHORITY),),
+    Permission.DISPOSAL_SEE: _RECORDS,
+    Permission.DISPOSAL_PROPOSE: (_rule(Scope.OFFICE, Role.ARCHIVIST),),
+    Permission.DISPOSAL_APPROVE: (_rule(Scope.OFFICE, Role.CONTROLLER, Role.RECORDS_AUTHORITY),),
+    Permission.DISPOSAL_CANCEL: (
+        _rule(Scope.OFFICE, Role.ARCHIVIST, Role.CONTROLLER, Role.RECORDS_AUTHORITY),
+    ),
 }
 
 NEEDS: dict[Permission, str] = {

@@ -129,7 +129,8 @@ def _single(session: Session, mine: ColumnElement[bool]) -> int:
         PackageCopy.store == SECOND,
         PackageCopy.lost_at.is_(None),
     )
-    return _count(session, ArchivalPackage, mine, ArchivalPackage.state == ARCHIVED, ~second)
+    stays = ArchivalPackage.state == ARCHIVED, ArchivalPackage.disposed_at.is_(None)
+    return _count(session, ArchivalPackage, mine, *stays, ~second)
 
 
 def _so_many(holds: ColumnElement[bool]) -> ColumnElement[int]:

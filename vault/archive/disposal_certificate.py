@@ -196,7 +196,7 @@ def _file(document: DisposedDocument, each: DisposedFile) -> dict[str, Any]:
         "slot": str(each.slot_id) if each.slot_id else None,
         "slot_destroyed_at": _time(each.slot_destroyed_at),
         "removed_at": _time(each.removed_at),
-        "result": "removed",
+        "result": "removed" if each.removed_at else "key destroyed",
     }
 
 

@@ -56,6 +56,7 @@ from vault.jobs import ClaimedJob, handles, renew
 from vault.slots import DONE, Destruction, finish_destruction
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from vault.runtime import Runtime, Transaction
@@ -188,8 +189,14 @@ def _living(runtime: Runtime, removal_id: UUID) -> list[tuple[UUID, UUID | None]
 
 
 def _destroy(runtime: Runtime, job: ClaimedJob, some: list[tuple[UUID, UUID | None]]) -> None:
+    end_slots(runtime, job, [slot_id for _, slot_id in some if slot_id is not None])
+    with runtime.transaction(SYSTEM) as tx:
+        renew(tx.session, job, tx.now)
+        mark_versions(tx, [each for each, _ in some], slot_destroyed_at=tx.now)
+
+
+def end_slots(runtime: Runtime, job: ClaimedJob, slots: Sequence[UUID]) -> None:
     """Ordered and done: the order is committed, then each slot dies. What a killed run left is finished, or raises."""
-    slots = [slot_id for _, slot_id in some if slot_id is not None]
     with runtime.transaction(SYSTEM) as tx:
         renew(tx.session, job, tx.now)
         for slot_id in slots:
@@ -199,9 +206,6 @@ def _destroy(runtime: Runtime, job: ClaimedJob, some: list[tuple[UUID, UUID | No
         left = session.scalars(ordered).all()
     for slot_id in left:
         finish_destruction(runtime, slot_id, None)
-    with runtime.transaction(SYSTEM) as tx:
-        renew(tx.session, job, tx.now)
-        mark_versions(tx, [each for each, _ in some], slot_destroyed_at=tx.now)
 
 
 def _certified(tx: Transaction, removal: Removal) -> dict[str, Any]:

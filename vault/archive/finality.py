@@ -46,12 +46,14 @@ class Remaining:
     until: datetime | None
 
 
-Left = Callable[["Session", UUID], list[Remaining]]
+Left = Callable[["Session", UUID], "list[Remaining] | None"]
 LEFT: dict[str, Left] = {}
 
 
 def tells_what_is_left(kind: str) -> Callable[[Left], Left]:
-    """Register the function that knows, of an act of this kind, which of the copies that remained are still there."""
+    """Register the function that knows, of an act of this kind, which of the copies that remained are still there; None for
+    an act that it does not know, as after a restore: then the signed text counts.
+    """
 
     def register(tells: Left) -> Left:
         if LEFT.setdefault(kind, tells) is not tells:
@@ -136,8 +138,9 @@ def final_values(said: dict[str, Any], outlook: Outlook) -> dict[str, Any]:
 
 def _left(session: Session, kind: str, act_id: UUID, said: dict[str, Any]) -> list[Remaining]:
     """What a store had locked: still there, unless who knows says otherwise. What lies with other files is not asked."""
-    if kind in LEFT:
-        return LEFT[kind](session, act_id)
+    known = LEFT[kind](session, act_id) if kind in LEFT else None
+    if known is not None:
+        return known
     if kind != MIGRATION and "remaining" not in said:
         return [Remaining("", None)]  # it does not say: in doubt something is left
     locked = [each for each in said.get("remaining", []) if each["locked_until"]]

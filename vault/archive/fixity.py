@@ -239,7 +239,8 @@ def _lacking(tx: Transaction) -> Sequence[UUID]:
         PackageCopy.store == SECOND,
         PackageCopy.lost_at.is_(None),
     )
-    query = select(ArchivalPackage.id).where(ArchivalPackage.state == ARCHIVED, ~there)
+    stays = ArchivalPackage.state == ARCHIVED, ArchivalPackage.disposed_at.is_(None)
+    query = select(ArchivalPackage.id).where(*stays, ~there)
     return tx.session.scalars(query.order_by(ArchivalPackage.archived_at).limit(COPIES_A_DAY)).all()
 
 

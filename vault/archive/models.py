@@ -180,6 +180,7 @@ class ArchivalPackage(Row):
     States: queued → written → verified (read back) → receipted (signed) → archived (the receipt lies beside the tar).
     `aip_id` and `version` name it; a later closing of the case makes the next version of the same. `progress` counts bytes
     of the step that runs. `error_code` says why it stopped, until it goes on, and `failed_version_id` at which file.
+    `disposed_at`: all that it held was disposed of; a copy that its store had locked may still lie there.
     """
 
     __tablename__ = "packages"
@@ -194,6 +195,7 @@ class ArchivalPackage(Row):
             "(state in ('queued', 'written', 'verified')) = (receipt_signature IS NULL)", name="receipted"
         ),
         CheckConstraint("(state = 'archived') = (archived_at IS NOT NULL)", name="archived"),
+        CheckConstraint("disposed_at IS NULL or disposal <> 'permanent'", name="disposed"),
     )
 
     closure_id: Mapped[UUID] = mapped_column(ForeignKey("closures.id"))
@@ -222,6 +224,7 @@ class ArchivalPackage(Row):
     receipt_key_id: Mapped[UUID | None] = mapped_column(ForeignKey("signing_keys.id"))
     receipt_signature: Mapped[bytes | None] = mapped_column(LargeBinary(64))
     archived_at: Mapped[datetime | None]
+    disposed_at: Mapped[datetime | None]
 
 
 class PackageCopy(Row):

@@ -116,7 +116,7 @@ def remove_objects(runtime: Runtime, job: ClaimedJob) -> None:
     with stopping_removal(runtime, job, removal_id):
         while some := _objects_left(runtime, removal_id):
             for _, version_id, name in some:
-                _require_own(runtime, version_id, name)
+                require_own_object(runtime, version_id, name)
                 runtime.store.delete(name)
                 if runtime.store.size(name) is not None:
                     raise StillThere("An object is still there after it was removed.")
@@ -259,7 +259,7 @@ def _held(pieces: Iterable[bytes], runtime: Runtime, job: ClaimedJob) -> Iterato
         yield piece
 
 
-def _require_own(runtime: Runtime, version_id: UUID, name: str) -> None:
+def require_own_object(runtime: Runtime, version_id: UUID, name: str) -> None:
     """The object, if it is there, is that of a version which is not to be read here any more; else `Tampered`."""
     with runtime.session() as session:
         removed = session.scalar(select(Version.removed_at).where(Version.id == version_id))

@@ -51,7 +51,8 @@ def copy_package(runtime: Runtime, job: ClaimedJob) -> None:
         row = session.get_one(ArchivalPackage, job.subject_id)
         copies = present_copies(session, row.id)
     source = next((copy for copy in copies if copy.store == FIRST and copy.failed_at is None), None)
-    if row.state != ARCHIVED or source is None or any(copy.store == SECOND for copy in copies):
+    has_second = any(copy.store == SECOND for copy in copies)
+    if row.state != ARCHIVED or row.disposed_at is not None or source is None or has_second:
         return
     kept = _laid(runtime, job, Pair(row, source), SECOND)
     if kept is None:

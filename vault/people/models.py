@@ -31,10 +31,11 @@ class Office(Row):
 
     `video_approved_at`: since when it takes recordings on video; who last decided that, and the remark, stand beside it.
     `numbers_unmailed_at`: since when its mails carry no case numbers. `scan_required_at`: since when it stores nothing
-    that the virus scanner has not seen.
+    that the virus scanner has not seen. `disposal_signers`: so many people sign before anything is disposed of.
     """
 
     __tablename__ = "offices"
+    __table_args__ = (CheckConstraint("disposal_signers in (2, 3)", name="disposal_signers"),)
 
     code: Mapped[str] = mapped_column(String(20), unique=True)
     name: Mapped[str] = mapped_column(String(120))
@@ -45,6 +46,7 @@ class Office(Row):
     video_remark_id: Mapped[UUID | None]
     numbers_unmailed_at: Mapped[datetime | None]
     scan_required_at: Mapped[datetime | None]
+    disposal_signers: Mapped[int] = mapped_column(default=2)
 
 
 class Person(Row):
@@ -76,6 +78,8 @@ class Person(Row):
     """What mails to the person are written in."""
     mail_refused_at: Mapped[datetime | None]
     """Since when the mail server takes no mail for the address; nothing more is sent there."""
+    unit: Mapped[str | None] = mapped_column(String(60))
+    """The unit that the person signs for; without one, that of the role."""
 
     principal: Mapped[Principal] = relationship(lazy="joined", innerjoin=True)
     office: Mapped[Office] = relationship(lazy="joined", innerjoin=True)

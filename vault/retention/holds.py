@@ -12,6 +12,7 @@ from vault.bundles.models import Bundle, Document
 from vault.cases.models import Case
 from vault.errors import Conflict, Refused
 from vault.people.step_up import Act, require_step_up
+from vault.retention.decisions import hold_in_class
 from vault.retention.models import RetentionClass
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def place_hold(tx: Transaction, level: str, subject_id: UUID, reason: str) -> Ho
             **{f"{level}_id": subject.id},
         )
     )
+    if level == "class":
+        hold_in_class(tx, hold)
     tx.record("hold.placed", subject, hold=hold.id, level=level, **remark)
     return hold
 

@@ -1,4 +1,4 @@
-"""Tables of retention: classes, what each of their versions says, which class a type has, what is due, the last scan."""
+"""Tables of retention: classes, what each of their versions says, which class a type has, what is due, decisions, scans."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ STORED, TRANSCRIBED, VERIFIED, CLOSED, ARCHIVED = TRIGGERS = (
 )
 """From when on the time runs: moments that stand in the rows."""
 UNITS = ("days", "months", "years")
+DECISIONS = EXTENDED, RECLASSIFIED = ("extended", "reclassified")
 _WAITING = text("approved_at IS NULL AND dropped_at IS NULL")
 _CLASS_KEY = ("class_id", "office_id", "disposal")
 
@@ -175,3 +176,34 @@ class RetentionScan(Base):
     finished_at: Mapped[datetime]
     documents: Mapped[int]
     due: Mapped[int]
+
+
+class RetentionDecision(Row):
+    """What somebody decided of one document in a review: it is due later, or it is in another class. The newest counts.
+
+    A document may come into a class of its own kind, or into one for permanent records: then it is never destroyed.
+    """
+
+    __tablename__ = "retention_decisions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            list(_CLASS_KEY),
+            ["retention_classes.id", "retention_classes.office_id", "retention_classes.disposal"],
+        ),
+        CheckConstraint(f"kind in {DECISIONS}", name="kind"),
+        CheckConstraint(f"(kind = '{EXTENDED}') = (until IS NOT NULL)", name="extended"),
+        CheckConstraint(
+            f"(kind = '{RECLASSIFIED}') = (class_id IS NOT NULL) and (class_id IS NULL) = (disposal IS NULL)",
+            name="reclassified",
+        ),
+    )
+
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), index=True)
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("offices.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    until: Mapped[datetime | None]
+    class_id: Mapped[UUID | None]
+    disposal: Mapped[str | None] = mapped_column(String(20))
+    remark_id: Mapped[UUID]
+    decided_by_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    decided_at: Mapped[datetime]

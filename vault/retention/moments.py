@@ -23,13 +23,13 @@ IN_THE_ARCHIVE = STATES[STATES.index(ARCHIVED_CASE) :]
 
 
 def began_at(
-    tx: Transaction, documents: Sequence[Document], counts_from: Mapping[str, str]
+    tx: Transaction, documents: Sequence[Document], counts_from: Mapping[UUID, str]
 ) -> dict[UUID, datetime]:
-    """For each document the moment that its type counts from; one that has not come yet is not named."""
+    """For each document the moment that its rule counts from; one that has not come yet is not named."""
     found = {}
     by_moment: dict[str, list[Document]] = {}
     for each in documents:
-        by_moment.setdefault(counts_from[each.document_type], []).append(each)
+        by_moment.setdefault(counts_from[each.id], []).append(each)
     found.update({each.id: each.created_at for each in by_moment.get(STORED, ())})
     found.update(transcribed_at(tx, by_moment.get(TRANSCRIBED, ())))
     found.update(verified_at(tx, by_moment.get(VERIFIED, ())))

@@ -11,14 +11,16 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from vault.access.actor import STRANGER, SYSTEM
-from vault.bundles.models import Document
+from vault.bundles.document_types import is_permanent
+from vault.bundles.models import Document, Version
 from vault.clock import ClockState, read_clock
 from vault.jobs import ClaimedJob, handles, renew
 from vault.people.models import Office
-from vault.retention.models import DueDocument, RetentionRule, RetentionScan
+from vault.retention.decisions import Decided, decided_of, rules_for
+from vault.retention.models import DueDocument, RetentionScan
 from vault.retention.moments import began_at
 from vault.retention.periods import ends_at
-from vault.retention.schedule import found_schedule, schedule_of
+from vault.retention.schedule import Scheduled, found_schedule, schedule_of
 
 if TYPE_CHECKING:
     from vault.runtime import Runtime, Transaction
@@ -50,14 +52,12 @@ def scan(runtime: Runtime, job: ClaimedJob) -> None:
 def scan_some(tx: Transaction, office_id: UUID, after: UUID) -> Sequence[Document]:
     """The next documents of the office by their ids: those whose time is over are recorded, all others are not."""
     found_schedule(tx, office_id)
-    rules = {
-        code: each.rule for each in schedule_of(tx, office_id) for code in each.document_types if each.rule
-    }
+    schedule = schedule_of(tx, office_id)
     query = select(Document).where(Document.office_id == office_id, Document.id > after).order_by(Document.id)
     documents = tx.session.scalars(query.options(selectinload(Document.individuals)).limit(AT_ONCE)).all()
     ids = [each.id for each in documents]
     known = {each.id: each for each in tx.session.scalars(select(DueDocument).where(DueDocument.id.in_(ids)))}
-    due = {each.id: each for each in _due(tx, documents, rules)}
+    due = {each.id: each for each in _due(tx, documents, schedule)}
     over = known.keys() - due.keys()
     tx.session.execute(delete(DueDocument).where(DueDocument.id.in_(over)))
     for row in due.values():
@@ -76,17 +76,31 @@ def late_offices(session: Session, now: datetime) -> Sequence[UUID]:
 
 
 def _due(
-    tx: Transaction, documents: Sequence[Document], rules: dict[str, RetentionRule]
+    tx: Transaction, documents: Sequence[Document], schedule: Sequence[Scheduled]
 ) -> Iterator[DueDocument]:
-    scheduled = [each for each in documents if each.document_type in rules]
-    moments = began_at(tx, scheduled, {code: rule.counts_from for code, rule in rules.items()})
+    """What was disposed of is never due again, and what was extended not before its day."""
+    ids = [each.id for each in documents]
+    decided, gone = decided_of(tx, ids), _disposed(tx, documents)
+    rules = rules_for(documents, schedule, decided)
+    scheduled = [each for each in documents if each.id in rules and each.id not in gone]
+    moments = began_at(tx, scheduled, {each: rule.counts_from for each, rule in rules.items()})
     for each in scheduled:
-        rule, began = rules[each.document_type], moments.get(each.id)
+        rule, began = rules[each.id], moments.get(each.id)
         if began is None:
             continue
-        due_at = ends_at(began, rule.period, rule.unit)
+        until = decided.get(each.id, Decided()).until
+        due_at = max(filter(None, (ends_at(began, rule.period, rule.unit), until)))
         if due_at <= tx.now:
             yield DueDocument(id=each.id, rule_id=rule.id, began_at=began, due_at=due_at, found_at=tx.now)
+
+
+def _disposed(tx: Transaction, documents: Sequence[Document]) -> set[UUID]:
+    """Those that are no permanent records and of which nothing is left here."""
+    disposable = {each.id for each in documents if not is_permanent(each.document_type)}
+    left = select(Version.document_id).where(
+        Version.document_id.in_(disposable), Version.removed_at.is_(None)
+    )
+    return disposable - set(tx.session.scalars(left))
 
 
 def _finish(tx: Transaction, office_id: UUID, documents: int) -> None:

@@ -1,0 +1,65 @@
+"""What people approved, kept in the keystore, and compared with what the rows say before each further step.
+
+As for active copies (`vault.archive.warrants`): whoever writes to the database can write every row of a disposal, so slots
+die by the warrant alone, and a certificate says what the warrant says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vault.access.holds import any_on_hold, wait_for_holds
+from vault.archive.canonical import canonical
+from vault.archive.package import written_time
+from vault.crypto.kdf import sha256
+from vault.disposal.approvals import all_hold, signatures_of
+from vault.disposal.lists import Said, said_of_rows
+from vault.disposal.models import Disposal, DisposalSignature
+from vault.errors import Tampered, Unwarranted
+
+if TYPE_CHECKING:
+    from vault.runtime import Transaction
+
+
+def give_warrant(
+    tx: Transaction, disposal: Disposal, signatures: Sequence[DisposalSignature], said: Said
+) -> None:
+    """The slots of what goes may die, and no others. Whoever calls has just checked all approvals."""
+    slots = {each.slot_id: each.id for each in said.going if each.slot_id is not None}
+    tx.keystore.warrants.give(disposal.id, _digest(said, signatures), slots)
+
+
+def require_warrant(tx: Transaction, disposal: Disposal) -> Said:
+    """The rows say what people approved, which is returned. `Tampered` if they say anything else.
+
+    Where the keystore has no warrant (it was rebuilt), all approvals are checked once more; `Unwarranted` if one does not
+    hold, or if something is on hold.
+    """
+    said, signatures = said_of_rows(tx.session, disposal), signatures_of(tx.session, disposal.id)
+    known = tx.keystore.warrants.digest_of(disposal.id)
+    if known is None and disposal.slots_ended_at is None:
+        wait_for_holds(tx.session, disposal.office_id)
+        held = any_on_hold(tx.session, said.document_ids)
+        if held or not all_hold(tx.keystore, disposal, signatures, said):
+            raise Unwarranted
+        give_warrant(tx, disposal, signatures, said)
+    elif known != _digest(said, signatures):
+        raise Tampered("What is to be destroyed is not what was approved.")
+    return said
+
+
+def require_all_dead(tx: Transaction, disposal: Disposal) -> Said:
+    """The rows say what people approved, and just the slots that they name have died for it; else `Tampered`."""
+    said = require_warrant(tx, disposal)
+    named = {each.slot_id for each in said.going if each.slot_id is not None}
+    if named != tx.keystore.warrants.ended_by(disposal.id):
+        raise Tampered("Not all that was to be destroyed has died, or more than that.")
+    return said
+
+
+def _digest(said: Said, signatures: Sequence[DisposalSignature]) -> bytes:
+    approvals = [
+        [str(each.person_id), each.unit, each.role, written_time(each.signed_at)] for each in signatures
+    ]
+    return sha256(canonical({"said": said.digest.hex(), "approvals": approvals}))
