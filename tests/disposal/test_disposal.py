@@ -1,11 +1,11 @@
-"""Recordings and temporary copies go by signatures of different units: slot first, then object, and a certificate says so."""
+"""Recordings and temporary copies go by signatures of different units: slot, then object, and a certificate says so."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from tests.disposals import ON, RAS, Disposals
@@ -13,6 +13,7 @@ from tests.factory import PASSWORD
 from tests.soundness import assert_clean
 from vault.access.actor import Role
 from vault.archive.certificates import certificate_file, check_certificate
+from vault.archive.models import Closure
 from vault.bundles.models import Document
 from vault.disposal.deciding import extend_document, reclassify_document
 from vault.disposal.models import Disposal, DisposalItem, DisposalSignature, DisposedVersion
@@ -196,7 +197,7 @@ def test_it_is_rejected_taken_back_or_lapses_and_nothing_happens(office, make, r
 
 
 def test_what_was_signed_must_be_there_and_every_signature_must_hold(office, make, runtime, act):
-    """A hold, a further version, a withdrawn transcript, a new password, a forged list: each ends it, nothing is destroyed."""
+    """A hold, a new password, a forged list: each ends it, and nothing is destroyed."""
     _, found = office.due()
     talk = found["interview_audio"]
 
@@ -249,8 +250,9 @@ def test_what_was_decided_otherwise_voids_the_list(office, make, runtime, act):
     archivist = office.again(office.archivist)
     with act(archivist) as tx:
         reclassify_document(tx, talk.id, kept.id, "The only proof that there is")
+    temporary = office.class_of("working_copy")
     with pytest.raises(Invalid), act(archivist) as tx:
-        reclassify_document(tx, found["rrf"].id, office.class_of("working_copy").id, "No")
+        reclassify_document(tx, found["rrf"].id, temporary.id, "No")
     office.scan()
     assert talk.id not in {each.id for each in office.rows(DueDocument)}
     row = {"disposal_id": disposal.id, "document_id": talk.id, "version_id": office.versions(talk)[0].id}
@@ -281,6 +283,12 @@ def test_packages_go_with_the_last_of_what_they_hold(office, make, runtime):
     copies = {(each.kind, each.place): each for each in office.copies(disposal)}
     assert copies["index", "objects"].removed_at
     assert copies["package", "first"].removed_at or copies["package", "first"].remains == "locked"
+    assert copies["package", "first"].locked_until is None or copies["package", "first"].remains == "locked"
+    (package,) = [each for each in office.packages(closure_of(office, case)) if each.disposal == "recording"]
+    assert package.disposed_at
     assert_clean(runtime)
-    assert case
-    assert select(1) is not None
+
+
+def closure_of(office, case):
+    """The only one of the case."""
+    return office.rows(Closure, Closure.case_id == case.id)[0]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from vault.archive.checking import looked_faults, read_fault
 from vault.archive.models import ArchivalPackage, ArchiveIndex, PackageCopy
@@ -19,6 +19,7 @@ from vault.bundles.models import Version
 from vault.crypto.header import HEAD
 from vault.crypto.kdf import Sha256
 from vault.crypto.payload import CHUNK, SEALED
+from vault.disposal.models import DisposedVersion, FoundCopy
 from vault.drops.models import DroppedFile
 from vault.errors import NotFound, StoreUnavailable, Tampered
 from vault.fsck.checks import Check, Checker, Found, Names, Rows
@@ -118,7 +119,7 @@ def _of_files(vault: Looking) -> Iterable[str]:
 def _named(vault: Looking, names: Sequence[str]) -> Iterator[Found]:
     columns = (
         *(Version.object_name, Upload.object_name, Upload.stale_object_name),
-        *(RetrievedFile.object_name, RemovedVersion.object_name),
+        *(RetrievedFile.object_name, RemovedVersion.object_name, DisposedVersion.object_name),
     )
     known = {row[0] for column in columns for row in vault.among(select(column), column, names)}
     yield from ((name, "file_unnamed") for name in names if name not in known)
@@ -129,7 +130,7 @@ _stored = select(Version.id, Version.object_name, Version.object_length, Version
 )
 _indexes = select(
     ArchiveIndex.id, ArchiveIndex.object_name, ArchiveIndex.object_length, ArchiveIndex.object_digest
-)
+).where(~exists().where(FoundCopy.name == ArchiveIndex.object_name, FoundCopy.removed_at.is_not(None)))
 _waiting = (
     select(DroppedFile.id, Upload.object_name)
     .join(Upload, Upload.id == DroppedFile.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, literal, select
 from sqlalchemy.orm import aliased
 
 from vault.access.signing import CERTIFICATE, SigningKey, signed_bytes
@@ -14,6 +14,7 @@ from vault.archive.certificates import certificate_file, check_pair
 from vault.archive.removal_models import (
     CERTIFIED,
     DESTROYING,
+    DISPOSAL,
     FORWARD,
     PROVISIONAL,
     REMOVED,
@@ -23,8 +24,10 @@ from vault.archive.removal_models import (
 )
 from vault.bundles.models import Version
 from vault.crypto.signature import verify
+from vault.disposal.models import Disposal, DisposedVersion
 from vault.errors import Tampered
 from vault.fsck.checks import Check, Checker, Found, Rows
+from vault.fsck.disposals import BEGUN, COPIES, DISPOSED
 from vault.fsck.looking import Looking
 from vault.jobs import QUEUED, RUNNING, Job
 from vault.transfers.objects import is_stored
@@ -48,7 +51,7 @@ def _steps(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
     living = vault.living(row.slot_id for row in rows)
     for row in rows:
         is_dead, is_gone = row.slot_destroyed_at is not None, row.object_removed_at is not None
-        is_late = (row.state != DESTROYING and not is_dead) or (row.state == REMOVED and not is_gone)
+        is_late = (row.slots_over and not is_dead) or (row.objects_over and not is_gone)
         still = is_gone and vault.runtime.store.size(row.object_name) is not None
         if is_late or row.removed_at is None or (is_dead and row.slot_id in living) or still:
             yield row.id, "half_removed"
@@ -82,7 +85,9 @@ def _certificates(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
 
 def _says_what_went(vault: Looking, row: Any) -> bool:
     """It is signed as it stands, and names what the list names."""
-    listed = select(RemovedVersion.version_id).where(RemovedVersion.removal_id == row.subject_id)
+    rows = DisposedVersion if row.kind == DISPOSAL else RemovedVersion
+    of_act = DisposedVersion.disposal_id if row.kind == DISPOSAL else RemovedVersion.removal_id
+    listed = select(rows.version_id).where(of_act == row.subject_id)
     try:
         verify(row.public_key, signed_bytes(CERTIFICATE, row.content), row.signature)
         named = [each["version"] for each in read_canonical(row.content)["removed"]]
@@ -106,9 +111,22 @@ def _is_of_its_first(vault: Looking, row: Any) -> bool:
 def _unreadable(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
     living = vault.living(row.slot_id for row in rows)
     for row in rows:
-        still = row.slot_id in living or vault.runtime.store.size(row.object_name) is not None
-        if still or row.removed_at is None or None in (row.slot_destroyed_at, row.object_removed_at):
+        is_there = not row.is_kept and vault.runtime.store.size(row.object_name) is not None
+        is_gone = row.is_kept or row.object_removed_at is not None
+        if (
+            row.slot_id in living
+            or is_there
+            or not is_gone
+            or None in (row.removed_at, row.slot_destroyed_at)
+        ):
             yield row.id, "certified_but_there"
+
+
+def _copies(vault: Looking, rows: Sequence[Any]) -> Iterator[Found]:
+    """What was removed from the object store for a disposal is not there."""
+    yield from (
+        (row.id, "certified_but_there") for row in rows if vault.runtime.store.size(row.name) is not None
+    )
 
 
 _before = aliased(Certificate)
@@ -123,21 +141,27 @@ _listed = select(
     RemovedVersion.object_name,
     RemovedVersion.slot_destroyed_at,
     RemovedVersion.object_removed_at,
-    Removal.state,
     Version.removed_at,
+    (Removal.state != DESTROYING).label("slots_over"),
+    (Removal.state == REMOVED).label("objects_over"),
+    literal(False).label("is_kept"),
 )
 _listed = _listed.join(Removal, Removal.id == RemovedVersion.removal_id)
 _listed = _listed.join(Version, Version.id == RemovedVersion.version_id)
 _unlisted = select(Version.id, Version.slot_id, Version.object_name).where(
-    Version.removed_at.is_not(None), ~exists().where(RemovedVersion.version_id == Version.id)
+    Version.removed_at.is_not(None),
+    ~exists().where(RemovedVersion.version_id == Version.id),
+    ~exists().where(DisposedVersion.version_id == Version.id),
 )
 _issued = (
     select(
         *(Certificate.id, Certificate.subject_id, Certificate.number, Certificate.content),
-        *(Certificate.stage, Certificate.provisional_id),
-        *(Certificate.signature, SigningKey.public_key, Removal.state, _earlier.label("follows")),
+        *(Certificate.kind, Certificate.stage, Certificate.provisional_id),
+        *(Certificate.signature, SigningKey.public_key, _earlier.label("follows")),
+        func.coalesce(Removal.state, Disposal.state).label("state"),
     )
     .outerjoin(Removal, Removal.id == Certificate.subject_id)
+    .outerjoin(Disposal, Disposal.id == Certificate.subject_id)
     .join(SigningKey, SigningKey.id == Certificate.key_id)
 )
 
@@ -154,6 +178,8 @@ I3 = Checker(
             Rows(select(Removal.id, Removal.error_code).where(Removal.state.in_(FORWARD))),
             _going_on,
         ),
+        Check("files being disposed of", Rows(DISPOSED.where(Disposal.state != CERTIFIED)), _steps),
+        Check("disposals", Rows(BEGUN), _going_on),
     ),
 )
 I9 = Checker(
@@ -162,7 +188,10 @@ I9 = Checker(
     "Numbers, signatures and lists of all certificates; of each file on them that slot and object are gone.",
     (
         Check("removals", Rows(select(Removal.id).where(Removal.state == CERTIFIED)), _certified),
+        Check("disposals", Rows(select(Disposal.id).where(Disposal.state == CERTIFIED)), _certified),
         Check("certificates", Rows(_issued), _certificates),
         Check("certified files", Rows(_listed.where(Removal.state == CERTIFIED)), _unreadable),
+        Check("certified disposals", Rows(DISPOSED.where(Disposal.state == CERTIFIED)), _unreadable),
+        Check("copies of what was disposed of", Rows(COPIES), _copies),
     ),
 )
