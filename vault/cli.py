@@ -61,6 +61,7 @@ class Commands(click.Group):
         "restore": "vault.backups.commands:restore",
         "check": "vault.commands:check",
         "archive": "vault.archive.commands:archive",
+        "disposal": "vault.disposal.commands:disposal",
         "certificate": "vault.archive.commands:certificate",
         "openapi": "vault.commands:openapi",
         "demo": "vault.commands:demo",

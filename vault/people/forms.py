@@ -132,6 +132,12 @@ class PersonAddress(Form):
     email: Email | None = Field(default=None, repr=False)
 
 
+class PersonUnit(Form):
+    """The unit that a person signs for; without one, that of the role."""
+
+    unit: Annotated[str, Field(max_length=60)] | None = None
+
+
 class OwnMail(PersonAddress):
     """Where mails to oneself go, how often, and in which language."""
 

@@ -1,4 +1,6 @@
-"""Where mails to people go, over HTTP: one's own on the account's page, a colleague's on the administrator's."""
+"""Where mails to people go, over HTTP: one's own on the account's page, a colleague's on the administrator's.
+The unit of a colleague stands there, too.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from vault.access.policy import Permission
 from vault.errors import Conflict
-from vault.people.forms import OwnMail, PersonAddress
+from vault.people.forms import OwnMail, PersonAddress, PersonUnit
 from vault.people.mailing import address_person, choose_own_mail, mailed_person
 from vault.people.models import Person
 from vault.people.pages import OwnMailPage, own_mail_page, person_page
+from vault.people.units import set_unit
 from vault.web.acting import transaction
 from vault.web.media import speaks_json
 from vault.web.openapi import documented
@@ -25,6 +28,7 @@ def register(bp: Blueprint, pages: Blueprint) -> None:
     bp.get("/account/mail")(own_mail)
     bp.post("/account/mail")(change_own_mail)
     pages.post("/people/<uuid:person_id>/address")(address)
+    pages.post("/people/<uuid:person_id>/unit")(unit)
 
 
 @documented("Where mails to you go, and how often", returns=OwnMailPage, errors=["forbidden"])
@@ -70,4 +74,14 @@ def address(person_id: UUID) -> ResponseReturnValue:
     wanted = parse(PersonAddress)
     with transaction() as tx:
         address_person(tx, person_id, wanted.email)
+    return redirect(url_for("people_pages.show", person_id=person_id, notice="saved"), 303)
+
+
+@signed_in
+@shows_form(_person, Conflict)
+def unit(person_id: UUID) -> ResponseReturnValue:
+    """The person signs for it."""
+    wanted = parse(PersonUnit)
+    with transaction() as tx:
+        set_unit(tx, person_id, wanted.unit)
     return redirect(url_for("people_pages.show", person_id=person_id, notice="saved"), 303)

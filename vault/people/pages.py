@@ -98,6 +98,7 @@ class PersonPage(PersonEntry):
     is_self: bool = False
     email: str | None = None
     mail_refused_at: datetime | None = None
+    unit: str | None = None
 
 
 class InvitationPage(PersonEntry):
@@ -228,6 +229,7 @@ def person_page(tx: Transaction, person: Person) -> PersonPage:
         page.is_waiting = person.left_at is not None and person.principal.slot_id is not None
         page.lone_bundles = lone_subjects(tx.session, person.id)
         page.email, page.mail_refused_at = person.email, person.mail_refused_at
+        page.unit = person.unit
     return page
 
 

@@ -43,7 +43,10 @@ def places() -> list[Place]:
         (
             Permission.MATRIX_SEE,
             Place(
-                gettext("Office"), "/office/matrix", "settings", also=("/office/", "/recoveries/", "/holds")
+                gettext("Office"),
+                "/office/matrix",
+                "settings",
+                also=("/office/", "/recoveries/", "/holds", "/disposals"),
             ),
         ),
         (Permission.SYSTEM_SEE, Place(gettext("System"), "/system", "system", also=("/office/", "/backups"))),
