@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -27,6 +27,7 @@ from vault.bundles.models import Bundle, Document
 from vault.bundles.service import lock_bundle
 from vault.cases.models import Case
 from vault.crypto.identity import new_seed, public_key
+from vault.disposal.models import Disposal
 from vault.matrix.models import CaseMove
 from vault.matrix.recertification import begin_for, open_round
 from vault.matrix.service import Spot, propose_cell
@@ -148,6 +149,7 @@ class World:
             "incident_id": [self._incident(package)],
             "certificate_id": [self._certificate(case)],
             **self._kept(people[0], case),
+            "disposal_id": [self._disposal(people[0])],
             "exception_id": [self._exception(people[1], case, share.recipient.organisation_id)],
         }
 
@@ -281,6 +283,15 @@ class World:
             hold.placed_by_id, hold.placed_at = person.id, tx.now
             tx.add(hold)
             return {"class_id": [rule.class_id], "rule_id": [rule.id], "hold_id": [hold.id]}
+
+    def _disposal(self, person: Person) -> UUID:
+        """A list that waits for a signature, and names nothing any more."""
+        with self.make.runtime.session() as session:
+            row = Disposal(id=uuid4(), office_id=person.office_id, reference="RAS", dated=date(2026, 1, 2))
+            row.signers, row.said_digest, row.documents, row.files, row.content_length = 2, bytes(32), 1, 1, 1
+            row.proposed_by_id, row.proposed_at = person.id, self.make.clock.now()
+            session.add(row)
+            return row.id
 
     def _reason(self, person: Person, bundle: Bundle) -> UUID:
         """Why a colleague, to whom the case is not assigned, opened the bundle."""

@@ -66,6 +66,18 @@ POST /office/retention/classes/{class_id}/versions
 GET /office/retention/versions/{rule_id}
 POST /office/retention/versions/{rule_id}/approval
 POST /office/retention/versions/{rule_id}/withdrawal
+GET POST /disposals
+GET /disposals/draft
+GET /disposals/documents
+GET /disposals/{disposal_id}
+POST /disposals/{disposal_id}/approval
+POST /disposals/{disposal_id}/rejection
+POST /disposals/{disposal_id}/cancellation
+GET /disposals/{disposal_id}/certificate
+GET /documents/{document_id}/review
+POST /documents/{document_id}/extension
+POST /documents/{document_id}/reclassification
+POST /office/disposal-signers
 GET POST /holds
 GET /holds/{hold_id}
 POST /holds/{hold_id}/release

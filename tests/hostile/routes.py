@@ -177,11 +177,22 @@ BODIES: dict[str, dict[str, Any]] = {
         **{"period": 20, "unit": "years", "action": "review"},
     },
     "/office/retention/versions/<>/approval": {"seen": "0" * 64},
+    "/disposals": {
+        **{"documents": ["<document>"], "reference": "RAS/2026/17", "dated": "2026-01-02", "seen": "0" * 64},
+    },
+    "/disposals/<>/approval": {"seen": "0" * 64},
+    "/disposals/<>/rejection": {"reason": "an appeal is open"},
+    "/documents/<>/extension": {"until": "2027-01-31", "reason": "an appeal is open"},
+    "/documents/<>/reclassification": {"class_id": NOBODY, "reason": "the only proof"},
+    "/office/disposal-signers": {"signers": 3},
     "/step-ups/<>": {"password": ACCOUNT_PASSWORD},
     "/account/factors/<>": {"code": "000000"},
     "/session": {"username": "nobody", "password": PASSWORD},
 }
 FORMS: dict[str, dict[str, Any]] = {
+    "/disposals": {
+        **{"documents": "<document>", "reference": "RAS/2026/17", "dated": "2026-01-02", "seen": "0" * 64},
+    },
     "/bundles/<>/shares": {
         "documents": "<document>",
         "name": "Iris Okello",

@@ -26,7 +26,7 @@ KINDS = {
     *("desk_id", "recovery_id", "reason_id", "round_id", "move_id"),
     *("agreement_id", "recipient_id", "exception_id", "request_id", "policy_id", "file_request_id"),
     *("batch_id", "identity_id", "package_id", "retrieval_id", "incident_id", "certificate_id"),
-    *("hold_id", "class_id", "rule_id"),
+    *("hold_id", "class_id", "rule_id", "disposal_id"),
 }
 PLACE = "n"
 """The number of a page, beside an id."""
@@ -107,6 +107,9 @@ NEEDS_MORE = {
     ("/holds/<>/release", 404),  # a caseworker is not told of holds
     ("/office/retention/classes/<>/versions", 404),
     *((f"/office/retention/versions/<>/{act}", 404) for act in ("approval", "withdrawal")),
+    *((f"/disposals/<>/{act}", 404) for act in ("approval", "rejection", "cancellation")),  # nor of disposals
+    *((f"/documents/<>/{act}", 403) for act in ("extension", "reclassification")),  # an archivist decides
+    ("/people/<>/unit", 403),
     ("/cases/<>/outcomes", 400),  # which individual is not said
     ("/documents/<>/declarations", 404),  # which declaration is not said
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -26,6 +26,7 @@ from vault.disposal.models import (
     IN_REVIEW,
     Disposal,
     DisposalItem,
+    DisposalSignature,
     DisposedVersion,
     FoundCopy,
 )
@@ -203,16 +204,7 @@ def disposal_page(tx: Transaction, disposal: Disposal) -> DisposalPage:
         **dict(row),
         now=tx.now,
         items=_items(tx, disposal.id),
-        signatures=[
-            SignatureRow(
-                place=each.place,
-                name=names.get(each.person_id, ""),
-                unit=each.unit,
-                role=each.role,
-                signed_at=each.signed_at,
-            )
-            for each in signatures
-        ],
+        signatures=[_signed(each, names) for each in signatures],
         copies=[CopyRow.model_validate(each, from_attributes=True) for each in copies],
         approved_at=disposal.approved_at,
         lapses_at=_lapse(tx, disposal) if is_before else None,
@@ -227,6 +219,11 @@ def disposal_page(tx: Transaction, disposal: Disposal) -> DisposalPage:
         may_reject=waits and tx.allows(Permission.DISPOSAL_APPROVE, disposal),
         may_cancel=is_before and tx.allows(Permission.DISPOSAL_CANCEL, disposal),
     )
+
+
+def _signed(each: DisposalSignature, names: Mapping[UUID, str]) -> SignatureRow:
+    name = names.get(each.person_id, "")
+    return SignatureRow(place=each.place, name=name, unit=each.unit, role=each.role, signed_at=each.signed_at)
 
 
 def newest_certificate(tx: Transaction, disposal: Disposal) -> Certificate:
