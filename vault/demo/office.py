@@ -18,7 +18,7 @@ from vault.access.actor import STRANGER, SYSTEM, Actor, Role
 from vault.access.clearances import clear_at_set_up
 from vault.bundles.document_types import DOCUMENT_TYPES
 from vault.bundles.members import add_member
-from vault.bundles.models import Bundle, Version
+from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.service import create_bundle
 from vault.cases.models import Case
 from vault.cases.outcomes import set_outcome
@@ -60,6 +60,7 @@ CASES = (
 )
 BUNDLE_PASSWORD_WORDS = 4
 RECORDING_SECONDS = 75
+OVERSTAYED = timedelta(days=40)
 Content = Iterator[bytes]
 
 
@@ -192,7 +193,20 @@ def _case(
         _deposit(runtime, caseworker, bundle, Wanted(name, code, title, "en", (individuals[0],)), content)
         for bundle, code, title, name, content in papers
     ]
+    if seed == 1:
+        _overstay(runtime, caseworker, main, individuals[0])
     return _link(runtime, caseworker, main, versions[:2])
+
+
+def _overstay(runtime: Runtime, actor: Actor, bundle_id: UUID, individual: str) -> None:
+    """A working copy whose time is over, so that a disposal can be tried: only its date is made up."""
+    wanted = Wanted(
+        "card (copy).jpg", "working_copy", "Identity card, copy for an interview", "en", (individual,)
+    )
+    copy = _deposit(runtime, actor, bundle_id, wanted, iter([make_identity_copy_jpg(7)]))
+    with runtime.session() as session:
+        document = session.get_one(Document, copy.document_id)
+        document.created_at -= OVERSTAYED
 
 
 def _opened_case(runtime: Runtime, actor: Actor, number: str, individuals: Sequence[str], stage: str) -> Case:
