@@ -10,6 +10,7 @@ VaultError
 ├── NotFound          absent, or not yours to know about
 ├── Gone              a link that opens no more (strangers are not told why)
 ├── Archived          content whose active copy was removed: it lies in the archive
+├── Disposed          content that was destroyed, with a certificate
 ├── UploadEnded       an upload that takes no more bytes: stored, refused, ended or expired
 ├── Conflict          the world changed under the request
 │   └── WrongOffset   bytes that do not follow those that are stored
@@ -153,6 +154,12 @@ class Archived(VaultError):
     """The active copy of this content was removed after it was archived; an archivist can have it retrieved."""
 
     code = "archived"
+
+
+class Disposed(VaultError):
+    """This content was destroyed, as several people decided: nothing opens it any more."""
+
+    code = "disposed"
 
 
 class Conflict(VaultError):

@@ -79,4 +79,4 @@ def test_a_review_extends_or_reclassifies(office, app, runtime):
     page = archivist.post(f"{path}/reclassification", class_id=kept.id, reason="Proof", follow=True)
     assert kept.code in page.text
     controller = Browser(app, office.again(office.controller))
-    assert controller.post(f"{path}/extension", until=until, reason="x").status_code == 403
+    assert controller.post(f"{path}/extension", until=until, reason="x").status_code == 404

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 class VersionRow(BaseModel):
     """One deposited file; `length` in bytes, `duration_ms` only of a recording, where it is known. It can be read when
-    it is available. `removed_at`: what lay here went to the archive then."""
+    it is available. `removed_at`: what lay here went to the archive then, or was disposed of."""
 
     id: UUID
     number: int
@@ -64,6 +64,7 @@ class FileRow(BaseModel):
     withdrawn_at: datetime | None
     revision: int
     may_download: bool
+    is_disposed: bool = False
 
 
 class FileList(BaseModel):
@@ -167,6 +168,7 @@ def file_row(
         withdrawn_at=document.withdrawn_at,
         revision=document.revision,
         may_download=may_download and version.is_available,
+        is_disposed=version.removed_at is not None and not is_permanent(document.document_type),
     )
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import delete
 from vault.access.grants import GRANT_COLUMNS, Grant, live_grants, renew_or_end
 from vault.access.holdings import open_own_grant
 from vault.access.remarks import Holder
+from vault.bundles.document_types import is_permanent
 from vault.bundles.drop_keys import drop_columns
 from vault.bundles.models import Bundle, Document, Unlocking, Version
 from vault.bundles.rescuing import add_rescue, is_rescue_due, rescue_columns
@@ -27,7 +28,7 @@ from vault.crypto.locks import bundle_lock, file_lock, lock_text, session_lock, 
 from vault.crypto.passwords import NO_PASSWORD
 from vault.crypto.secret import Secret, random_key
 from vault.db import for_change
-from vault.errors import Archived, BundleLocked, NotFound, Tampered
+from vault.errors import Archived, BundleLocked, Disposed, NotFound, Tampered
 from vault.slots import Kept, replace_slot
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from vault.runtime import Transaction
 
 
+DISPOSED = "This was disposed of: its key was destroyed, and a certificate says so."
 MOVED = "This was moved to the archive. What lay here was removed; the record is in its package."
 Settle = Callable[["Transaction", "OpenBundle"], None]
 _WAITING: list[Settle] = []
@@ -108,7 +110,7 @@ class OpenBundle:
         return unlock_text(self.key.reveal(), self.bundle.id, label, row_id, blob)
 
     def file_keys(self, tx: Transaction, version: Version) -> tuple[bytes, bytes]:
-        """FK and SLK of a version of this bundle; `Archived` when it was removed from here, `Tampered` if slot, lock or
+        """FK and SLK of a version of this bundle; `Archived` or `Disposed` when it is gone, `Tampered` if slot, lock or
         bundle do not belong together.
         """
         slot = version_slot(tx, version)
@@ -117,9 +119,10 @@ class OpenBundle:
 
 
 def version_slot(tx: Transaction, version: Version) -> bytes:
-    """SLK(version); `Archived` when the active copy was removed, `Tampered` once the slot is destroyed."""
+    """SLK(version); `Archived` when the active copy was removed, `Disposed` when destroyed, `Tampered` once the slot is."""
     if version.removed_at is not None:
-        raise Archived(MOVED)
+        document_type = tx.session.get_one(Document, version.document_id).document_type
+        raise Archived(MOVED) if is_permanent(document_type) else Disposed(DISPOSED)
     if version.slot_id is None:
         raise Tampered
     return tx.keystore.open_slot(version.slot_id, SlotKind.VERSION, version.id)

@@ -16,13 +16,13 @@ from uuid import UUID
 from zipstream import ZipStream  # type: ignore[import-untyped]
 
 from vault.access.policy import Permission
-from vault.bundles.document_types import STRICT
+from vault.bundles.document_types import STRICT, is_permanent
 from vault.bundles.models import Bundle, Document, Version
-from vault.bundles.opening import MOVED, OpenBundle, open_bundle
+from vault.bundles.opening import DISPOSED, MOVED, OpenBundle, open_bundle
 from vault.bundles.queries import files_of
 from vault.cases.models import Case
 from vault.crypto.payload import read_range
-from vault.errors import Archived, Conflict, Fault, NotFound, Tampered, TooLarge
+from vault.errors import Archived, Conflict, Disposed, Fault, NotFound, Tampered, TooLarge
 from vault.people.step_up import require_fresh_factor
 from vault.runtime import refusal_about
 from vault.store.base import Store
@@ -62,7 +62,7 @@ def find_parcel(tx: Transaction, opened: OpenBundle, kind: str | None = None) ->
     """What lies here and the actor may download, and is not withdrawn, oldest first; with `kind` of that kind alone.
 
     It looks at every file, so it is for a transaction that only reads. Errors: `Conflict` when there is nothing,
-    `Archived` when all of it was removed from here, `TooLarge` beyond 1,000 files, `Tampered` (says which, and has its
+    `Archived` or `Disposed` when all of it is gone, `TooLarge` beyond 1,000 files, `Tampered` (says which, and has its
     refusal) when one of them is not what was sealed.
     """
     bundle = opened.bundle
@@ -75,7 +75,8 @@ def find_parcel(tx: Transaction, opened: OpenBundle, kind: str | None = None) ->
     if not found:
         raise Conflict("There is nothing to download in this bundle.")
     if not files:
-        raise Archived(MOVED)
+        is_record = any(is_permanent(document.document_type) for document, _ in found)
+        raise Archived(MOVED) if is_record else Disposed(DISPOSED)
     if len(files) > MOST:
         raise TooLarge(f"A ZIP file takes at most {MOST} documents. Download them one by one.")
     contents = [

@@ -65,6 +65,11 @@ TABLE: dict[type[errors.VaultError], Meaning] = {
     errors.Archived: Meaning(
         410, _("This lies in the archive"), _("What lay here was removed. The record is in its package.")
     ),
+    errors.Disposed: Meaning(
+        410,
+        _("This was disposed of"),
+        _("Its key was destroyed, and nothing opens it any more. A certificate says so."),
+    ),
     errors.Conflict: Meaning(409, _("Somebody was faster"), _("Nothing was changed. Load the page again.")),
     etags.Stale: Meaning(412, _("Somebody was faster")),
     errors.BundleLocked: Meaning(423, _("This bundle is sealed"), _("Unlock it with its password first.")),
