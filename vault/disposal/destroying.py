@@ -57,7 +57,7 @@ from vault.disposal.steps import (
     state_of,
     stopping_disposal,
 )
-from vault.disposal.warrants import give_warrant, require_all_dead, require_warrant
+from vault.disposal.warrants import give_warrant, others_living, require_all_dead, require_warrant
 from vault.jobs import ClaimedJob, handles, renew
 
 if TYPE_CHECKING:
@@ -101,6 +101,10 @@ def destroy_slots(runtime: Runtime, job: ClaimedJob) -> None:
             with runtime.transaction(SYSTEM) as tx:
                 renew(tx.session, job, tx.now)
                 mark_disposed(tx, [each for each, _ in some], slot_destroyed_at=tx.now)
+        with runtime.transaction(SYSTEM) as tx:
+            renew(tx.session, job, tx.now)
+            others = others_living(tx, held_disposal(tx, disposal_id))
+        end_slots(runtime, job, others)
         with disposal_step(runtime, job, ERASING) as (tx, disposal):
             require_all_dead(tx, disposal)
             if disposal.slots_ended_at is None:

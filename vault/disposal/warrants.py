@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from vault.access.holds import any_on_hold, wait_for_holds
 from vault.archive.canonical import canonical
@@ -49,12 +50,21 @@ def require_warrant(tx: Transaction, disposal: Disposal) -> Said:
     return said
 
 
+def others_living(tx: Transaction, disposal: Disposal) -> list[UUID]:
+    """The slots of what goes that live, and may die now. A crash while one was replaced leaves such; no row names them."""
+    said, signatures = require_warrant(tx, disposal), signatures_of(tx.session, disposal.id)
+    living = tx.keystore.warrants.living_of([each.id for each in said.going])
+    tx.keystore.warrants.give(disposal.id, _digest(said, signatures), living)
+    return list(living)
+
+
 def require_all_dead(tx: Transaction, disposal: Disposal) -> Said:
-    """The rows say what people approved, and just the slots that they name have died for it; else `Tampered`."""
+    """The rows say what people approved, the slots that they name have died for it, and no slot of it lives; else `Tampered`."""
     said = require_warrant(tx, disposal)
-    named = {each.slot_id for each in said.going if each.slot_id is not None}
-    if named != tx.keystore.warrants.ended_by(disposal.id):
-        raise Tampered("Not all that was to be destroyed has died, or more than that.")
+    named = {each.slot_id for each in said.going}
+    living = tx.keystore.warrants.living_of([each.id for each in said.going])
+    if living or not named <= tx.keystore.warrants.ended_by(disposal.id):
+        raise Tampered("Not all that was to be destroyed has died.")
     return said
 
 
