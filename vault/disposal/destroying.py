@@ -30,7 +30,7 @@ from vault.bundles.models import Document, Version
 from vault.cases.models import ACTIVE, STATES, Case
 from vault.clock import ClockState, read_clock
 from vault.db import Instant
-from vault.disposal.approvals import all_hold, signatures_of
+from vault.disposal.approvals import all_hold, are_cold, signatures_of
 from vault.disposal.lists import Item, Said, said_of
 from vault.disposal.models import (
     CERTIFIED,
@@ -209,6 +209,8 @@ def _begin(runtime: Runtime, job: ClaimedJob, disposal_id: UUID) -> None:
         cases = select(Case.state).where(Case.id.in_({each.case_id for each in said.items}))
         if any(state not in SETTLED for state in tx.session.scalars(cases)):
             return  # its packages are being made: the next sweep asks again
+        if not are_cold(tx, signatures):
+            return
         give_warrant(tx, disposal, signatures, said)
         _commit_list(tx, disposal, said)
         disposal.state, disposal.begun_at, disposal.error_code = ERASING, tx.now, None

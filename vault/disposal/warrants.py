@@ -14,7 +14,7 @@ from vault.access.holds import any_on_hold, wait_for_holds
 from vault.archive.canonical import canonical
 from vault.archive.package import written_time
 from vault.crypto.kdf import sha256
-from vault.disposal.approvals import all_hold, signatures_of
+from vault.disposal.approvals import all_hold, are_cold, signatures_of
 from vault.disposal.lists import Said, said_of_rows
 from vault.disposal.models import Disposal, DisposalSignature
 from vault.errors import Tampered, Unwarranted
@@ -35,14 +35,14 @@ def require_warrant(tx: Transaction, disposal: Disposal) -> Said:
     """The rows say what people approved, which is returned. `Tampered` if they say anything else.
 
     Where the keystore has no warrant (it was rebuilt), all approvals are checked once more; `Unwarranted` if one does not
-    hold, or if something is on hold.
+    hold or has not cooled off, or if something is on hold.
     """
     said, signatures = said_of_rows(tx.session, disposal), signatures_of(tx.session, disposal.id)
     known = tx.keystore.warrants.digest_of(disposal.id)
     if known is None and disposal.slots_ended_at is None:
         wait_for_holds(tx.session, disposal.office_id)
         held = any_on_hold(tx.session, said.document_ids)
-        if held or not all_hold(tx.keystore, disposal, signatures, said):
+        if held or not are_cold(tx, signatures) or not all_hold(tx.keystore, disposal, signatures, said):
             raise Unwarranted
         give_warrant(tx, disposal, signatures, said)
     elif known != _digest(said, signatures):
