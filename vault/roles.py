@@ -78,8 +78,8 @@ RIGHTS: dict[str, dict[str, Rights]] = {
     "web": {
         "database": _WEB | LOG_READER | CLOCK | START,
         "keystore": START
-        | {"deployment": "select update(number)", "epochs": "select", "warrants": "select"}
-        | {"slots": "select insert update(epoch blob destroyed_at successor_id needs_warrant)"}
+        | {"deployment": "select update(number)", "epochs": "select", "warrants": "select insert update(digest)"}
+        | {"slots": "select insert update(epoch blob destroyed_at successor_id needs_warrant warrant_id)"}
         | {"keystore_backups": BACKUPS},
     },
     "archive": {
@@ -151,7 +151,7 @@ RIGHTS: dict[str, dict[str, Rights]] = {
             "deployment": "select update(number)",
             "epochs": "select insert update delete",
             "slots": "select insert update",
-            "warrants": "select insert update(given_at) delete",
+            "warrants": "select insert update(given_at digest)",
             "keystore_backups": "select insert update",
         },
     },

@@ -92,9 +92,7 @@ def test_only_what_is_due_and_has_nothing_against_it_comes_on_a_list(office, act
 
 def test_a_recording_without_a_compared_transcript_stays(office, make):
     _, (bundle,) = office.case()
-    talk = make.document(
-        office.owner, bundle, wav(1), document_type="interview_audio", file_name="talk.wav"
-    )
+    talk = make.document(office.owner, bundle, wav(1), document_type="interview_audio", file_name="talk.wav")
     make.wait(days=2)
     office.scan()
     with pytest.raises(Conflict, match="No transcript"):

@@ -56,18 +56,22 @@ def test_a_warrant_is_for_the_slots_that_it_names(keystore, sealed):
         keystore.warrants.give(uuid4(), DIGEST, {slot: version})
 
     assert (keystore.warrants.ended_by(request), keystore.warrants.digest_of(request)) == ({slot}, DIGEST)
-    keystore.warrants.withdraw(request)
-    assert keystore.warrants.ended_by(request) == {slot}
+    keystore.warrants.refuse(request)
+    assert (keystore.warrants.ended_by(request), keystore.warrants.digest_of(request)) == ({slot}, DIGEST)
 
 
-def test_a_warrant_that_was_withdrawn_lets_nothing_die(keystore, sealed):
-    slot, version = sealed
-    keystore.warrants.give(request := uuid4(), DIGEST, {slot: version})
-    keystore.warrants.withdraw(request)
+@pytest.mark.parametrize("given_before", [True, False])
+def test_a_request_that_was_refused_lets_nothing_die(keystore, sealed, given_before):
+    (slot, version), request = sealed, uuid4()
+    if given_before:
+        keystore.warrants.give(request, DIGEST, {slot: version})
+    keystore.warrants.refuse(request)
+    keystore.warrants.refuse(request)
 
+    with pytest.raises(Tampered):
+        keystore.warrants.give(request, DIGEST, {slot: version})
     with pytest.raises(Unwarranted):
         keystore.destroy_slot(slot)
-    assert keystore.warrants.digest_of(request) is None
 
 
 def test_a_successor_lives_and_is_of_the_same_kind_and_subject(keystore, sealed):

@@ -143,7 +143,7 @@ def _begin(runtime: Runtime, job: ClaimedJob, removal_id: UUID) -> None:
         said = said_of(tx.session, removal.case_id, removal.closure_id, hold=True)
         if reason := what_stands_against(tx, removal, said):
             end_removal(tx, removal, reason)
-            tx.keystore.warrants.withdraw(removal.id)
+            tx.keystore.warrants.refuse(removal.id)
             return
         if unchecked(tx, removal):
             removal.state = COOLING

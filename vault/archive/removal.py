@@ -117,6 +117,7 @@ def cancel_removal(tx: Transaction, case_id: UUID) -> Case:
     if removal.state not in (PROPOSED, COOLING, CHECKED):
         raise Conflict("Removal has begun, and only goes on.")
     end_removal(tx, removal, "cancelled")
+    tx.keystore.warrants.refuse(removal.id)
     return case
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from vault.keystore.service import Keystore
     from vault.runtime import Transaction
+
+HOLDS, FRESH = timedelta(days=14), timedelta(days=1)
+"""How long approvals hold once it cools off, or a day longer than it cools, where that is more."""
 
 
 def signatures_of(session: Session, disposal_id: UUID) -> Sequence[DisposalSignature]:
@@ -55,8 +60,16 @@ def all_hold(
 
 
 def are_cold(tx: Transaction, signatures: Sequence[DisposalSignature]) -> bool:
-    """Whether the cool-off is over, counted from the last approval: its time is part of what was signed, the row's is not."""
+    """Whether the cool-off is over, counted from the last approval: its time was signed, that of the row was not."""
     return all(tx.now >= each.signed_at + tx.settings.cool_off for each in signatures)
+
+
+def have_lapsed(tx: Transaction, signatures: Sequence[DisposalSignature]) -> bool:
+    """Whether one was given too long ago, by its own time: each in time after the one before, and the act after the last."""
+    times = [each.signed_at for each in signatures]
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    holds = max(HOLDS, tx.settings.cool_off + FRESH)
+    return any(wait > tx.settings.approval for wait in waits) or tx.now >= max(times) + holds
 
 
 def _holds(keystore: Keystore, disposal_id: UUID, said: Said, each: DisposalSignature) -> bool:

@@ -30,7 +30,7 @@ from vault.bundles.models import Document, Version
 from vault.cases.models import ACTIVE, STATES, Case
 from vault.clock import ClockState, read_clock
 from vault.db import Instant
-from vault.disposal.approvals import all_hold, are_cold, signatures_of
+from vault.disposal.approvals import all_hold, are_cold, have_lapsed, signatures_of
 from vault.disposal.lists import Item, Said, said_of
 from vault.disposal.models import (
     CERTIFIED,
@@ -152,7 +152,7 @@ def what_stands_against(
     ids = said.document_ids
     if any_on_hold(tx.session, ids):
         return "hold"
-    if tx.now >= holds_until(disposal):
+    if tx.now >= holds_until(disposal) or have_lapsed(tx, signatures):
         return "lapsed"
     if said.digest != disposal.said_digest or _has_changed(tx, disposal, said):
         return "changed"
@@ -204,7 +204,7 @@ def _begin(runtime: Runtime, job: ClaimedJob, disposal_id: UUID) -> None:
         said, signatures = said_of(tx.session, disposal, hold=True), signatures_of(tx.session, disposal.id)
         if reason := what_stands_against(tx, disposal, signatures, said):
             end_disposal(tx, disposal, reason)
-            tx.keystore.warrants.withdraw(disposal.id)
+            tx.keystore.warrants.refuse(disposal.id)
             return
         cases = select(Case.state).where(Case.id.in_({each.case_id for each in said.items}))
         if any(state not in SETTLED for state in tx.session.scalars(cases)):

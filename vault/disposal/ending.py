@@ -25,7 +25,7 @@ def reject_disposal(tx: Transaction, disposal_id: UUID, reason: str) -> Disposal
         raise Conflict("This list does not wait for a signature.")
     remark = tx.remark(checked_reason(reason))
     disposal.remark_id = UUID(remark["remark"])
-    end_disposal(tx, disposal, "rejected", **remark)
+    _end(tx, disposal, "rejected", **remark)
     return disposal
 
 
@@ -34,7 +34,7 @@ def cancel_disposal(tx: Transaction, disposal_id: UUID) -> Disposal:
     disposal = tx.load(Disposal, disposal_id, Permission.DISPOSAL_CANCEL, lock=True)
     if disposal.state not in BEFORE:
         raise Conflict("This has ended already, or has begun and only goes on.")
-    end_disposal(tx, disposal, "cancelled")
+    _end(tx, disposal, "cancelled")
     return disposal
 
 
@@ -45,4 +45,10 @@ def end_lists_with(tx: Transaction, document_id: UUID, reason: str) -> None:
     for disposal in tx.session.scalars(query.with_for_update(**for_change(Disposal))).all():
         if disposal.state not in BEFORE:
             raise Conflict("This document is being destroyed, or was.")
-        end_disposal(tx, disposal, reason)
+        _end(tx, disposal, reason)
+
+
+def _end(tx: Transaction, disposal: Disposal, reason: str, **details: str) -> None:
+    """The keystore knows it, too: whoever writes to the database cannot have the list carried out after all."""
+    end_disposal(tx, disposal, reason, **details)
+    tx.keystore.warrants.refuse(disposal.id)

@@ -6,7 +6,6 @@ Each step looks at the state, may be repeated, and commits with its job's fence.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from sqlalchemy import func, select, update
 from vault.access.actor import SYSTEM
 from vault.archive.packaging import HOPELESS, code_of
 from vault.db import for_change
+from vault.disposal.approvals import FRESH, HOLDS
 from vault.disposal.models import (
     APPROVED,
     COOLING,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 BEGIN, INVENTORY = "disposal.begin_due", "disposal.take_inventory"
 ERASE, REMOVE, CERTIFY = "disposal.destroy_slots", "disposal.remove_objects", "disposal.certify"
-HOLDS, FRESH = timedelta(days=14), timedelta(days=1)
-"""How long approvals hold once it cools off, or a day longer than it cools, where that is more."""
 AT_ONCE = 100
 
 

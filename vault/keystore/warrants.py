@@ -19,6 +19,8 @@ from vault.keystore.epochs import lock_deployment, reading, writing
 from vault.keystore.models import Slot, Warrant
 
 MANY = 500
+REFUSED = bytes(32)
+"""In the place of the digest of a request that is never carried out."""
 NEEDING = (SlotKind.BUNDLE, SlotKind.VERSION)
 """The kinds of slots that may need one: a bundle's always, a version's once it is sealed."""
 
@@ -78,16 +80,22 @@ class Warrants:
                 found.update(session.execute(select(Slot.id, Slot.subject_id).where(*mine)).all())
         return found
 
-    def withdraw(self, request_id: UUID) -> None:
-        """A request that will not be carried out lets no living slot die. What died for it stays on record."""
+    def refuse(self, request_id: UUID) -> None:
+        """A request that was taken back, or does not hold any more, lets no living slot die, whatever rows say later.
+
+        One for which a slot has died is beyond that: what died stays on record.
+        """
         living = Slot.warrant_id == request_id, Slot.destroyed_at.is_(None)
         with writing(self._engine) as session:
             lock_deployment(session)
+            row = session.get(Warrant, request_id)
+            if row is None:
+                session.add(Warrant(id=request_id, digest=REFUSED, given_at=self._clock()))
+                return
             session.execute(update(Slot).where(*living).values(warrant_id=None))
             died = session.scalar(select(Slot.id).where(Slot.warrant_id == request_id).limit(1))
-            row = session.get(Warrant, request_id)
-            if row is not None and died is None:
-                session.delete(row)
+            if died is None:
+                row.digest = REFUSED
 
 
 def require_end(session: Session, row: Slot, successor_id: UUID | None) -> None:
