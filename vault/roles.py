@@ -78,7 +78,11 @@ RIGHTS: dict[str, dict[str, Rights]] = {
     "web": {
         "database": _WEB | LOG_READER | CLOCK | START,
         "keystore": START
-        | {"deployment": "select update(number)", "epochs": "select", "warrants": "select insert update(digest)"}
+        | {
+            "deployment": "select update(number)",
+            "epochs": "select",
+            "warrants": "select insert update(digest)",
+        }
         | {"slots": "select insert update(epoch blob destroyed_at successor_id needs_warrant warrant_id)"}
         | {"keystore_backups": BACKUPS},
     },
