@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
-import signal
-import sys
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, delete, event, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.browsing import Browser
 from tests.factory import PASSWORD, PDF
+from tests.killing import killed_at, put_on_disk, waiting
 from tests.removals import Removals
 from tests.soundness import assert_clean
 from tests.test_races import at_once, errors_in
@@ -25,18 +22,14 @@ from vault.archive.commands import certificate
 from vault.archive.models import PackageCopy
 from vault.archive.removal_models import Removal
 from vault.bundles.models import Version
-from vault.deployment import deployment_id
 from vault.errors import Archived, Conflict, Refused, Tampered
-from vault.jobs import HANDLERS, LeaseLost, claim, due, finish, run_job
+from vault.jobs import HANDLERS, LeaseLost, claim, finish, run_job
 from vault.keystore.models import Slot
-from vault.keystore.service import Keystore
-from vault.kms.base import open_kms
 from vault.people.leaving import record_leaving
 from vault.people.passwords import change_password
 from vault.restoration import restore_vault
 from vault.shares.rekeying import rekey_with_links
 from vault.slots import Destruction, destruction_state
-from vault.store.disk import DiskStore
 from vault.transfers.fixity import CHECK
 from vault.transfers.reading import open_content
 
@@ -256,7 +249,7 @@ def test_what_was_removed_says_that_it_lies_in_the_archive(office, closure, runt
     assert "in the archive" in owner.get(f"/bundles/{form.bundle_id}").text
     with runtime.transaction(SYSTEM) as tx:
         tx.later(CHECK)
-    for job_id in _due(runtime):
+    for job_id in waiting(runtime):
         run_job(runtime, job_id)
     assert office.versions(closure)["rrf"].check_failed_at is None
     again = office.again(office.owner)
@@ -340,43 +333,3 @@ def test_a_worker_that_is_killed_anywhere_comes_to_the_same_end(make, runtime, t
     for name in ("case.removal_begun", "case.slots_destroyed", "case.objects_removed", "certificate.issued"):
         assert trail().count(name) == 1
     assert_clean(runtime)
-
-
-def put_on_disk(runtime) -> None:
-    """Objects and ledger outlive a process."""
-    with runtime.session() as session:
-        kms = open_kms(runtime.settings.kms, deployment_id(session))
-    runtime.store = DiskStore(runtime.settings.data / "objects")
-    runtime.keystore = Keystore(runtime.keystore.engine, kms, runtime.store, None, runtime.clock.now)
-
-
-def killed_at(runtime, act: int) -> bool:
-    """Whether a worker was killed at so manieth act; it had done all its jobs where not."""
-    child = os.fork()
-    if not child:
-        runtime.engine.dispose(close=False)
-        runtime.keystore.engine.dispose(close=False)
-        acts = itertools.count(1)
-
-        def count(*_given: object) -> None:
-            if next(acts) == act:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        def look(name: str, given: tuple[object, ...]) -> None:
-            places = (str(each) for each in given)
-            if name.startswith(("open", "os.")) and any("/objects" in place for place in places):
-                count()
-
-        sys.addaudithook(look)
-        event.listen(Engine, "commit", count)
-        while waiting := _due(runtime):
-            for job_id in waiting:
-                run_job(runtime, job_id)
-                run_job(runtime, job_id)
-        os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-def _due(runtime):
-    with runtime.session() as session:
-        return due(session, runtime.clock.now(), 10)

@@ -8,21 +8,25 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from tests.browsing import Browser
 from tests.disposals import ON, RAS, Disposals
 from tests.factory import PASSWORD
-from tests.soundness import assert_clean
+from tests.recordings import wav
+from tests.soundness import assert_clean, left_over
 from vault.access.actor import Role
 from vault.archive.certificates import certificate_file, check_certificate
 from vault.archive.models import Closure
 from vault.bundles.models import Document
 from vault.disposal.deciding import extend_document, reclassify_document
+from vault.disposal.ending import reject_disposal
 from vault.disposal.models import Disposal, DisposalItem, DisposalSignature, DisposedVersion
 from vault.disposal.signing import propose_disposal
-from vault.errors import Conflict, Invalid, Refused
+from vault.errors import Conflict, Disposed, Invalid, Refused
 from vault.people.models import Office
 from vault.people.passwords import change_password
 from vault.retention.holds import place_hold
 from vault.retention.models import DueDocument
+from vault.transfers.reading import open_content
 
 ANOTHER = "seven grey herons wade slowly"
 
@@ -89,7 +93,7 @@ def test_only_what_is_due_and_has_nothing_against_it_comes_on_a_list(office, act
 def test_a_recording_without_a_compared_transcript_stays(office, make):
     _, (bundle,) = office.case()
     talk = make.document(
-        office.owner, bundle, document_type="interview_audio", file_name="talk.wav", **_wav()
+        office.owner, bundle, wav(1), document_type="interview_audio", file_name="talk.wav"
     )
     make.wait(days=2)
     office.scan()
@@ -100,12 +104,6 @@ def test_a_recording_without_a_compared_transcript_stays(office, make):
         office.first(talk)
     office.compare(bundle, talk, transcript)
     assert office.first(talk).state == "in_review"
-
-
-def _wav():
-    from tests.recordings import wav
-
-    return {"content": wav(1)}
 
 
 def test_an_authority_and_what_was_read_are_asked_for(office, make):
@@ -170,8 +168,6 @@ def test_three_sign_where_the_office_asks_for_three(office, make, runtime):
 
 
 def test_it_is_rejected_taken_back_or_lapses_and_nothing_happens(office, make, runtime):
-    from vault.disposal.ending import reject_disposal
-
     _, found = office.due()
     talk = found["interview_audio"]
     disposal = office.first(talk)
@@ -292,3 +288,22 @@ def test_packages_go_with_the_last_of_what_they_hold(office, make, runtime):
 def closure_of(office, case):
     """The only one of the case."""
     return office.rows(Closure, Closure.case_id == case.id)[0]
+
+
+def test_what_was_disposed_of_says_so_and_takes_no_further_version(office, app, runtime):
+    _, found = office.due()
+    talk = found["interview_audio"]
+    office.carry_out(talk)
+    actor = office.again(office.owner)
+    with pytest.raises(Disposed), runtime.transaction(actor) as tx:
+        open_content(tx, talk.id)
+    owner = Browser(app, actor)
+    page = owner.get(f"/documents/{talk.id}").text
+    assert "Disposed of" in page
+    assert "New version" not in page
+    content = owner.api("GET", f"/documents/{talk.id}/content")
+    assert (content.status_code, content.json["type"].rpartition("/")[2]) == (410, "disposed")
+    assert owner.files(f"/documents/{talk.id}/versions", "talk.wav", wav(1)).status_code == 409
+    assert len(office.versions(talk)) == 1
+    office.run("certificates.finish")
+    assert not left_over(runtime)

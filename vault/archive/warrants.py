@@ -48,7 +48,7 @@ def require_all_dead(tx: Transaction, removal: Removal) -> None:
     """The rows say what two people approved, and just the slots that they name have died for it; else `Tampered`."""
     require_warrant(tx, removal)
     said = said_of_rows(tx.session, removal)
-    named = {each.slot_id for each in said.going if each.slot_id is not None}
+    named = {each.slot_id for each in said.going}
     if named != tx.keystore.warrants.ended_by(removal.id):
         raise Tampered("Not all that was to be removed has died, or more than that.")
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from vault.access.policy import Permission
-from vault.bundles.document_types import check_named, document_type
+from vault.bundles.document_types import check_named, document_type, is_permanent
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle
 from vault.bundles.seals import check_sealed
@@ -158,6 +158,13 @@ def _new_document(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Docu
     )
 
 
+def require_undisposed(tx: Transaction, document: Document) -> None:
+    """Something of the document lies here, or in the archive; `Conflict` for one that was disposed of."""
+    left = select(Version.id).where(Version.document_id == document.id, Version.removed_at.is_(None))
+    if not is_permanent(document.document_type) and tx.session.scalar(left.limit(1)) is None:
+        raise Conflict("This document was disposed of. Store the file as a document of its own.")
+
+
 def _existing(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Document:
     if deposit.is_retrieved:
         document = tx.session.get_one(Document, deposit.document_id, with_for_update=for_change(Document))
@@ -167,6 +174,7 @@ def _existing(tx: Transaction, opened: OpenBundle, deposit: Deposit) -> Document
         raise Conflict("The document was moved to another bundle meanwhile. Nothing was stored.")
     if document.withdrawn_at is not None:
         raise Conflict("The document was withdrawn meanwhile. Nothing was stored.")
+    require_undisposed(tx, document)
     document_type(document.document_type, is_video_approved(tx, document.office_id))
     document.current_number += 1
     document.revision += 1

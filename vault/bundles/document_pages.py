@@ -196,9 +196,10 @@ def document_page(tx: Transaction, opened: OpenBundle, document: Document) -> Do
     """The document for its own page."""
     versions = version_rows(tx, opened, document)
     current = next(version for version in versions if version.number == document.current_number)
-    stays = document.withdrawn_at is None
+    row = file_row(opened, document, current, tx.allows(Permission.DOCUMENT_DOWNLOAD, document))
+    stays = document.withdrawn_at is None and not row.is_disposed
     return DocumentPage(
-        **dict(file_row(opened, document, current, tx.allows(Permission.DOCUMENT_DOWNLOAD, document))),
+        **dict(row),
         case_id=document.case_id,
         case_number=tx.session.get_one(Case, document.case_id).number,
         bundle_title=opened.title,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from vault.keystore.service import Keystore
+    from vault.runtime import Transaction
 
 
 def signatures_of(session: Session, disposal_id: UUID) -> Sequence[DisposalSignature]:
@@ -51,6 +52,11 @@ def all_hold(
     if any(len({getattr(each, name) for each in signatures}) < len(roles) for name in ("person_id", "unit")):
         return False
     return all(_holds(keystore, disposal.id, said, each) for each in signatures)
+
+
+def are_cold(tx: Transaction, signatures: Sequence[DisposalSignature]) -> bool:
+    """Whether the cool-off is over, counted from the last approval: its time is part of what was signed, the row's is not."""
+    return all(tx.now >= each.signed_at + tx.settings.cool_off for each in signatures)
 
 
 def _holds(keystore: Keystore, disposal_id: UUID, said: Said, each: DisposalSignature) -> bool:

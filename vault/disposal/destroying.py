@@ -30,7 +30,7 @@ from vault.bundles.models import Document, Version
 from vault.cases.models import ACTIVE, STATES, Case
 from vault.clock import ClockState, read_clock
 from vault.db import Instant
-from vault.disposal.approvals import all_hold, signatures_of
+from vault.disposal.approvals import all_hold, are_cold, signatures_of
 from vault.disposal.lists import Item, Said, said_of
 from vault.disposal.models import (
     CERTIFIED,
@@ -57,7 +57,7 @@ from vault.disposal.steps import (
     state_of,
     stopping_disposal,
 )
-from vault.disposal.warrants import give_warrant, require_all_dead, require_warrant
+from vault.disposal.warrants import give_warrant, others_living, require_all_dead, require_warrant
 from vault.jobs import ClaimedJob, handles, renew
 
 if TYPE_CHECKING:
@@ -101,6 +101,10 @@ def destroy_slots(runtime: Runtime, job: ClaimedJob) -> None:
             with runtime.transaction(SYSTEM) as tx:
                 renew(tx.session, job, tx.now)
                 mark_disposed(tx, [each for each, _ in some], slot_destroyed_at=tx.now)
+        with runtime.transaction(SYSTEM) as tx:
+            renew(tx.session, job, tx.now)
+            others = others_living(tx, held_disposal(tx, disposal_id))
+        end_slots(runtime, job, others)
         with disposal_step(runtime, job, ERASING) as (tx, disposal):
             require_all_dead(tx, disposal)
             if disposal.slots_ended_at is None:
@@ -205,6 +209,8 @@ def _begin(runtime: Runtime, job: ClaimedJob, disposal_id: UUID) -> None:
         cases = select(Case.state).where(Case.id.in_({each.case_id for each in said.items}))
         if any(state not in SETTLED for state in tx.session.scalars(cases)):
             return  # its packages are being made: the next sweep asks again
+        if not are_cold(tx, signatures):
+            return
         give_warrant(tx, disposal, signatures, said)
         _commit_list(tx, disposal, said)
         disposal.state, disposal.begun_at, disposal.error_code = ERASING, tx.now, None

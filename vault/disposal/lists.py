@@ -18,6 +18,7 @@ from vault.archive.package import written_time
 from vault.bundles.models import Version
 from vault.crypto.kdf import sha256
 from vault.disposal.models import Disposal, DisposalItem, DisposedVersion
+from vault.errors import Tampered
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -119,12 +120,16 @@ def said_of(session: Session, disposal: Disposal, hold: bool = False) -> Said:
 
 
 def said_of_rows(session: Session, disposal: Disposal) -> Said:
-    """What the rows of a disposal that has begun say was signed."""
+    """What the rows of a disposal that has begun say was signed. `Tampered` for one of no item, or without a slot."""
     row = DisposedVersion
     columns = (row.version_id, row.document_id, row.slot_id, row.object_name, row.object_length)
     query = select(*columns, row.object_digest, row.written_at).where(row.disposal_id == disposal.id)
     found = tuple(Going(*each) for each in session.execute(query.order_by(row.version_id)))
-    return Said(heading_of(disposal), items_of(session, disposal.id), found)
+    items = items_of(session, disposal.id)
+    listed = {each.document_id for each in items}
+    if any(each.document_id not in listed or each.slot_id is None for each in found):
+        raise Tampered("What is to be destroyed is not what was approved.")
+    return Said(heading_of(disposal), items, found)
 
 
 def heading_of(disposal: Disposal) -> Heading:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from vault.access.holds import any_on_hold, wait_for_holds
 from vault.archive.canonical import canonical
 from vault.archive.package import written_time
 from vault.crypto.kdf import sha256
-from vault.disposal.approvals import all_hold, signatures_of
+from vault.disposal.approvals import all_hold, are_cold, signatures_of
 from vault.disposal.lists import Said, said_of_rows
 from vault.disposal.models import Disposal, DisposalSignature
 from vault.errors import Tampered, Unwarranted
@@ -34,14 +35,14 @@ def require_warrant(tx: Transaction, disposal: Disposal) -> Said:
     """The rows say what people approved, which is returned. `Tampered` if they say anything else.
 
     Where the keystore has no warrant (it was rebuilt), all approvals are checked once more; `Unwarranted` if one does not
-    hold, or if something is on hold.
+    hold or has not cooled off, or if something is on hold.
     """
     said, signatures = said_of_rows(tx.session, disposal), signatures_of(tx.session, disposal.id)
     known = tx.keystore.warrants.digest_of(disposal.id)
     if known is None and disposal.slots_ended_at is None:
         wait_for_holds(tx.session, disposal.office_id)
         held = any_on_hold(tx.session, said.document_ids)
-        if held or not all_hold(tx.keystore, disposal, signatures, said):
+        if held or not are_cold(tx, signatures) or not all_hold(tx.keystore, disposal, signatures, said):
             raise Unwarranted
         give_warrant(tx, disposal, signatures, said)
     elif known != _digest(said, signatures):
@@ -49,12 +50,21 @@ def require_warrant(tx: Transaction, disposal: Disposal) -> Said:
     return said
 
 
+def others_living(tx: Transaction, disposal: Disposal) -> list[UUID]:
+    """The slots of what goes that live, and may die now. A crash while one was replaced leaves such; no row names them."""
+    said, signatures = require_warrant(tx, disposal), signatures_of(tx.session, disposal.id)
+    living = tx.keystore.warrants.living_of([each.id for each in said.going])
+    tx.keystore.warrants.give(disposal.id, _digest(said, signatures), living)
+    return list(living)
+
+
 def require_all_dead(tx: Transaction, disposal: Disposal) -> Said:
-    """The rows say what people approved, and just the slots that they name have died for it; else `Tampered`."""
+    """The rows say what people approved, the slots that they name have died for it, and no slot of it lives; else `Tampered`."""
     said = require_warrant(tx, disposal)
-    named = {each.slot_id for each in said.going if each.slot_id is not None}
-    if named != tx.keystore.warrants.ended_by(disposal.id):
-        raise Tampered("Not all that was to be destroyed has died, or more than that.")
+    named = {each.slot_id for each in said.going}
+    living = tx.keystore.warrants.living_of([each.id for each in said.going])
+    if living or not named <= tx.keystore.warrants.ended_by(disposal.id):
+        raise Tampered("Not all that was to be destroyed has died.")
     return said
 
 

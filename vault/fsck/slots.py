@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from vault.access.principals import Principal
 from vault.access.signing import SigningKey
+from vault.archive.certificate_copies import PREFIX as CERTIFICATES
 from vault.archive.models import ArchiveIndex
+from vault.archive.removal_models import Certificate
 from vault.bundles.models import Bundle
 from vault.crypto.marks import directory_mac
 from vault.crypto.secret import compare
@@ -71,18 +73,21 @@ def _of_objects(vault: Looking) -> Iterator[str]:
 
 
 def _objects(vault: Looking, names: Sequence[str]) -> Iterator[Found]:
-    """Indexes that a closing names, and locks that were kept of a slot that the keystore knows."""
+    """Indexes that a closing names, locks that were kept of a slot that the keystore knows, and copies of certificates."""
     indexes = [name for name in names if name.startswith(INDEXES)]
     known = {
         row[0] for row in vault.among(select(ArchiveIndex.object_name), ArchiveIndex.object_name, indexes)
     }
-    slots = {name: _slot_in(name) for name in names if name.startswith(LOCKS)}
+    slots = {name: _id_in(name) for name in names if name.startswith(LOCKS)}
     known_slots = vault.slots(slots.values()).keys()
     known |= {name for name, slot_id in slots.items() if slot_id in known_slots}
+    kept = {name: _id_in(name) for name in names if name.startswith(CERTIFICATES)}
+    issued = {row[0] for row in vault.among(select(Certificate.id), Certificate.id, set(kept.values()))}
+    known |= {name for name, certificate_id in kept.items() if certificate_id in issued}
     yield from ((name, "object_unnamed") for name in names if name not in known)
 
 
-def _slot_in(name: str) -> UUID | None:
+def _id_in(name: str) -> UUID | None:
     try:
         return UUID(name.rpartition("/")[2])
     except ValueError:

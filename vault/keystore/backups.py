@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from vault.errors import Conflict, NotFound, Tampered
 from vault.keystore.epochs import lock_deployment, reading, writing
@@ -137,17 +137,21 @@ class KeystoreBackups:
         return [each for each in self.all() if _may_hold(each, made, ended)]
 
     def _lives(self, slot_ids: list[UUID]) -> tuple[datetime | None, datetime | None, bool]:
-        """When the first of them was made, when the last ended, and whether all are known."""
+        """When the first slot of what these are of was made, when the last ended, and whether all are known."""
         made: list[datetime] = []
         ended: list[datetime | None] = []
         columns = func.count(), func.count(Slot.destroyed_at), func.min(Slot.created_at)
+        of_it = aliased(Slot)
         with reading(self._engine) as session:
             for start in range(0, len(slot_ids), MANY):
                 some = slot_ids[start : start + MANY]
-                query = select(*columns, func.max(Slot.destroyed_at)).where(Slot.id.in_(some))
-                known, dead, first, last = session.execute(query).one()
-                if known < len(set(some)):
+                named = exists().where(
+                    of_it.id.in_(some), of_it.kind == Slot.kind, of_it.subject_id == Slot.subject_id
+                )
+                if session.scalar(select(func.count()).where(Slot.id.in_(some))) < len(set(some)):
                     return None, None, False
+                query = select(*columns, func.max(Slot.destroyed_at)).where(named)
+                known, dead, first, last = session.execute(query).one()
                 made.append(first)
                 ended.append(last if dead == known else None)
         died = [at for at in ended if at is not None]

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from vault.access.policy import Permission
-from vault.bundles.deposits import Deposit, deposit_version, individuals_by_number
+from vault.bundles.deposits import (
+    Deposit,
+    deposit_version,
+    individuals_by_number,
+    require_undisposed,
+)
 from vault.bundles.document_types import check_named, document_type
 from vault.bundles.models import Bundle, Document, Version
 from vault.bundles.opening import OpenBundle
@@ -189,6 +194,7 @@ def _document(tx: Transaction, bundle: Bundle, document_id: UUID) -> Document:
     document = tx.load(Document, document_id, Permission.DOCUMENT_ADD)
     if document.withdrawn_at is not None or document.bundle_id != bundle.id:
         raise Conflict("The document was withdrawn or moved meanwhile. Nothing was stored.")
+    require_undisposed(tx, document)
     document_type(document.document_type, is_video_approved(tx, bundle.office_id))
     return document
 
