@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 
 from vault.access.holds import is_on_hold
 from vault.access.policy import Permission, permits
-from vault.bundles.document_types import RECORDING
+from vault.bundles.document_types import PERMANENT, RECORDING
 from vault.bundles.models import Document
 from vault.cases.models import ACTIVE, Case
 from vault.disposal.lists import Heading, Item, Said, going_of
@@ -128,7 +128,8 @@ def _against(
     held, listed = stops
     without = beside is not None and not beside
     reasons = {
-        "permanent": document.document_type not in DISPOSABLE,
+        "permanent": document.document_type not in DISPOSABLE
+        or (rule is not None and rule.disposal == PERMANENT),
         "not_due": rule is None or rule.action == TRANSFER,
         "held": held,
         "transcript_missing": without,

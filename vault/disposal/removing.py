@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import and_, exists, or_, select, update
 
 from vault.access.actor import SYSTEM
 from vault.archive.copies import archive_for
@@ -30,6 +30,7 @@ from vault.disposal.models import (
     INDEX,
     LOCKED,
     OBJECT,
+    SHARED,
     Disposal,
     DisposedVersion,
     FoundCopy,
@@ -117,6 +118,7 @@ def remove_objects(runtime: Runtime, job: ClaimedJob) -> None:
                 for row in some:
                     if row not in gone:
                         _note_locked_object(tx, row)
+        _look_again(runtime, job, disposal_id)
         _remove_copies(runtime, job, disposal_id)
         with disposal_step(runtime, job, ERASING) as (tx, disposal):
             _dispose_packages(tx, disposal.id)
@@ -164,6 +166,23 @@ def _note_locked_object(tx: Transaction, row: DisposedVersion) -> None:
     }
     noted = upsert(tx.session, FoundCopy).values(values)
     tx.session.execute(noted.on_conflict_do_nothing())
+
+
+def _look_again(runtime: Runtime, job: ClaimedJob, disposal_id: UUID) -> None:
+    """Copies that were made since the inventory are in it, and what was shared with files that went since is so no more."""
+    told = ("kind", "place", "name", "store_version", "copy_id", "digest", "length", "found_at", "remains")
+    stays = FoundCopy.removed_at.is_(None), or_(FoundCopy.remains.is_(None), FoundCopy.remains == SHARED)
+    with runtime.transaction(SYSTEM) as tx:
+        renew(tx.session, job, tx.now)
+        for each in copies_of(tx, disposal_id):
+            values = {"disposal_id": disposal_id} | {name: getattr(each, name) for name in told}
+            noted = upsert(tx.session, FoundCopy).values(values)
+            known = [FoundCopy.disposal_id, FoundCopy.place, FoundCopy.name]
+            tx.session.execute(
+                noted.on_conflict_do_update(
+                    index_elements=known, set_={"remains": each.remains}, where=and_(*stays)
+                )
+            )
 
 
 def _remove_copies(runtime: Runtime, job: ClaimedJob, disposal_id: UUID) -> None:

@@ -95,7 +95,8 @@ MEANINGS = {
         "Let the worker run; if it stays, treat it as an incident.",
     ),
     "removal_stands_still": Meaning(
-        "A removal has begun and does not go on.", "Look at the page of the case, and at: casevault jobs list"
+        "A removal or disposal has begun and does not go on.",
+        "Look at the page of the case or list, and at: casevault jobs list",
     ),
     "log_broken": Meaning("The log is not whole, or was rewritten.", "Run: casevault audit verify"),
     "log_undecided": Meaning("Whether the log is whole could not be told.", "Run: casevault audit verify"),

@@ -168,7 +168,8 @@ _issued = (
 I3 = Checker(
     "I3",
     "A bundle's files are wholly there or wholly gone, never between.",
-    "Each stored version has a living slot; what is removed has a dead slot and no object; a removal that began goes on.",
+    "Each stored version has a living slot; what is removed or disposed of has a dead slot and, unless its store has locked"
+    " it, no object; a removal or disposal that began goes on.",
     (
         Check("versions", Rows(select(Version.id, Version.slot_id).where(is_stored())), _readable),
         Check("versions without a list", Rows(_unlisted), _gone),
@@ -185,7 +186,8 @@ I3 = Checker(
 I9 = Checker(
     "I9",
     "What was removed has one provisional certificate and at most one final one; only what nobody can read has one.",
-    "Numbers, signatures and lists of all certificates; of each file on them that slot and object are gone.",
+    "Numbers, signatures and lists of all certificates; of each file on them that slot and object are gone, but for an"
+    " object that its store has locked.",
     (
         Check("removals", Rows(select(Removal.id).where(Removal.state == CERTIFIED)), _certified),
         Check("disposals", Rows(select(Disposal.id).where(Disposal.state == CERTIFIED)), _certified),
