@@ -55,7 +55,7 @@ def all_hold(
 
 
 def are_cold(tx: Transaction, signatures: Sequence[DisposalSignature]) -> bool:
-    """Whether the cool-off is over, counted from the last approval: its time is part of what was signed, the row's is not."""
+    """Whether the cool-off is over, counted from the last approval: nobody who writes to the database changes that."""
     return all(tx.now >= each.signed_at + tx.settings.cool_off for each in signatures)
 
 

@@ -148,7 +148,7 @@ class KeystoreBackups:
                 named = exists().where(
                     of_it.id.in_(some), of_it.kind == Slot.kind, of_it.subject_id == Slot.subject_id
                 )
-                if session.scalar(select(func.count()).where(Slot.id.in_(some))) < len(set(some)):
+                if session.scalars(select(func.count()).where(Slot.id.in_(some))).one() < len(set(some)):
                     return None, None, False
                 query = select(*columns, func.max(Slot.destroyed_at)).where(named)
                 known, dead, first, last = session.execute(query).one()
