@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from vault.runtime import Transaction
 
+Lying = tuple[str, str, str, str | None]
 OBJECTS = "objects"
 """Where the active copies lie."""
 
@@ -39,6 +40,11 @@ def copies_of(tx: Transaction, disposal_id: UUID) -> list[FoundCopy]:
         if remains is None:
             found += [_index(tx, disposal_id, *each) for each in _indexes(tx, package)]
     return found
+
+
+def lying_at(copy: FoundCopy) -> Lying:
+    """What it is and where: kind, place, name and version."""
+    return copy.kind, copy.place, copy.name, copy.store_version
 
 
 def packages_gone_with(tx: Transaction, disposal_id: UUID) -> list[UUID]:

@@ -13,21 +13,20 @@ from sqlalchemy import and_, exists, or_, select, update
 
 from vault.access.actor import SYSTEM
 from vault.archive.copies import archive_for
-from vault.archive.models import ArchivalPackage, ArchiveIndex, PackageCopy
+from vault.archive.models import ArchivalPackage, PackageCopy
 from vault.archive.removing import StillThere, require_own_object
-from vault.bundles.document_types import PERMANENT
 from vault.clock import ClockState, read_clock
 from vault.db import for_change, upsert
-from vault.disposal.copies import OBJECTS, copies_of, packages_gone_with
+from vault.disposal.copies import OBJECTS, Lying, copies_of, lying_at, packages_gone_with
 from vault.disposal.models import (
     APPROVED,
     BEFORE,
+    CERTIFIED,
     COOLING,
     ERASED,
     ERASING,
     FORWARD,
     IN_REVIEW,
-    INDEX,
     LOCKED,
     OBJECT,
     SHARED,
@@ -51,8 +50,8 @@ from vault.disposal.steps import (
     state_of,
     stopping_disposal,
 )
-from vault.errors import NotFound, Tampered
-from vault.jobs import ClaimedJob, handles, renew
+from vault.errors import NotFound, Tampered, VaultError
+from vault.jobs import ClaimedJob, LeaseLost, handles, renew
 from vault.store.base import Retained
 from vault.stores import archives_of
 
@@ -128,15 +127,27 @@ def remove_objects(runtime: Runtime, job: ClaimedJob) -> None:
 
 @handles(AGAIN)
 def remove_kept(runtime: Runtime, job: ClaimedJob) -> None:
-    """Copies that a store had locked are gone once their day is over. While the clock is not to be trusted none is."""
+    """Copies that a store had locked are gone once their day is over. While the clock is not to be trusted none is.
+
+    One that fails does not keep the others waiting; its error is raised at the end.
+    """
     with runtime.session() as session:
         if read_clock(session, runtime.clock).state is not ClockState.STEADY:
             return
         over = FoundCopy.remains == LOCKED, FoundCopy.locked_until <= runtime.clock.now()
         rows = session.scalars(select(FoundCopy).where(*over).order_by(FoundCopy.id).limit(AT_ONCE)).all()
-    archives = archives_of(runtime)
+    failures: list[VaultError] = []
+    archives = archives_of(runtime) if rows else {}
     for row in rows:
-        _remove_copy(runtime, job, archives, row)
+        try:
+            _require_going(runtime, row, _going(runtime, row.disposal_id))
+            _remove_copy(runtime, job, archives, row)
+        except LeaseLost:
+            raise
+        except VaultError as fault:
+            failures.append(fault)
+    if failures:
+        raise failures[0]
 
 
 def _remove_object(runtime: Runtime, row: DisposedVersion) -> bool:
@@ -191,8 +202,9 @@ def _remove_copies(runtime: Runtime, job: ClaimedJob, disposal_id: UUID) -> None
         rows = session.scalars(
             select(FoundCopy).where(FoundCopy.disposal_id == disposal_id, *left).order_by(FoundCopy.id)
         ).all()
-    archives = archives_of(runtime) if rows else {}
+    archives, going = (archives_of(runtime), _going(runtime, disposal_id)) if rows else ({}, set())
     for row in rows:
+        _require_going(runtime, row, going)
         _remove_copy(runtime, job, archives, row)
 
 
@@ -219,7 +231,6 @@ def _taken_away(runtime: Runtime, archives: dict[str, Archive], row: FoundCopy) 
     """None once this copy is gone; else until when its store keeps it, as far as it says."""
     now = runtime.clock.now()
     if row.place == OBJECTS:
-        _require_listed(runtime, row)
         try:
             runtime.store.delete(row.name)
         except Retained:
@@ -236,19 +247,29 @@ def _taken_away(runtime: Runtime, archives: dict[str, Archive], row: FoundCopy) 
     raise StillThere("A copy is still there after it was removed.")
 
 
-def _require_listed(runtime: Runtime, row: FoundCopy) -> None:
-    """This object is the index of a package of a disposable class, or a version's whose slot is dead; else `Tampered`."""
+def _going(runtime: Runtime, disposal_id: UUID) -> set[Lying]:
+    """The copies of packages that may go for a disposal; none before it has begun."""
+    if state_of(runtime, disposal_id) not in (*FORWARD, CERTIFIED):
+        return set()
+    with runtime.reading(SYSTEM) as tx:
+        return {lying_at(each) for each in copies_of(tx, disposal_id) if each.remains is None}
+
+
+def _require_going(runtime: Runtime, row: FoundCopy, going: set[Lying]) -> None:
+    """This is one of them, or the object of a version whose slot died for the same disposal; else `Tampered`."""
+    if row.kind != OBJECT:
+        if lying_at(row) not in going:
+            raise Tampered("This copy is not to go.")
+        return
+    dead = (
+        *(DisposedVersion.object_name == row.name, DisposedVersion.disposal_id == row.disposal_id),
+        DisposedVersion.slot_destroyed_at.is_not(None),
+    )
     with runtime.session() as session:
-        if row.kind == INDEX:
-            mine = ArchiveIndex.object_name == row.name, ArchiveIndex.disposal != PERMANENT
-            known = session.scalar(select(ArchiveIndex.id).where(*mine))
-        else:
-            dead = DisposedVersion.object_name == row.name, DisposedVersion.slot_destroyed_at.is_not(None)
-            known = session.scalar(select(DisposedVersion.version_id).where(*dead))
-    if known is None or (row.kind == INDEX and not row.name.startswith("indexes/")):
+        version_id = session.scalar(select(DisposedVersion.version_id).where(*dead))
+    if version_id is None or row.place != OBJECTS:
         raise Tampered("This object is not to go.")
-    if row.kind != INDEX:
-        require_own_object(runtime, known, row.name)
+    require_own_object(runtime, version_id, row.name)
 
 
 def _dispose_packages(tx: Transaction, disposal_id: UUID) -> None:

@@ -59,7 +59,7 @@ def others_living(tx: Transaction, disposal: Disposal) -> list[UUID]:
 
 
 def require_all_dead(tx: Transaction, disposal: Disposal) -> Said:
-    """The rows say what people approved, the slots that they name have died for it, and no slot of it lives. `Tampered`."""
+    """The rows say what people approved, what they name has died for it, and no slot of it lives; else `Tampered`."""
     said = require_warrant(tx, disposal)
     named = {each.slot_id for each in said.going}
     living = tx.keystore.warrants.living_of([each.id for each in said.going])
