@@ -26,6 +26,7 @@ from vault.people.models import Office
 from vault.people.passwords import change_password
 from vault.retention.holds import place_hold
 from vault.retention.models import DueDocument
+from vault.shares.endings import withdraw_with_links
 from vault.transfers.reading import open_content
 
 ANOTHER = "seven grey herons wade slowly"
@@ -305,3 +306,16 @@ def test_what_was_disposed_of_says_so_and_takes_no_further_version(office, app, 
     assert len(office.versions(talk)) == 1
     office.run("certificates.finish")
     assert not left_over(runtime)
+
+
+def test_what_was_withdrawn_is_due_and_destroyed_like_all_else(office, app, runtime):
+    _, found = office.due()
+    talk = found["interview_audio"]
+    with runtime.transaction(office.owner) as tx:
+        withdraw_with_links(tx, talk.id, "It is of another interview")
+    archivist = Browser(app, office.again(office.archivist))
+    assert str(talk.id) in archivist.get("/office/retention/due").text
+    assert "Keep it for longer" in archivist.get(f"/documents/{talk.id}/review").text
+    assert archivist.get(f"/documents/{talk.id}").status_code == 404
+    assert office.carry_out(talk).state == "certified"
+    assert_clean(runtime)

@@ -15,13 +15,14 @@ from vault.access.holds import keep_on_hold, wait_for_holds
 from vault.access.policy import Permission
 from vault.access.remarks import checked_reason
 from vault.bundles.document_types import DOCUMENT_TYPES, PERMANENT
-from vault.bundles.models import Document
+from vault.disposal.drafting import reviewed
 from vault.disposal.ending import end_lists_with
 from vault.errors import Conflict, Fault, Invalid
 from vault.retention.decisions import hold_by_class
 from vault.retention.models import EXTENDED, RECLASSIFIED, DueDocument, RetentionClass, RetentionDecision
 
 if TYPE_CHECKING:
+    from vault.bundles.models import Document
     from vault.runtime import Transaction
 
 LONGEST = timedelta(days=36_500)
@@ -29,7 +30,7 @@ LONGEST = timedelta(days=36_500)
 
 def extend_document(tx: Transaction, document_id: UUID, until: date, reason: str) -> RetentionDecision:
     """It is not due before that day is over. `Invalid` for a day that is, `Conflict` for what is not due."""
-    document = tx.load(Document, document_id, Permission.DISPOSAL_PROPOSE)
+    document = reviewed(tx, document_id, Permission.DISPOSAL_PROPOSE)
     ends = datetime.combine(until, time(), UTC) + timedelta(days=1)
     if not tx.now < ends <= tx.now + LONGEST:
         message = "Choose a day to come, within a hundred years."
@@ -41,7 +42,7 @@ def extend_document(tx: Transaction, document_id: UUID, until: date, reason: str
 
 def reclassify_document(tx: Transaction, document_id: UUID, class_id: UUID, reason: str) -> RetentionDecision:
     """It is in this class from now on, of its own kind or of permanent records. `Invalid` for any other class."""
-    document = tx.load(Document, document_id, Permission.DISPOSAL_PROPOSE)
+    document = reviewed(tx, document_id, Permission.DISPOSAL_PROPOSE)
     kept = tx.load(RetentionClass, class_id, Permission.RETENTION_SEE)
     own = DOCUMENT_TYPES[document.document_type].disposal
     if own == PERMANENT or kept.office_id != document.office_id or kept.disposal not in (own, PERMANENT):

@@ -14,7 +14,7 @@ from vault.access.policy import Permission
 from vault.bundles.document_types import DOCUMENT_TYPES, PERMANENT
 from vault.bundles.models import Document
 from vault.cases.models import Case
-from vault.disposal.drafting import WHY_NOT, Candidate, candidates, drafted
+from vault.disposal.drafting import WHY_NOT, Candidate, candidates, drafted, may_decide
 from vault.disposal.lists import Heading
 from vault.disposal.pages import titles_of
 from vault.people.models import Office
@@ -115,7 +115,7 @@ def review_page(tx: Transaction, document: Document) -> ReviewPage:
         class_id=decided.class_id,
         classes=[ClassChoice(id=each.id, code=each.code, disposal=each.disposal) for each in classes],
         today=tx.now.date(),
-        may_decide=own != PERMANENT and tx.allows(Permission.DISPOSAL_PROPOSE, document),
+        may_decide=may_decide(tx, document),
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 
 from vault.access.holds import is_on_hold
 from vault.access.policy import Permission, permits
-from vault.bundles.document_types import PERMANENT, RECORDING
+from vault.bundles.document_types import PERMANENT, RECORDING, is_permanent
 from vault.bundles.models import Document
 from vault.cases.models import ACTIVE, Case
 from vault.disposal.lists import Heading, Item, Said, going_of
@@ -24,6 +24,8 @@ from vault.retention.transcripts import Beside, beside_of
 if TYPE_CHECKING:
     from vault.runtime import Transaction
 
+WITHDRAWN = ("withdrawn",)
+"""A document that was withdrawn is due, and destroyed, like any other."""
 MOST = 500
 """Documents on one list."""
 SETTLED = (ACTIVE, *IN_THE_ARCHIVE)
@@ -60,7 +62,7 @@ def candidates(tx: Transaction, document_ids: Sequence[UUID]) -> list[Candidate]
         .outerjoin(RetentionRule, RetentionRule.id == DueDocument.rule_id)
         .where(
             Document.id.in_(document_ids),
-            permits(Permission.DISPOSAL_PROPOSE, Document, tx.actor, tx.now),
+            permits(Permission.DISPOSAL_PROPOSE, Document, tx.actor, tx.now, but_for=WITHDRAWN),
         )
         .options(selectinload(Document.individuals))
         .order_by(Case.number_key, Document.created_at, Document.id)
@@ -81,6 +83,23 @@ def candidates(tx: Transaction, document_ids: Sequence[UUID]) -> list[Candidate]
         )
         for document, case, due, rule, held in found
     ]
+
+
+def reviewed(tx: Transaction, document_id: UUID, permission: Permission) -> Document:
+    """The document, also one that was withdrawn, for who may do this; errors as `tx.load` has them."""
+    row = _reviewed(tx, document_id, permission)
+    return row if row is not None else tx.load(Document, document_id, permission)
+
+
+def may_decide(tx: Transaction, document: Document) -> bool:
+    """Whether the actor may decide about it in a review."""
+    is_record = is_permanent(document.document_type)
+    return not is_record and _reviewed(tx, document.id, Permission.DISPOSAL_PROPOSE) is not None
+
+
+def _reviewed(tx: Transaction, document_id: UUID, permission: Permission) -> Document | None:
+    may = permits(permission, Document, tx.actor, tx.now, but_for=WITHDRAWN)
+    return tx.session.scalar(select(Document).where(Document.id == document_id, may))
 
 
 def drafted(tx: Transaction, heading: Heading, document_ids: Sequence[UUID]) -> Said:

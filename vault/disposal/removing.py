@@ -215,7 +215,10 @@ def _remove_copy(runtime: Runtime, job: ClaimedJob, archives: dict[str, Archive]
         is_gone = until is None
         values = {"removed_at": tx.now if is_gone else None, "remains": None if is_gone else LOCKED}
         values["locked_until"] = until
+        same = FoundCopy.place == row.place, FoundCopy.name == row.name, FoundCopy.removed_at.is_(None)
         tx.session.execute(update(FoundCopy).where(FoundCopy.id == row.id).values(values))
+        if is_gone:  # other lists that it was shared with know it, too
+            tx.session.execute(update(FoundCopy).where(*same).values(values))
         if until is None and row.copy_id is not None:
             gone = PackageCopy.id == row.copy_id, PackageCopy.lost_at.is_(None)
             tx.session.execute(update(PackageCopy).where(*gone).values(lost_at=tx.now))

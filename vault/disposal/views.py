@@ -13,6 +13,7 @@ from vault.archive.certificates import certificate_file
 from vault.bundles.models import Document
 from vault.disposal.deciding import extend_document, reclassify_document
 from vault.disposal.draft_pages import DraftPage, ReviewPage, draft_page, review_page
+from vault.disposal.drafting import reviewed
 from vault.disposal.ending import cancel_disposal, reject_disposal
 from vault.disposal.forms import (
     Extension,
@@ -223,7 +224,7 @@ def certificate(disposal_id: UUID) -> ResponseReturnValue:
 @signed_in
 def review(document_id: UUID) -> ResponseReturnValue:
     with transaction() as tx:
-        page = review_page(tx, tx.load(Document, document_id, Permission.RETENTION_SEE))
+        page = review_page(tx, reviewed(tx, document_id, Permission.RETENTION_SEE))
     return respond("disposal/review.html", page)
 
 

@@ -93,7 +93,7 @@ def due_state(tx: Transaction, office_id: UUID) -> DueState:
 def due_rows(
     tx: Transaction, office_id: UUID, after: str | None, limit: int
 ) -> tuple[list[DueRow], str | None]:
-    """What is due longest first, and the cursor of the page that follows. Withdrawn documents are hidden as everywhere."""
+    """What is due longest first, and the cursor of the page that follows; what was withdrawn is due like all else."""
     query = (
         select(DueDocument, Document, RetentionRule, Case, is_on_hold(DueDocument.id))
         .join(Document, Document.id == DueDocument.id)
@@ -101,7 +101,7 @@ def due_rows(
         .join(Case, Case.id == Document.case_id)
         .where(
             Document.office_id == office_id,
-            permits(Permission.RETENTION_SEE, Document, tx.actor, tx.now),
+            permits(Permission.RETENTION_SEE, Document, tx.actor, tx.now, but_for=("withdrawn",)),
         )
         .options(selectinload(Document.individuals))
         .order_by(DueDocument.due_at, DueDocument.id)
