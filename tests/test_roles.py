@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from tests.archiving import Archivings
 from tests.databases import Pair, bare_pair, new_roles, url_as
+from tests.disposals import Disposals
 from tests.factory import Factory, test_settings
 from tests.fakes import RecordingBell, SettableClock
 from tests.removals import Removals
@@ -45,6 +46,8 @@ from vault.crypto.identity import age_identity
 from vault.crypto.kinds import SlotKind
 from vault.db import make_engine
 from vault.deployment import deployment_id
+from vault.disposal import steps
+from vault.disposal.removing import AGAIN
 from vault.errors import Misconfigured
 from vault.handlers import import_handlers
 from vault.jobs import QUEUED, Job, enqueue, run_job
@@ -53,6 +56,7 @@ from vault.kms.base import open_kms
 from vault.people.leaving import record_leaving
 from vault.people.mailing import choose_own_mail
 from vault.people.notices import MAIL, tell
+from vault.retention.holds import place_hold
 from vault.roles import RIGHTS, set_all_rights, statements
 from vault.rotation import KEEP
 from vault.runtime import Runtime
@@ -435,14 +439,55 @@ def test_a_case_is_archived_by_workers_each_under_its_own_role(place: Place, mak
     archive.engine.dispose()
 
 
+WITH_KEYS = (SIGN, ERASE, CERTIFY, steps.ERASE, steps.CERTIFY)
+"""Jobs of the worker that has the keystore."""
+
+
+def test_a_disposal_is_carried_out_by_workers_each_under_its_own_role(place: Place, make: Factory) -> None:
+    """Recordings whose package lies in two archives, a working copy, a list that a hold ends, and one that lapses."""
+    office = Disposals(make)
+    make.runtime.settings = replace(
+        make.runtime.settings, archive_copy=f"disk:{place.settings.data / 'second'}"
+    )
+    _, more = office.due()
+    _, found = office.archived_and_due()
+    office.run(LOOK)
+    office.work()
+    kms, engine = open_kms(place.settings.kms, deployment_of(make)), place.engine("keys", "keystore")
+    keys = worker(place, "keys", Keystore(engine, kms, make.runtime.store, None, place.clock.now))
+    archive = worker(place, "archive")
+    archive.settings = replace(archive.settings, archive_copy=make.runtime.settings.archive_copy)
+    talk, copy = found["interview_audio"], found["working_copy"]
+    held = office.then(office.first(copy))
+    with make.runtime.transaction(office.controller) as tx:
+        place_hold(tx, "document", copy.id, "an appeal")
+    disposal = office.then(office.first(talk))
+    waits = office.first(more["working_copy"])
+    for hours in (0, 73):
+        make.wait(hours=hours)
+        office.begin()
+        done_by(make, archive, keys, office)
+    assert office.now(held).end_reason == "hold"
+    assert office.now(waits).end_reason == "lapsed"
+    done = office.now(disposal)
+    assert (done.state, done.error_code) == ("certified", None)
+    assert {(each.kind, each.place) for each in office.copies(disposal) if each.removed_at} == {
+        *(("package", "first"), ("package", "second"), ("index", "objects")),
+    }
+    with make.runtime.session() as session:
+        jobs = [enqueue(session, name, None, place.clock.now()).id for name in (AGAIN, FINISH)]
+    assert run_job(archive, jobs[0])
+    assert run_job(keys, jobs[1])
+    keys.close()
+    archive.engine.dispose()
+
+
 def done_by(make: Factory, archive: Runtime, keys: Runtime, office: Archivings) -> None:
     """Every job of archiving that waits is done by the worker whose it is."""
     while waiting := office.waiting():
         with make.runtime.session() as session:
             names = {job_id: session.get_one(Job, job_id).name for job_id in waiting}
-        assert all(
-            run_job(keys if names[each] in (SIGN, ERASE, CERTIFY) else archive, each) for each in waiting
-        )
+        assert all(run_job(keys if names[each] in WITH_KEYS else archive, each) for each in waiting)
 
 
 def deployment_of(make: Factory) -> UUID | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import ColumnElement, Exists, or_, select
 
 from vault.archive.gathering import codes_of
 from vault.archive.models import ArchivalPackage, ArchiveIndex, PackageCopy
@@ -65,25 +65,26 @@ def _packages_with(tx: Transaction, disposal_id: UUID) -> list[ArchivalPackage]:
     return [
         row
         for row in packages.values()
-        if tx.session.scalar(select(exists().where(*_content_of(row), Document.id.in_(listed))))
+        if tx.session.scalar(select(_content_of(row, Document.id.in_(listed))))
     ]
 
 
 def _holds_others(tx: Transaction, package: ArchivalPackage, disposal_id: UUID) -> bool:
     listed = select(DisposalItem.document_id).where(DisposalItem.disposal_id == disposal_id)
     stays = Version.removed_at.is_(None), Document.id.not_in(listed)
-    return bool(tx.session.scalar(select(exists().where(*_content_of(package), *stays))))
+    return bool(tx.session.scalar(select(_content_of(package, *stays))))
 
 
-def _content_of(package: ArchivalPackage) -> tuple:  # type: ignore[type-arg]
-    """What was put into the package: what lay in its case then, of its class."""
-    return (
+def _content_of(package: ArchivalPackage, *also: ColumnElement[bool]) -> Exists:
+    """Whether anything of which `also` is true was put into the package: what lay in its case then, of its class."""
+    mine = (
         Version.document_id == Document.id,
         Version.case_id == package.case_id,
         Document.document_type.in_(codes_of(package.disposal)),
         Version.deposited_at <= package.packaged_at,
         or_(Version.removed_at.is_(None), Version.removed_at > package.packaged_at),
     )
+    return select(Version.id).where(*mine, *also).exists()
 
 
 def _indexes(tx: Transaction, package: ArchivalPackage) -> Sequence[tuple[str, bytes]]:
