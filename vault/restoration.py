@@ -32,6 +32,7 @@ from vault.bundles.models import Bookmark, Bundle, Document, Unlocking, Version
 from vault.cases.models import Case
 from vault.db import Instant
 from vault.deployment import deployment_id
+from vault.disposal.repeating import destroy_again
 from vault.drops.models import FileRequest
 from vault.errors import Misconfigured
 from vault.keystore.restoration import Successors, rebuild, replay
@@ -88,7 +89,7 @@ def restore_vault(
     rebuilt = rebuild_keystore(runtime.keystore)
     vouched = vouch(runtime.keystore)
     adopted = runtime.keystore.backups.adopt()
-    killed = replay(runtime.keystore)
+    killed = replay(runtime.keystore) + destroy_again(runtime)
     successors = Successors(runtime.keystore)
     with runtime.transaction(SYSTEM) as tx:
         compared = _compare(tx, vouched)

@@ -58,6 +58,25 @@ def others_living(tx: Transaction, disposal: Disposal) -> list[UUID]:
     return list(living)
 
 
+def living_again(tx: Transaction, disposal: Disposal) -> list[UUID]:
+    """The slots of what died for this that live in a keystore that was put back, and may die again; none if the rows or
+    a signature do not hold.
+    """
+    try:
+        said = said_of_rows(tx.session, disposal)
+    except Tampered:
+        return []
+    signatures = signatures_of(tx.session, disposal.id)
+    living = tx.keystore.warrants.living_of([each.id for each in said.going])
+    known = tx.keystore.warrants.digest_of(disposal.id)
+    if not living or (known is not None and known != _digest(said, signatures)):
+        return []
+    if not are_cold(tx, signatures) or not all_hold(tx.keystore, disposal, signatures, said):
+        return []
+    tx.keystore.warrants.give(disposal.id, _digest(said, signatures), living)
+    return list(living)
+
+
 def require_all_dead(tx: Transaction, disposal: Disposal) -> Said:
     """The rows say what people approved, what they name has died for it, and no slot of it lives; else `Tampered`."""
     said = require_warrant(tx, disposal)
