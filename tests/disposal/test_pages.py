@@ -80,3 +80,16 @@ def test_a_review_extends_or_reclassifies(office, app, runtime):
     assert kept.code in page.text
     controller = Browser(app, office.again(office.controller))
     assert controller.post(f"{path}/extension", until=until, reason="x").status_code == 404
+
+
+def test_a_controller_says_how_many_sign(office, app, make):
+    controller = Browser(app, office.controller)
+    assert controller.api("GET", "/disposals").json["signers"] == 2
+    controller.confirm(controller.post("/office/disposal-signers", signers="3"))
+    assert controller.api("GET", "/disposals").json["signers"] == 3
+    archivist = Browser(app, office.archivist)
+    assert archivist.api("GET", "/disposals").json["signers"] == 3
+    assert archivist.post("/office/disposal-signers", signers="2").status_code == 403
+    assert controller.post("/office/disposal-signers", signers="1").status_code == 400
+    _, found = office.due()
+    assert office.first(found["interview_audio"]).signers == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,4 +56,4 @@ class Reclassification(Asked):
 class SignersForm(Asked):
     """How many people sign before anything is disposed of."""
 
-    signers: Literal[2, 3]
+    signers: Annotated[int, Field(ge=2, le=3)]
