@@ -33,7 +33,7 @@ def test_a_vault_starts_and_works(vault):
         assert answer.status == 200
     assert "/enrolment/" in vault.printed()
     end = time.monotonic() + 60
-    while not (done := periodic_jobs_done(vault)) and time.monotonic() < end:
+    while "clock.keep_pace" not in (done := periodic_jobs_done(vault)) and time.monotonic() < end:
         time.sleep(1)
     assert "clock.keep_pace" in done
     found = json.loads(vault.command("check", "--json").stdout)

@@ -123,7 +123,7 @@ def test_a_recording_is_played_and_bookmarked_and_its_places_are_followed(
     page.keyboard.press("k")
     reach(page, 0.3, 5)
     drawn = page.get_by_alt_text("How loud it is, from the beginning to the end")
-    page.wait_for_function("document.querySelector('.wave img').naturalWidth === 800")
+    page.wait_for_function("() => document.querySelector('.wave img').naturalWidth === 800")
     page.get_by_role("button", name="forward 30 seconds").click()
     reach(page, 30, 36)
     page.get_by_role("button", name="Bookmark here").click()
@@ -226,7 +226,7 @@ def test_the_page_looks_well_to_everybody(chromium: Browser, interview: Intervie
         )
     walker.go(interview.page)
     walker.page.locator(".wave a").click()
-    walker.page.wait_for_function("document.querySelector('.wave img')?.naturalWidth === 800")
+    walker.page.wait_for_function("() => document.querySelector('.wave img')?.naturalWidth === 800")
     keep_picture(walker.page, "recording", look)
     faults, too_wide = axe_faults(walker.page), walker.page.evaluate(TOO_WIDE)
     made = walker.api("GET", f"/documents/{interview.document}/bookmarks")["items"]

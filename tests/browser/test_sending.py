@@ -311,6 +311,7 @@ def test_the_keyboard_alone_sends_a_file_on_a_phone_from_right_to_left(
     sender.page.set_viewport_size(PHONE)
     sender.open()
     page, file = sender.page, noise(600_000)
+    page.bring_to_front()  # a page behind another opens no chooser
     page.locator('[name="file"]').focus()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")

@@ -48,7 +48,7 @@ class Yesterday:
             self.sealed = connection.execute(row).scalar_one()
         backups = Kept(machine, folder)
         self.backups = {"database": backups.database(), "keystore": backups.keystore()}
-        self.objects = folder / "objects"
+        self.kept, self.objects = folder, folder / "objects"
         shutil.copytree(self.store, self.objects)
 
     @property
@@ -127,6 +127,9 @@ def test_its_keys_stand_nowhere_once_it_was_destroyed(yesterday, caplog):
 
     assert not standing(yesterday, [*keys, sealed])
     assert not [how for key in keys for how in key.found_in(caplog.text.encode())]
+    kept = [path.read_bytes() for path in yesterday.kept.rglob("*") if path.is_file()]
+    assert len(kept) > len(PARTS)
+    assert not [how for key in keys for content in kept for how in key.found_in(content)]
     yesterday.assert_gone("now")
     assert yesterday.read(yesterday.form)
 
