@@ -47,6 +47,7 @@ def forged_copies(office, permanent, recordings):
                 yield said | {"copy_id": copy_id, "kind": kind}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("remains", [None, LOCKED])
 @pytest.mark.parametrize("state", [COOLING, ERASING])
 def test_a_copy_that_no_inventory_found_is_not_removed(office, runtime, state, remains):

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -194,6 +195,7 @@ class Office(RuleBasedStateMachine):
         assert_clean(self.office.runtime)
 
 
+@pytest.mark.once
 def test_whatever_is_decided_in_any_order(make, runtime, tmp_path):
     office = Disposals(make)
     first, second = office.filled()[2], office.filled()[2]
